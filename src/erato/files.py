@@ -1,0 +1,60 @@
+"""Writing files so that nothing half-written ever stands under a final name. Knows nothing of what is written."""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def fsync_folder(folder: Path) -> None:
+    """Makes renames in `folder` survive a crash, where the system can do that."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name beside `path` that no other process takes, hidden, with the same suffix."""
+    return path.with_name(f".{path.stem[:64]}.{os.getpid()}-{secrets.token_hex(4)}.tmp{path.suffix}")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a temporary path to write to; it becomes `path` only when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_beside(path)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+        fsync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes `data` to `path` atomically."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes `text` to `path` atomically, as UTF-8."""
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def to_json(value: Any) -> str:
+    """JSON as all files here are written: readable, in the order given, only finite numbers."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes `value` to `path` atomically, as JSON."""
+    write_text(path, to_json(value))

@@ -1,0 +1,126 @@
+"""What every representation is: a piece to an array and back. Knows nothing of files, models or training.
+
+Legend: B pieces sampled at once, T symbols of a piece, V symbols of a vocabulary.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from erato.score import Piece
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A space of symbols 0..size-1. `start` stands before the first symbol of a piece, `end` (if any) after the last."""
+
+    size: int
+    start: int
+    end: int | None = None
+
+
+Space = Tokens  # later: Frames, Bits, Notes, Rolls
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A piece as an array, and what of it the representation could not hold: {reason: count}.
+
+    For `Tokens`: int array [T]; the first symbol is not `start` (the dataset puts that before it), the last is `end`
+    where the space has one.
+    """
+
+    array: Array
+    lost: dict[str, int] = field(default_factory=dict)
+
+
+class Cursor(ABC):
+    """Walks along with a batch of B pieces while they are sampled: what may come next, and how far each has come."""
+
+    @abstractmethod
+    def allowed(self) -> npt.NDArray[np.bool_] | None:
+        """[B, V]: which symbols keep each piece decodable (at least one a row); None: all are."""
+
+    @abstractmethod
+    def push(self, symbols: npt.NDArray[np.int64]) -> None:
+        """Takes note of the next symbol of each piece, symbols: [B]; `start` is never pushed."""
+
+    @abstractmethod
+    def take(self, rows: Sequence[int]) -> "Cursor":
+        """A cursor for the pieces `rows` (reordered or copied), independent of this one."""
+
+    @property
+    @abstractmethod
+    def bars(self) -> npt.NDArray[np.int64] | None:
+        """[B]: complete bars so far, a pickup not counted; None: this representation has no bars."""
+
+    @property
+    @abstractmethod
+    def seconds(self) -> npt.NDArray[np.float64] | None:
+        """[B]: seconds of music so far (up to the current position); None: it has no time."""
+
+    @property
+    @abstractmethod
+    def done(self) -> npt.NDArray[np.bool_]:
+        """[B]: whether the `end` symbol was pushed."""
+
+
+class Representation(ABC):
+    """A piece to an array and back. Made by a config's `fit` or `restore`; immutable."""
+
+    space: Space
+    kind: ClassVar[Literal["music", "text"]]
+
+    @abstractmethod
+    def encode(self, piece: Piece) -> Encoded:
+        """The whole piece; what cannot be held is counted in `.lost`, never dropped in silence."""
+
+    def encode_prompt(self, piece: Piece) -> Encoded:
+        """The piece as the beginning of a longer one: without `end`, closed where it closes (at its last bar line)."""
+        encoded = self.encode(piece)
+        array = encoded.array
+        if self.space.end is not None and len(array) and array[-1] == self.space.end:
+            array = array[:-1]
+        return Encoded(array, encoded.lost)
+
+    @abstractmethod
+    def decode(self, array: Array) -> Piece:
+        """The piece that `array` stands for; any array a cursor allowed decodes, also one that stops halfway."""
+
+    @abstractmethod
+    def units(self, array: Array) -> dict[str, float]:
+        """How much there is of "frames", "notes", "seconds", "chars" (those that have a meaning)."""
+
+    @abstractmethod
+    def cursor(self, batch: int) -> Cursor:
+        """A cursor for `batch` pieces that have not begun."""
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """[V]: what each symbol is called, for people."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """All that was fitted, as JSON; `config.restore(state)` gives this representation again."""
+
+    def transposed(self, array: Array, semitones: int) -> Array | None:
+        """The array of the same piece `semitones` higher; None where that cannot be held (or has no meaning)."""
+        return array if semitones == 0 else None
+
+
+class RepresentationConfig(ABC):
+    """The settings of a representation (a frozen dataclass); builds it."""
+
+    @abstractmethod
+    def fit(self, pieces: Iterable[Piece]) -> Representation:
+        """The representation fitted to the training pieces; `pieces` may be gone through more than once."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, Any]) -> Representation:
+        """The representation whose `state()` this is; UsageError names what is wrong with a foreign state."""
