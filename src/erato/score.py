@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from symusic import Score
+from symusic.core import ScoreTick
 
 END = "end"  # marker: where a piece ends that ends in silence
 FERMATA = "fermata"
 CHORD = "chord:"
 
+Score = ScoreTick  # what `symusic.Score(...)` makes: that one is a factory and no type
 Piece = Score | str  # what a corpus holds and a representation turns into an array: music or text
 Ints = npt.NDArray[np.int64]
 
