@@ -1,15 +1,19 @@
 """What we do with scores. Scores in, new scores out: pure functions, nothing mutates what it was handed.
 
-A score is a `symusic.Score` in ticks. Conventions, because symusic has no field for them: a pickup is a short first time
-signature (1/4 at 0, 4/4 where the first full bar begins); fermatas, chord symbols and the end of a piece that ends in
-silence are markers (`fermata`, `chord:Am7`, `end`); key signatures carry the spelling; lyrics are the track's lyrics.
+A score is a `symusic.Score` in ticks. Conventions, because symusic has no field for them: a pickup is a short
+first time signature (1/4 at 0, 4/4 where the first full bar begins); fermatas, chord symbols and the end of a
+piece that ends in silence are markers (`fermata`, `chord:Am7`, `end`); key signatures carry the spelling; lyrics
+are the track's lyrics.
 """
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from symusic.core import ScoreTick
+from symusic.core import NoteTickList, ScoreTick, TextMetaTick
 
 END = "end"  # marker: where a piece ends that ends in silence
 FERMATA = "fermata"
@@ -32,16 +36,20 @@ class Bar:
 
 def end_tick(score: Score) -> int:
     """Where the piece ends: its `end` marker, or the end of its last note, whichever is later (ticks)."""
+    return max([_last_note_end(score), *(marker.time for marker in score.markers if marker.text == END)])
+
+
+def _last_note_end(score: Score) -> int:
     last = 0
     for track in score.tracks:
         if len(track.notes):
             notes = track.notes.numpy()
             last = max(last, int((notes["time"].astype(np.int64) + notes["duration"]).max()))
-    return max([last, *(marker.time for marker in score.markers if marker.text == END)])
+    return last
 
 
 def time_signatures(score: Score) -> list[tuple[int, int, int]]:
-    """(tick, numerator, denominator), in order, one a tick, the first at 0; 4/4 where the score says nothing."""
+    """(tick, numerator, denominator), in order, one a tick, the first at 0; 4/4 where nothing is said."""
     found = {0: (4, 4)}
     for signature in sorted(score.time_signatures, key=lambda s: s.time):
         if signature.numerator > 0 and signature.denominator > 0:
@@ -50,27 +58,25 @@ def time_signatures(score: Score) -> list[tuple[int, int, int]]:
 
 
 def bars(score: Score, until: int | None = None) -> list[Bar]:
-    """The bars from 0 to the end of the piece (or to tick `until`); a change of meter cuts the bar it falls into.
+    """The bars from 0 to the end of the piece (or to tick `until`), at least one.
 
-    Always at least one bar. Bar lines are kept exactly in quarters and rounded to ticks, so they never drift.
+    A change of meter cuts the bar it falls into. Bar lines are rounded to ticks from exact ones, so they never
+    drift.
     """
     until = end_tick(score) if until is None else until
     signatures = time_signatures(score)
     found: list[Bar] = []
-    for index, (start, numerator, denominator) in enumerate(signatures):
-        stop = signatures[index + 1][0] if index + 1 < len(signatures) else None
-        length = score.ticks_per_quarter * 4 * numerator / denominator
-        count = 0
-        while True:
-            begin = start + round(count * length)
-            if (stop is not None and begin >= stop) or (stop is None and begin >= until and found):
-                break
-            finish = start + round((count + 1) * length)
-            found.append(Bar(begin, finish if stop is None else min(finish, stop), numerator, denominator))
-            count += 1
-            if length < 1:
-                break
-    return [bar for bar in found if bar.start < until] or found[:1]
+    for (start, numerator, denominator), following in zip(signatures, [*signatures[1:], None], strict=True):
+        if found and start >= until:
+            break
+        length = max(score.ticks_per_quarter * 4 * numerator / denominator, 1.0)
+        change = None if following is None else following[0]
+        stop = max(until, start + 1) if change is None else min(change, max(until, start + 1))
+        lines = [start + round(count * length) for count in range(math.ceil((stop - start) / length) + 1)]
+        if change is not None and lines[-1] > change:
+            lines[-1] = change
+        found += [Bar(begin, end, numerator, denominator) for begin, end in pairwise(lines)]
+    return found
 
 
 def has_pickup(score: Score) -> bool:
@@ -108,15 +114,42 @@ def note_count(score: Score) -> int:
 
 
 def transpose(score: Score, semitones: int) -> Score:
-    """The score `semitones` higher; drums stay, and a note that would leave 0–127 moves by octaves instead."""
+    """The score `semitones` higher; drums stay, and a note that would leave 0–127 stays in by octaves."""
     result = score.copy()
     for track in result.tracks:
-        if not track.is_drum:
-            for note in track.notes:
-                pitch = note.pitch + semitones
-                while pitch > 127:
-                    pitch -= 12
-                while pitch < 0:
-                    pitch += 12
-                note.pitch = pitch
+        if not track.is_drum and len(track.notes):
+            notes = track.notes.numpy()
+            pitch = notes["pitch"].astype(np.int64) + semitones
+            pitch -= 12 * -(np.minimum(127 - pitch, 0) // 12)
+            pitch += 12 * -(np.minimum(pitch, 0) // 12)
+            track.notes = NoteTickList.from_numpy(
+                notes["time"], notes["duration"], pitch.astype(np.int8), notes["velocity"]
+            )
+    return result
+
+
+def clip(score: Score, end_tick: int, mark_end: bool = True) -> Score:
+    """The score up to `end_tick`: what begins later is left out, what sounds across it is cut there.
+
+    With `mark_end` the piece ends exactly there: where its music ends before, it gets an `end` marker.
+    """
+
+    def before(event: Any) -> bool:
+        return bool(event.time < end_tick)
+
+    result = score.copy()
+    for track in result.tracks:
+        track.notes.filter(before)
+        track.pedals.filter(before)
+        for event in [*track.notes, *track.pedals]:
+            event.duration = min(event.duration, end_tick - event.time)
+        track.controls.filter(before)
+        track.pitch_bends.filter(before)
+        track.lyrics.filter(before)
+    result.tempos.filter(before)
+    result.time_signatures.filter(before)
+    result.key_signatures.filter(before)
+    result.markers.filter(lambda marker: marker.time <= end_tick and not (mark_end and marker.text == END))
+    if mark_end and _last_note_end(result) < end_tick:
+        result.markers.append(TextMetaTick(end_tick, END))
     return result
