@@ -1,0 +1,24 @@
+"""Pieces to files, one renderer a suffix. The line here that makes one is its registration."""
+
+from pathlib import Path
+
+from erato.errors import unknown
+from erato.render.base import About, Renderer
+from erato.render.midi import Midi
+from erato.render.page import Page, PageItem, write_page
+from erato.render.pianoroll import PianoRoll
+from erato.render.text import Csv, Text
+
+__all__ = ["RENDERERS", "About", "PageItem", "Renderer", "renderer_for", "write_page"]
+
+RENDERERS: dict[str, Renderer] = {
+    renderer.suffix: renderer for renderer in (Midi(), PianoRoll(), Page(), Text(), Csv())
+}
+
+
+def renderer_for(path: Path) -> Renderer:
+    """The renderer for the suffix of `path`; UsageError for one that nothing here writes."""
+    suffix = path.suffix.lower()
+    if suffix not in RENDERERS:
+        raise unknown("suffix of a file to write", suffix or path.name, RENDERERS)
+    return RENDERERS[suffix]
