@@ -153,3 +153,26 @@ def clip(score: Score, end_tick: int, mark_end: bool = True) -> Score:
     if mark_end and _last_note_end(result) < end_tick:
         result.markers.append(TextMetaTick(end_tick, END))
     return result
+
+
+def bar_line(score: Score, number: int) -> int:
+    """The tick at which full bar `number` (from 1, a pickup not counted) ends, also where that is after the piece's end."""
+    wanted = number + has_pickup(score)
+    found = bars(score)
+    if len(found) < wanted:
+        last = found[-1]
+        length = score.ticks_per_quarter * 4 * last.numerator / last.denominator
+        found = bars(score, last.start + round((wanted - len(found) + 1) * length))
+    return found[wanted - 1].end
+
+
+def tick_at(score: Score, seconds: float) -> int:
+    """The tick that is reached `seconds` after the start, by the tempo events (the nearest one)."""
+    low, high = 0, 1
+    while seconds_at(score, np.array([high]))[0] < seconds:
+        low, high = high, high * 2
+    ticks = np.array([low, high])
+    while ticks[1] - ticks[0] > 1:
+        middle = int(ticks.sum()) // 2
+        ticks[int(seconds_at(score, np.array([middle]))[0] >= seconds)] = middle
+    return int(ticks[np.argmin(np.abs(seconds_at(score, ticks) - seconds))])

@@ -1,0 +1,10 @@
+"""Every system the project implements, one short file each. The import line is the registration."""
+
+from erato.recipes import event_transformer, note_chord_lstm
+
+_FILES = [event_transformer, note_chord_lstm]
+
+RECIPES = {file.RECIPE.name: file.RECIPE for file in _FILES}
+TINY = {file.TINY.name: file.TINY for file in _FILES}  # the same, small enough to train two steps in a second
+
+__all__ = ["RECIPES", "TINY"]

@@ -1,0 +1,20 @@
+"""From batches to weights: one loop, its objectives, optimizers and checkpoints. The import line is the registration."""
+
+from erato.training.likelihood import Likelihood
+from erato.training.loop import Progress, Result, Training, TrainingError, is_finished, train
+from erato.training.optimizers import Optimizer, Schedule
+
+OBJECTIVES = {"likelihood": Likelihood}
+
+__all__ = [
+    "OBJECTIVES",
+    "Likelihood",
+    "Optimizer",
+    "Progress",
+    "Result",
+    "Schedule",
+    "Training",
+    "TrainingError",
+    "is_finished",
+    "train",
+]

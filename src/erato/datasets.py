@@ -1,0 +1,237 @@
+"""Encoded pieces as training windows: pieces and a representation in, PyTorch's indexable set of windows out.
+
+`encode_corpus` fits the representation and encodes every piece once, into memory-mapped files in the cache folder; the
+second time it only opens them. `Windows` cuts what was encoded. Knows nothing of models.
+
+Legend: B batch, W window length (symbols).
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from erato import representations
+from erato.config import to_record
+from erato.corpora.base import Pieces, cache_folder
+from erato.errors import CorpusError, EratoError
+from erato.files import temporary_beside, to_json, write_json
+from erato.representations.base import Array, Representation, RepresentationConfig
+
+Progress = Callable[[int, int | None, str], None]
+IGNORE = -1  # a target that is padding
+
+
+@dataclass(frozen=True)
+class Encodings:
+    """All pieces of a corpus as arrays: `array(i)` is piece i, in the order of the corpus; split: indices by name."""
+
+    representation: Representation
+    symbols: Array
+    offsets: npt.NDArray[np.int64]  # [pieces + 1]
+    split: dict[str, list[int]]
+    lost: dict[str, int]  # what the representation could not hold, summed over all pieces
+
+    def array(self, index: int) -> Array:
+        return self.symbols[self.offsets[index] : self.offsets[index + 1]]
+
+    def part(self, split: str) -> list[Array]:
+        return [self.array(index) for index in self.split[split]]
+
+
+def encode_corpus(
+    pieces: Pieces, config: RepresentationConfig, progress: Progress | None = None
+) -> Encodings:
+    """Fits on the training pieces and encodes all; cached by what decides the result."""
+    key = hashlib.sha256(
+        json.dumps([pieces.hash, to_record(config), _code_hash()], sort_keys=True).encode()
+    ).hexdigest()
+    folder = cache_folder() / "encoded" / key[:32]
+    if not (folder / "state.json").is_file():
+        representation = config.fit(_PiecesOf(pieces, "train"))
+        folder = _write_encodings(folder, pieces, representation, progress)
+    saved = json.loads((folder / "state.json").read_text("utf-8"))
+    return Encodings(
+        config.restore(saved["representation"]),
+        np.load(folder / "symbols.npy", mmap_mode="r", allow_pickle=False),
+        np.load(folder / "offsets.npy", allow_pickle=False),
+        {name: pieces.split(name) for name in ("train", "valid", "test")},
+        saved["lost"],
+    )
+
+
+class _PiecesOf:
+    """The pieces of one split, to be gone through as often as a representation likes."""
+
+    def __init__(self, pieces: Pieces, split: str) -> None:
+        self.pieces, self.indices = pieces, pieces.split(split)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self.pieces[index] for index in self.indices)
+
+
+def _write_encodings(
+    folder: Path, pieces: Pieces, representation: Representation, progress: Progress | None
+) -> Path:
+    arrays: list[Array] = []
+    lost: dict[str, int] = {}
+    for index in range(len(pieces)):
+        try:
+            encoded = representation.encode(pieces[index])
+        except EratoError as error:  # a held-out piece may hold what no training piece does
+            arrays.append(np.empty(0, np.int64))
+            lost[f"pieces that do not fit ({error})"] = lost.get(f"pieces that do not fit ({error})", 0) + 1
+            continue
+        arrays.append(encoded.array)
+        for reason, count in encoded.lost.items():
+            lost[reason] = lost.get(reason, 0) + count
+        if progress:
+            progress(index + 1, len(pieces), "encoding")
+    small = np.uint16 if representation.space.size < 2**16 else np.int32
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_beside(folder)
+        temporary.mkdir()
+    except OSError:  # no cache to write to: this process keeps its own
+        folder = Path(tempfile.mkdtemp(prefix="erato-")) / "encoded"
+        temporary = temporary_beside(folder)
+        temporary.mkdir()
+    try:
+        np.save(temporary / "symbols.npy", np.concatenate([a.astype(small) for a in arrays] or [np.empty(0, small)]))
+        np.save(temporary / "offsets.npy", np.cumsum([0, *map(len, arrays)], dtype=np.int64))
+        write_json(temporary / "state.json", {"representation": representation.state(), "lost": lost})
+        if not folder.exists():
+            temporary.rename(folder)
+    except OSError:
+        if not (folder / "state.json").is_file():  # not another process that was faster
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+@cache
+def _code_hash() -> str:
+    """Changes whenever the code that encodes does, so that no cache is ever stale."""
+    digest = hashlib.sha256()
+    package = Path(representations.__file__).parent
+    for path in [*sorted(package.glob("*.py")), package.parent / "score.py"]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How pieces are cut into windows.
+
+    length: symbols a window. stride: symbols from one window to the next; None: `length`, from a point that is drawn
+    anew for every piece and epoch. transpose: up to so many semitones up or down, drawn for every piece and epoch.
+    """
+
+    length: int = 256
+    stride: int | None = None
+    transpose: int = 0
+
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise CorpusError(f"windows.length must be at least 1, got {self.length}.")
+        if self.stride is not None and self.stride < 1:
+            raise CorpusError(f"windows.stride must be at least 1 or none, got {self.stride}.")
+        if not 0 <= self.transpose <= 24:
+            raise CorpusError(f"windows.transpose must be from 0 to 24 semitones, got {self.transpose}.")
+
+
+class WindowDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Windows of the training pieces; an index is (epoch, window), so that augmentation needs no state.
+
+    A batch is x [B, W] (what is read; begins with `start` where the piece begins) and y [B, W] (what comes next;
+    IGNORE where a short piece is padded). Windows never cross pieces.
+    """
+
+    def __init__(self, encodings: Encodings, windows: Windows, seed: int, corpus: str) -> None:
+        self.representation = encodings.representation
+        self.space = encodings.representation.space
+        self.windows, self.seed = windows, seed
+        self.pieces = [array for array in encodings.part("train") if len(array)]
+        total = sum(map(len, self.pieces))
+        if total < windows.length:
+            raise CorpusError(
+                f"the training part of {corpus} has {total} symbols, less than one window of {windows.length}: "
+                f"add pieces, or set windows.length to {max(total // 2, 1)} or less."
+            )
+        stride = windows.stride or windows.length
+        counts = [max(0, -(-(len(piece) - windows.length) // stride)) + 1 for piece in self.pieces]
+        self.piece = np.repeat(np.arange(len(self.pieces)), counts)
+        self.number = np.concatenate([np.arange(count) for count in counts])
+
+    def __len__(self) -> int:
+        return len(self.piece)
+
+    def __getitem__(self, index: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+        x, y = self.__getitems__([index])
+        return x[0], y[0]
+
+    def __getitems__(self, indices: Sequence[tuple[int, int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        length = self.windows.length
+        x = np.full((len(indices), length), self.space.start, np.int64)
+        y = np.full((len(indices), length), IGNORE, np.int64)
+        for row, (epoch, index) in enumerate(indices):
+            piece = int(self.piece[index])
+            symbols = self.pieces[piece]
+            begin, shift = self._place(epoch, piece, int(self.number[index]), len(symbols))
+            if shift:
+                moved = self.representation.transposed(np.asarray(symbols), shift)
+                symbols = symbols if moved is None else moved
+            target = symbols[begin : begin + length]
+            y[row, : len(target)] = target
+            x[row, 1 : len(target)] = target[:-1]
+            if begin:
+                x[row, 0] = symbols[begin - 1]
+        return torch.from_numpy(x), torch.from_numpy(y)
+
+    def _place(self, epoch: int, piece: int, number: int, size: int) -> tuple[int, int]:
+        """Where the window begins in its piece, and by how many semitones the piece is transposed this epoch."""
+        windows = self.windows
+        begin = number * (windows.stride or windows.length)
+        shift = 0
+        if windows.stride is None or windows.transpose:
+            draw = np.random.Generator(np.random.Philox(key=[self.seed, (epoch << 32) + piece]))
+            jitter, step = draw.random(2)
+            if windows.stride is None:
+                begin += int((jitter - 0.5) * windows.length)
+            shift = int(step * (2 * windows.transpose + 1)) - windows.transpose
+        return int(np.clip(begin, 0, max(0, size - windows.length))), shift
+
+
+def collate(batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """`__getitems__` has made the batch already."""
+    return batch
+
+
+def seed_windows(encodings: Encodings, length: int, count: int, seed: int) -> list[list[int]]:
+    """`count` windows of the training pieces to begin from, at most `length` symbols each, without `end`."""
+    rng = np.random.Generator(np.random.Philox(key=[seed, 1]))
+    pieces = [array for array in encodings.part("train") if len(array) > 1]
+    found = []
+    for index in rng.integers(0, len(pieces), count) if pieces else []:
+        piece = pieces[int(index)]
+        begin = int(rng.integers(0, max(1, len(piece) - length)))
+        window = np.asarray(piece[begin : begin + length]).tolist()
+        end = encodings.representation.space.end
+        found.append(window[:-1] if end is not None and window[-1] == end else window)
+    return [window for window in found if window]
+
+
+def manifest_json(pieces: Pieces, encodings: Encodings) -> str:
+    """The corpus, file by file, and what the representation could not hold of it."""
+    return to_json({**pieces.manifest, "not held by the representation": encodings.lost})

@@ -1,0 +1,40 @@
+"""A recipe: the parts and numbers of one system, as a frozen value. Says nothing of how they are run."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from erato.datasets import Windows
+from erato.errors import UsageError
+from erato.models.base import ModelConfig
+from erato.representations.base import RepresentationConfig
+from erato.sampling.filters import Sampler
+from erato.training.likelihood import Likelihood
+from erato.training.loop import Training
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One system. A variant is its parent with fields replaced.
+
+    begin: what a piece starts from when no prompt is given, nothing or a window of the training pieces. length: symbols
+    of a piece when no length is asked for; None: until the model ends it.
+    """
+
+    name: str
+    summary: str
+    corpus: str
+    representation: RepresentationConfig
+    model: ModelConfig
+    training: Training
+    windows: Windows = field(default_factory=Windows)
+    objective: Likelihood = field(default_factory=Likelihood)
+    sampler: Sampler = field(default_factory=Sampler)
+    begin: Literal["nothing", "window"] = "nothing"
+    length: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.length is not None and self.length < 1:
+            raise UsageError(f"length must be at least 1 symbol, or none, got {self.length}.")
+        if not 0 <= self.seed < 2**63:
+            raise UsageError(f"seed must be a whole number from 0 to 2^63 - 1, got {self.seed}.")

@@ -1,0 +1,49 @@
+"""What a training run writes down while it runs: metrics.jsonl, one line an evaluation, and TensorBoard events beside it."""
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from erato.files import write_text
+
+
+class Log:
+    """Appends evaluations; on going on after a stop, forgets those that came after the state it goes on from."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self.path = folder / "metrics.jsonl"
+        lines = [line for line in read_metrics(folder) if line["step"] <= step]
+        write_text(self.path, "".join(json.dumps(line) + "\n" for line in lines))
+        self._file = self.path.open("a", encoding="utf-8")
+        from tensorboardX import SummaryWriter  # slow to import
+
+        self._board = SummaryWriter(str(folder), purge_step=step or None)
+
+    def write(self, metrics: dict[str, Any]) -> None:
+        self._file.write(json.dumps(metrics) + "\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        for name, value in metrics.items():
+            if isinstance(value, (int, float)) and name != "step":
+                self._board.add_scalar(name, value, metrics["step"])
+
+    def __enter__(self) -> "Log":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.close()
+        self._board.close()
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl that are whole (a killed run may leave half a line)."""
+    found: list[dict[str, Any]] = []
+    path = folder / "metrics.jsonl"
+    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            break
+    return found

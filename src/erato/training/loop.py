@@ -1,0 +1,381 @@
+"""The training loop: a model, windows and an objective in; weights and metrics in a run folder out.
+
+The only loop there is; every recipe runs it. It knows nothing of what the symbols mean. A budget is steps, epochs or
+minutes, whichever ends first; budgets of steps or epochs give the same bytes every time and go on exactly after a stop.
+"""
+
+import json
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from erato.datasets import Encodings, WindowDataset, collate
+from erato.errors import EratoError, UsageError
+from erato.training.checkpoint import load_state, save_state, save_weights
+from erato.training.log import Log
+from erato.training.objective import Objective
+from erato.training.optimizers import Optimizer, Schedule
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long and how a model is trained; the budget is whichever of steps, epochs and minutes ends first.
+
+    evaluations: how often the held-out pieces are looked at over the budget. patience: evaluations without a better
+    loss after which it stops; None: never. ema: decay of the moving average of the weights that is kept; None: none.
+    valid_symbols: about how much held-out music an evaluation reads; None: all.
+    """
+
+    batch: int = 32
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
+    clip: float | None = 1.0
+    ema: float | None = None
+    steps: int | None = None
+    epochs: int | None = None
+    minutes: float | None = None
+    evaluations: int = 20
+    patience: int | None = None
+    valid_symbols: int | None = 40_000
+    precision: Literal["float32", "bfloat16"] = "float32"
+    keep_every: int | None = None
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "steps", "epochs", "minutes", "evaluations", "patience", "valid_symbols", "keep_every", "clip"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"training.{name} must be above 0, got {value}.")
+        if self.steps is None and self.epochs is None and self.minutes is None:
+            raise UsageError("training needs a budget: set training.steps, training.epochs or training.minutes.")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise UsageError(f"training.ema must be between 0 and 1, or none, got {self.ema}.")
+        if self.workers < 0:
+            raise UsageError(f"training.workers must be 0 or more, got {self.workers}.")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the loop stands, for whoever shows it."""
+
+    step: int
+    spent: float  # share of the budget
+    loss: float  # of the steps since the last evaluation
+    per_second: float  # symbols
+    seconds_left: float
+    evaluation: dict[str, Any] | None = None  # the line of metrics.jsonl, when there is a new one
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished training gave."""
+
+    steps: int
+    seconds: float
+    best_loss: float
+    best_step: int
+    stopped_early: bool
+
+
+@dataclass
+class _State:
+    """What, with weights, optimizers and the random generator, makes a run go on exactly where it was."""
+
+    step: int = 0
+    batches: int = 0  # drawn from the data so far
+    seconds: float = 0.0
+    best_loss: float = math.inf
+    best_step: int = 0
+    without_better: int = 0
+    evaluations: int = 0
+    finished: bool = False
+    stopped_early: bool = False
+    sums: dict[str, float] = field(default_factory=dict)  # measured since the last evaluation
+
+
+class TrainingError(EratoError):
+    """Training that cannot go on; the last good state stays on disk."""
+
+
+def batch_order(windows: int, batch: int, seed: int, drawn: int) -> Iterator[list[tuple[int, int]]]:
+    """Batches of (epoch, window) for ever, every window once an epoch in an order of its own, from batch `drawn` on."""
+    per_epoch = -(-windows // batch)
+    epoch, at = divmod(drawn, per_epoch)
+    while True:
+        order = np.random.Generator(np.random.Philox(key=[seed, 2**63 + epoch])).permutation(windows)
+        for number in range(at, per_epoch):
+            yield [(epoch, int(index)) for index in order[number * batch : (number + 1) * batch]]
+        epoch, at = epoch + 1, 0
+
+
+class Average:
+    """The exponential moving average of a model's weights (Polyak 1992), with a short memory in its first steps."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.shadow = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        weight = 1 - min(self.decay, (1 + step) / (10 + step))
+        own = model.state_dict()
+        floats = [name for name, tensor in self.shadow.items() if tensor.is_floating_point()]
+        torch._foreach_lerp_([self.shadow[n] for n in floats], [own[n] for n in floats], weight)
+
+    @contextmanager
+    def applied(self, model: nn.Module) -> Iterator[None]:
+        """The model with the averaged weights, for as long as the block lasts."""
+        own = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        model.load_state_dict(self.shadow)
+        try:
+            yield
+        finally:
+            model.load_state_dict(own)
+
+
+class _Stop:
+    """Ctrl-C and SIGTERM ask the loop to save and leave after the step it is in; a second one leaves at once."""
+
+    def __init__(self) -> None:
+        self.asked: int | None = None
+
+    def _ask(self, number: int, frame: object) -> None:
+        if self.asked is not None:
+            raise KeyboardInterrupt
+        self.asked = number
+
+    def __enter__(self) -> "_Stop":
+        self._before: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def train(
+    model: nn.Module,
+    data: Encodings,
+    dataset: WindowDataset,
+    objective: Objective,
+    training: Training,
+    folder: Path,
+    *,
+    seed: int,
+    listen: Callable[[nn.Module, int], None] | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Trains `model` within the budget, going on from `folder`/last if there is a state; leaves the best weights in it.
+
+    listen(model, step) is called at every evaluation, with the weights that are evaluated, in eval mode. Raises
+    KeyboardInterrupt after saving when asked to stop, TrainingError when the loss is no longer a number.
+    """
+    device = next(model.parameters()).device
+    groups = objective.groups(model)
+    optimizers = {name: training.optimizer.build(parameters) for name, parameters in groups.items()}
+    average = Average(model, training.ema) if training.ema else None
+    state = _resume(folder, model, optimizers, average)
+    if state.finished:
+        return _result(state)
+    total = _total_steps(training, len(dataset))
+    limit = training.minutes * 60 if training.minutes else math.inf
+    rng = torch.Generator().manual_seed(seed)
+    stream = _Stream(dataset, training, seed, state.batches, device)
+    sums = {key: torch.tensor(value) for key, value in state.sums.items()}
+    seen, since = state.sums.get("symbols", 0), time.monotonic()  # for the symbols a second
+    started, shown = since - state.seconds, 0.0
+
+    model.train()
+    with Log(folder, state.step) as log, _Stop() as stop:
+        while True:
+            spent = max(state.step / total, (time.monotonic() - started) / limit)
+            rate = training.optimizer.lr * training.schedule.factor(spent)
+            for name, loss, measures in _autocast(objective.losses(model, stream, rng), device, training.precision):
+                optimizer = optimizers[name]
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                norm = torch.nn.utils.clip_grad_norm_(groups[name], training.clip or math.inf, foreach=True)
+                if not bool(torch.isfinite(norm)):
+                    raise _diverged("loss", state.step + 1, training)
+                optimizer.step()
+                for key, value in measures.items():
+                    sums[key] = sums[key] + value if key in sums else value
+            state.step += 1
+            if average:
+                average.update(model, state.step)
+            if training.keep_every and state.step % training.keep_every == 0:
+                weights = average.shadow if average else model.state_dict()
+                save_weights(weights, folder / "steps" / f"{state.step:09d}.safetensors")
+
+            now = time.monotonic()
+            spent = max(state.step / total, (now - started) / limit)
+            over = spent >= 1
+            line = None
+            if over or int(spent * training.evaluations) > state.evaluations:
+                symbols = float(sums["symbols"])
+                line = {
+                    "step": state.step,
+                    "epoch": round(stream.drawn / stream.per_epoch, 3),
+                    "seconds": round(now - started, 2),
+                    "lr": rate,
+                    **{f"train_{key}": float(value) / symbols for key, value in sums.items() if key != "symbols"},
+                    "symbols_per_second": round((symbols - seen) / max(now - since, 1e-9), 1),
+                }
+                with _evaluating(model, average):
+                    line |= {f"valid_{k}": v for k, v in objective.validate(model, data, "valid", training.valid_symbols).items()}
+                    if not math.isfinite(line["valid_loss"]):
+                        raise _diverged("held-out loss", state.step, training)
+                    line["best"] = line["valid_loss"] < state.best_loss
+                    if line["best"]:
+                        about = {"step": str(state.step), "valid_loss": repr(line["valid_loss"])}
+                        save_weights(model.state_dict(), folder / "model.safetensors", about)
+                    if listen:
+                        listen(model, state.step)
+                log.write(line)
+                if line["best"]:
+                    state.best_loss, state.best_step, state.without_better = line["valid_loss"], state.step, 0
+                else:
+                    state.without_better += 1
+                state.evaluations, sums, seen, since = int(spent * training.evaluations), {}, 0.0, time.monotonic()
+                state.stopped_early = not over and state.without_better >= (training.patience or math.inf)
+                over = over or state.stopped_early or (time.monotonic() - started) >= limit
+            if line or stop.asked:
+                state.seconds, state.batches, state.finished = time.monotonic() - started, stream.drawn, over
+                state.sums = {key: float(value) for key, value in sums.items()}
+                _save(folder, model, optimizers, average, state)
+            if report and (line or now - shown > 0.2):
+                shown = now
+                left = 0.0 if over else (now - started) * (1 - spent) / max(spent, 1e-9)
+                if line:
+                    loss_now, speed = line["train_loss"], line["symbols_per_second"]
+                else:
+                    symbols = float(sums["symbols"])
+                    loss_now, speed = float(sums["loss"]) / symbols, (symbols - seen) / max(now - since, 1e-9)
+                report(Progress(state.step, 1.0 if over else spent, loss_now, speed, left, line))
+            if over:
+                return _result(state)
+            if stop.asked:
+                raise KeyboardInterrupt
+
+
+class _Stream:
+    """The batches of a dataset for ever, on `device`, from batch `drawn` on; counts what was drawn."""
+
+    def __init__(self, dataset: WindowDataset, training: Training, seed: int, drawn: int, device: torch.device) -> None:
+        self.drawn, self.per_epoch = drawn, -(-len(dataset) // training.batch)
+        loader = DataLoader(
+            dataset,
+            batch_sampler=_Order(batch_order(len(dataset), training.batch, seed, drawn)),
+            collate_fn=collate,
+            num_workers=training.workers,
+            generator=torch.Generator(),  # or the loader would draw from the generator that dropout uses
+            pin_memory=device.type == "cuda",
+        )
+        self._batches, self._device = iter(loader), device
+
+    def __iter__(self) -> "_Stream":
+        return self
+
+    def __next__(self) -> list[Tensor]:
+        batch = next(self._batches)
+        self.drawn += 1
+        return [tensor.to(self._device, non_blocking=True) for tensor in batch]
+
+
+class _Order:
+    """An iterator as the loader wants it: something to iterate over."""
+
+    def __init__(self, order: Iterator[list[tuple[int, int]]]) -> None:
+        self._order = order
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return self._order
+
+
+def _autocast(losses: Iterator[Any], device: torch.device, precision: str) -> Iterator[Any]:
+    """The losses, each computed under autocast; what is done with them is not."""
+    while True:
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            item = next(losses, None)
+        if item is None:
+            return
+        yield item
+
+
+@contextmanager
+def _evaluating(model: nn.Module, average: Average | None) -> Iterator[None]:
+    """The model in eval mode, with averaged weights if there are any."""
+    model.eval()
+    try:
+        with average.applied(model) if average else nullcontext():
+            yield
+    finally:
+        model.train()
+
+
+def _total_steps(training: Training, windows: int) -> float:
+    per_epoch = -(-windows // training.batch)
+    return min(training.steps or math.inf, (training.epochs or math.inf) * per_epoch)
+
+
+def _result(state: _State) -> Result:
+    return Result(state.step, state.seconds, state.best_loss, state.best_step, state.stopped_early)
+
+
+def _diverged(what: str, step: int, training: Training) -> TrainingError:
+    return TrainingError(
+        f"the {what} is no longer a number at step {step}: lower training.optimizer.lr (now {training.optimizer.lr:g}) "
+        f"or training.clip and train again; the weights saved last are sound."
+    )
+
+
+def _save(
+    folder: Path, model: nn.Module, optimizers: dict[str, torch.optim.Optimizer], average: Average | None, state: _State
+) -> None:
+    weights = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
+    if average:
+        weights |= {f"average/{name}": tensor for name, tensor in average.shadow.items()}
+    record = asdict(state) | {"best_loss": state.best_loss if math.isfinite(state.best_loss) else None}
+    save_state(folder / "last", state.step, weights, optimizers, record)
+
+
+def _resume(
+    folder: Path, model: nn.Module, optimizers: dict[str, torch.optim.Optimizer], average: Average | None
+) -> _State:
+    found = load_state(folder / "last")
+    if found is None:
+        return _State()
+    weights, saved, record = found
+    model.load_state_dict({k.removeprefix("model/"): v for k, v in weights.items() if k.startswith("model/")})
+    if average:
+        shadow = {k.removeprefix("average/"): v for k, v in weights.items() if k.startswith("average/")}
+        average.shadow = {name: shadow[name].to(own.device) for name, own in average.shadow.items()}
+    for name, optimizer in optimizers.items():
+        optimizer.load_state_dict(saved[name])
+    record["best_loss"] = math.inf if record["best_loss"] is None else record["best_loss"]
+    return _State(**record)
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the training in the run folder `folder` came to its end."""
+    found = sorted((folder / "last").glob("[0-9]*/state.json"))
+    try:
+        return bool(found) and bool(json.loads(found[-1].read_text("utf-8"))["finished"])
+    except (OSError, ValueError, KeyError):
+        return False

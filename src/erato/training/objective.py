@@ -1,0 +1,29 @@
+"""What every objective is: it turns batches into losses. Knows nothing of optimizers, budgets or files."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from erato.datasets import Encodings
+
+Batches = Iterator[Sequence[Tensor]]
+Measures = Mapping[str, Tensor]  # what to log of a step, summed; "symbols" is what the others are divided by
+
+
+class Objective(ABC):
+    """The loop steps one optimizer a group after each loss that is yielded."""
+
+    @abstractmethod
+    def groups(self, model: nn.Module) -> dict[str, list[nn.Parameter]]:
+        """The parameters by group; each group has an optimizer of its own."""
+
+    @abstractmethod
+    def losses(self, model: nn.Module, batches: Batches, rng: torch.Generator) -> Iterator[tuple[str, Tensor, Measures]]:
+        """The losses of one step: (group to step, loss to minimise, what to log)."""
+
+    @abstractmethod
+    def validate(self, model: nn.Module, data: Encodings, split: str, limit: int | None) -> dict[str, Any]:
+        """How good the model is on the pieces of `split`: {"loss", ...}, smaller is better; about `limit` symbols at most."""
