@@ -1,0 +1,32 @@
+"""Every sequence model. Its line in MODELS is its registration: all there is tested against the contract."""
+
+from erato.models.base import (
+    Categorical,
+    Distribution,
+    Filter,
+    ModelConfig,
+    SequenceModel,
+    State,
+    take,
+)
+from erato.models.describe import describe
+from erato.models.lstm import Lstm, LstmConfig
+from erato.models.transformer import Transformer, TransformerConfig
+
+MODELS: dict[str, type[ModelConfig]] = {"lstm": LstmConfig, "transformer": TransformerConfig}
+
+__all__ = [
+    "MODELS",
+    "Categorical",
+    "Distribution",
+    "Filter",
+    "Lstm",
+    "LstmConfig",
+    "ModelConfig",
+    "SequenceModel",
+    "State",
+    "Transformer",
+    "TransformerConfig",
+    "describe",
+    "take",
+]

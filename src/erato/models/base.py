@@ -1,7 +1,8 @@
-"""What every sequence model is: what came before to a distribution over what comes next. Never sees a pitch or a piece.
+"""What every sequence model is: what came before to a distribution over what comes next. Never sees a pitch
+or a piece.
 
-Legend: B batch, T time, V vocabulary. A state is nested tuples, lists and dicts of tensors (batch first), or objects with
-a `take(rows)` of their own.
+Legend: B batch, T time, V vocabulary. A state is nested tuples, lists and dicts of tensors (batch first), or
+objects with a `take(rows)` of their own.
 """
 
 from abc import ABC, abstractmethod
@@ -27,7 +28,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def sample(self, u: Tensor, filters: Filter) -> Tensor:
-        """One draw for the last position of each row, by inverse CDF from uniform numbers u [B, n_uniforms]."""
+        """One draw a row, for its last position, by inverse CDF from uniform numbers u [B, n_uniforms]."""
 
     @property
     @abstractmethod
@@ -48,15 +49,18 @@ class Categorical(Distribution):
         return -losses.view(y.shape)
 
     def sample(self, u: Tensor, filters: Filter) -> Tensor:
-        cdf = torch.softmax(filters(self.logits[:, -1].float()), -1).double().cumsum(-1)  # double: no mass is lost
+        cdf = (
+            torch.softmax(filters(self.logits[:, -1].float()), -1).double().cumsum(-1)
+        )  # double: no mass is lost
         # The first symbol whose cumulated probability exceeds u; symbols of probability 0 are never drawn.
-        drawn = torch.searchsorted(cdf, u[:, :1].double() * cdf[:, -1:], right=True)
-        last = torch.searchsorted(cdf, cdf[:, -1:], right=False)
+        total = cdf[:, -1:].contiguous()
+        drawn = torch.searchsorted(cdf, u[:, :1].double() * total, right=True)
+        last = torch.searchsorted(cdf, total, right=False)
         return torch.minimum(drawn, last)[:, 0]
 
 
 class SequenceModel(nn.Module, ABC):
-    """A causal model. In eval mode, blocks of any size through `extend` equal `forward` on the whole to 1e-5."""
+    """A causal model. In eval mode, blocks of any size through `extend` equal `forward` to 1e-5."""
 
     context: int | None = None  # symbols it can see; None: unlimited
 
@@ -66,7 +70,8 @@ class SequenceModel(nn.Module, ABC):
 
     @abstractmethod
     def extend(self, x: Tensor, state: State, mask: Tensor | None = None) -> tuple[Distribution, State]:
-        """Reads x [B, T]; position t of the result predicts x[:, t + 1]. `state` stays valid (it can be extended again).
+        """Reads x [B, T]; position t of the result predicts x[:, t + 1]. `state` stays valid (it can be
+        extended again).
 
         mask: [B, T] true where x is a symbol and not padding (padding stands at the end).
         """
@@ -85,7 +90,7 @@ class ModelConfig(ABC):
 
     @abstractmethod
     def build(self, space: Space) -> SequenceModel:
-        """A freshly initialised model for this space; reads torch's global generator, which the caller seeds."""
+        """A freshly initialised model for this space; it reads torch's generator, which the caller seeds."""
 
 
 def take(state: State, rows: Tensor) -> State:

@@ -1,0 +1,38 @@
+"""What a model is made of, as text: shapes, parameters, how far it sees. Knows nothing of training."""
+
+from torch import nn
+
+from erato.models.base import SequenceModel
+from erato.representations.base import Space
+
+
+def describe(model: SequenceModel, space: Space) -> str:
+    """The text of model.txt: symbols, context, each parameter tensor (shared ones once) and the layers."""
+    rows = [("parameter", "shape", "numbers")]
+    rows += [(name, " × ".join(map(str, p.shape)), f"{p.numel():,}") for name, p in model.named_parameters()]
+    rows.append(("total", "", f"{count_parameters(model):,}"))
+    left, middle, right = (max(len(row[i]) for row in rows) for i in range(3))
+    lines = [f"{name:<{left}}  {shape:<{middle}}  {count:>{right}}" for name, shape, count in rows]
+    rule = "-" * len(lines[0])
+    context = "unlimited (a recurrent state)" if model.context is None else f"{model.context:,} symbols"
+    return "\n".join(
+        [
+            type(model).__name__,
+            f"  symbols  {space.size:,}",
+            f"  context  {context}",
+            "",
+            lines[0],
+            rule,
+            *lines[1:-1],
+            rule,
+            lines[-1],
+            "",
+            repr(model),
+            "",
+        ]
+    )
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers are trained; tensors that are shared count once."""
+    return sum(parameter.numel() for parameter in model.parameters())

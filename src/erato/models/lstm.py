@@ -1,0 +1,122 @@
+"""Recurrent layers over embedded symbols: symbols in, a distribution over the next symbol out.
+
+Any depth, any width a layer, and an optional dense layer before the output. Knows nothing of pitches, pieces
+or training. Legend: B batch, T time, V vocabulary, H width of a layer.
+"""
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from erato.errors import UsageError, unknown
+from erato.models.base import Categorical, ModelConfig, SequenceModel
+from erato.representations.base import Space
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "linear": nn.Identity,
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+}
+
+LstmState = list[tuple[Tensor, Tensor]]  # one (h, c) a layer, each [B, H]
+
+
+@dataclass(frozen=True)
+class LstmConfig(ModelConfig):
+    """Sizes of a stack of LSTM layers (Hochreiter and Schmidhuber 1997); raises UsageError where they do not
+    fit.
+
+    dropout: one rate after each LSTM layer. dense: units of the layer before the output; 0: none.
+    """
+
+    widths: tuple[int, ...] = (256, 512, 256)
+    dropout: tuple[float, ...] = (0.5, 0.3, 0.0)
+    embedding: int = 128
+    dense: int = 256
+    dense_dropout: float = 0.3
+    activation: str = "linear"
+
+    def __post_init__(self) -> None:
+        if not self.widths or min(self.widths) < 1:
+            raise UsageError(f"widths must be one or more numbers above 0, got {self.widths}")
+        if len(self.dropout) != len(self.widths):
+            raise UsageError(
+                f"dropout must have {len(self.widths)} rates, one for each LSTM layer, got {self.dropout}"
+            )
+        for rate in (*self.dropout, self.dense_dropout):
+            if not 0 <= rate < 1:
+                raise UsageError(f"dropout must be in [0, 1), got {rate}")
+        if self.embedding < 1:
+            raise UsageError(f"embedding must be 1 or more, got {self.embedding}")
+        if self.dense < 0:
+            raise UsageError(f"dense must be 0 (no dense layer) or more, got {self.dense}")
+        if self.activation not in ACTIVATIONS:
+            raise unknown("activation", self.activation, ACTIVATIONS)
+
+    def build(self, space: Space) -> "Lstm":
+        return Lstm(self, space.size)
+
+
+class Lstm(SequenceModel):
+    """Embedding, LSTM layers each with dropout, an optional dense layer, and logits over V symbols."""
+
+    def __init__(self, config: LstmConfig, size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(size, config.embedding)
+        inputs = (config.embedding, *config.widths[:-1])
+        self.layers = nn.ModuleList(
+            nn.LSTM(n_in, n_out, batch_first=True) for n_in, n_out in zip(inputs, config.widths, strict=True)
+        )
+        self.dropouts = nn.ModuleList(_dropout(rate) for rate in config.dropout)
+        width = config.widths[-1]
+        self.dense = nn.Sequential()
+        if config.dense:
+            self.dense = nn.Sequential(
+                nn.Linear(width, config.dense),
+                ACTIVATIONS[config.activation](),
+                _dropout(config.dense_dropout),
+            )
+            width = config.dense
+        self.head = nn.Linear(width, size)
+        self.apply(_initialise)
+
+    def start(self, batch: int) -> LstmState:
+        zeros = self.head.weight.new_zeros
+        return [(zeros(batch, width), zeros(batch, width)) for width in self.config.widths]
+
+    def extend(
+        self, x: Tensor, state: LstmState, mask: Tensor | None = None
+    ) -> tuple[Categorical, LstmState]:
+        # Padding stands at the end of causal layers: it reaches no output before it, so mask is not needed.
+        signal = self.embedding(x)
+        after: LstmState = []
+        for layer, dropout, (h, c) in zip(self.layers, self.dropouts, state, strict=True):
+            signal, (h, c) = layer(signal, (h.unsqueeze(0), c.unsqueeze(0)))
+            after.append((h[0], c[0]))
+            signal = dropout(signal)
+        return Categorical(self.head(self.dense(signal))), after
+
+
+def _dropout(rate: float) -> nn.Module:
+    return nn.Dropout(rate) if rate > 0 else nn.Identity()
+
+
+def _initialise(module: nn.Module) -> None:
+    """As Keras begins: Glorot for what reads input, orthogonal recurrent weights, forget gates open."""
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, std=1 / math.sqrt(module.embedding_dim))
+    elif isinstance(module, nn.LSTM):
+        weights = dict(module.named_parameters())
+        nn.init.xavier_uniform_(weights["weight_ih_l0"])
+        nn.init.orthogonal_(weights["weight_hh_l0"])
+        nn.init.zeros_(weights["bias_ih_l0"])
+        nn.init.zeros_(weights["bias_hh_l0"])
+        gates = weights["bias_ih_l0"].detach().view(4, module.hidden_size)  # input, forget, cell, output
+        gates[1] = 1.0

@@ -1,0 +1,205 @@
+"""The one loop that composes symbol by symbol: a model, a prompt and seeds in, arrays of new symbols out.
+
+Knows nothing of pitches or files: which symbols may follow, and how far a piece has come, the cursor says.
+Legend: B pieces, T symbols, V vocabulary.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from erato.errors import UsageError
+from erato.models.base import SequenceModel, State, take
+from erato.representations.base import Cursor, Tokens
+from erato.sampling.filters import Sampler, filtered
+
+Ints = npt.NDArray[np.int64]
+BLOCK = 1024  # symbols of a prompt that are read at once
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When a piece is long enough, counted after the prompt: whichever comes first; without any, at `end`."""
+
+    length: int | None = None  # new symbols
+    bars: int | None = None  # new complete bars
+    seconds: float | None = None  # new seconds of music
+
+    def __post_init__(self) -> None:
+        for name in ("length", "bars", "seconds"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UsageError(f"{name} must be above 0, got {value}")
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything is asked for."""
+        return self != Stop()
+
+
+@dataclass
+class Sampled:
+    """One new piece, without its prompt.
+
+    array: [T] int64 new symbols; log_prob: sum of their natural log-probabilities under the model itself
+    (temperature 1, no masks, no filters).
+    """
+
+    array: Ints
+    log_prob: float
+    seed: int
+
+
+@torch.inference_mode()
+def sample(
+    model: SequenceModel,
+    prompt: Ints,
+    cursor: Cursor,
+    space: Tokens,
+    seeds: Sequence[int],
+    sampler: Sampler,
+    stop: Stop,
+    callback: Callable[[int, Ints], None] | None = None,
+    limit: int = 8192,
+) -> list[Sampled]:
+    """Composes one piece a seed after the same prompt; piece i is the piece that its seed gives alone.
+
+    prompt: [T] symbols without `start`, may be empty. cursor: fresh, for as many pieces as there are seeds.
+    While something is asked for (`stop`), `end` is drawn only where nothing else is allowed, and the symbol
+    that would begin what is too much is dropped. Without, a piece ends with `end` (which is part of it). A
+    piece that never gets there ends after `limit` symbols, unless `stop.length` is given. callback: called
+    after each step with its number and the new symbol of each piece, [B], -1 where it has ended. Raises
+    UsageError for a prompt that the representation cannot hold and for bars or seconds that it cannot count.
+    """
+    if not seeds or min(seeds) < 0:
+        raise UsageError(f"seeds must be one or more numbers of 0 or more, got {list(seeds)}")
+    training = model.training
+    model.eval()
+    try:
+        one = cursor.take([0])
+        _push_prompt(one, prompt, space)
+        state, last = _read_prompt(model, prompt, space)
+        row = _Rows(one.take([0] * len(seeds)), space, sampler, stop, prompt, seeds)
+        alive = torch.zeros(len(seeds), dtype=torch.long, device=last.device)
+        state, last = take(state, alive), last.repeat(len(seeds), 1)
+        for step in range(stop.length or limit):
+            distribution, state = model.extend(last, state)
+            uniforms = torch.from_numpy(row.uniforms(distribution.n_uniforms)).to(last.device)
+            drawn = distribution.sample(uniforms, row.filters)
+            last = drawn[:, None]
+            kept = row.push(drawn.cpu().numpy(), distribution.log_prob(last)[:, 0].double().cpu().numpy())
+            if callback is not None:
+                callback(step, row.newest)
+            if len(kept) == 0:
+                break
+            if len(kept) < len(last):
+                rows = torch.from_numpy(kept).to(last.device)
+                state, last = take(state, rows), last[rows]
+        return [
+            Sampled(np.array(row.symbols[i], np.int64), row.log_probs[i], seed)
+            for i, seed in enumerate(seeds)
+        ]
+    finally:
+        model.train(training)
+
+
+def _push_prompt(cursor: Cursor, prompt: Ints, space: Tokens) -> None:
+    """Takes a cursor for one piece through the prompt; UsageError where it does not allow what comes."""
+    for place, symbol in enumerate(prompt.tolist()):
+        fits = 0 <= symbol < space.size and symbol not in (space.start, space.end)
+        allowed = cursor.allowed() if fits else None
+        if not fits or (allowed is not None and not allowed[0, symbol]):
+            raise UsageError(
+                f"the prompt cannot be continued: symbol {place + 1} ({symbol}) may not stand there; "
+                f"use a prompt that this run's representation has encoded, without an end"
+            )
+        cursor.push(np.array([symbol], np.int64))
+
+
+def _read_prompt(model: SequenceModel, prompt: Ints, space: Tokens) -> tuple[State, Tensor]:
+    """The state after all but the last symbol of start + prompt, and that symbol, [1, 1]."""
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    symbols = torch.from_numpy(np.concatenate([[space.start], prompt]).astype(np.int64))[None].to(device)
+    state = model.start(1)
+    for begin in range(0, len(prompt), BLOCK):
+        state = model.extend(symbols[:, :-1][:, begin : begin + BLOCK], state)[1]
+    return state, symbols[:, -1:]
+
+
+class _Rows:
+    """What is known of the pieces: their cursor, generators and symbols, and what they were asked for."""
+
+    def __init__(
+        self, cursor: Cursor, space: Tokens, sampler: Sampler, stop: Stop, prompt: Ints, seeds: Sequence[int]
+    ) -> None:
+        self.cursor, self.space, self.sampler, self.stop, self.prompt = cursor, space, sampler, stop, prompt
+        self.generators = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
+        self.symbols: list[list[int]] = [[] for _ in seeds]
+        self.log_probs = [0.0 for _ in seeds]
+        self.newest = np.full(len(seeds), -1, np.int64)
+        self.growing = np.arange(len(seeds))  # which pieces the rows of the batch are
+        self.usual = np.ones(space.size, np.bool_)
+        self.usual[space.start] = False
+        if space.end is not None and stop.asked:
+            self.usual[space.end] = False
+        bars, seconds = cursor.bars, cursor.seconds
+        if stop.bars is not None and bars is None:
+            raise UsageError(
+                f"this representation has no bars to count (bars={stop.bars}): use --seconds or --length"
+            )
+        if stop.seconds is not None and seconds is None:
+            raise UsageError(
+                f"this representation has no time to count (seconds={stop.seconds}): use --length"
+            )
+        self.last_bar = None if stop.bars is None or bars is None else int(bars[0]) + stop.bars
+        self.last_second = (
+            None if stop.seconds is None or seconds is None else float(seconds[0]) + stop.seconds
+        )
+
+    def uniforms(self, count: int) -> npt.NDArray[np.float64]:
+        """[B, count]: the next numbers of each piece's own generator."""
+        return np.stack([self.generators[piece].random(count) for piece in self.growing])
+
+    def filters(self, logits: Tensor) -> Tensor:
+        """The logits [B, V] to draw from."""
+        mask = self.cursor.allowed()
+        if mask is None:
+            mask = self.usual[None]
+        else:
+            usual = mask & self.usual
+            mask = np.where(
+                usual.any(-1, keepdims=True), usual, mask
+            )  # only `end` is allowed: the piece ends
+        allowed = torch.from_numpy(mask).to(logits.device)
+        recent = None
+        if self.sampler.looks_back:
+            window = self.sampler.repetition_window
+            so_far = [[*self.prompt.tolist(), *self.symbols[piece]][-window:] for piece in self.growing]
+            recent = torch.tensor(so_far, dtype=torch.long, device=logits.device)
+        return filtered(logits, self.sampler, allowed, recent)
+
+    def push(self, drawn: Ints, log_probs: npt.NDArray[np.float64]) -> Ints:
+        """Takes note of the drawn symbols [B]; returns the rows that go on growing."""
+        self.cursor.push(drawn)
+        over = np.zeros(len(drawn), np.bool_)
+        if self.last_bar is not None and (bars := self.cursor.bars) is not None:
+            over |= bars >= self.last_bar
+        if self.last_second is not None and (seconds := self.cursor.seconds) is not None:
+            over |= seconds >= self.last_second
+        ended = drawn == self.space.end
+        self.newest[:] = -1
+        for row, piece in enumerate(self.growing):
+            if ended[row] or not over[row]:
+                self.symbols[piece].append(int(drawn[row]))
+                self.log_probs[piece] += float(log_probs[row])
+                self.newest[piece] = drawn[row]
+        kept = np.flatnonzero(~(over | ended))
+        if len(kept) < len(drawn):
+            self.growing = self.growing[kept]
+            if len(kept):
+                self.cursor = self.cursor.take(kept.tolist())
+        return kept
