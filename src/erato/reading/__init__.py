@@ -1,0 +1,120 @@
+"""Bytes to pieces: MIDI, notation, arrays and text in; scores and text out, or a refusal with a reason.
+
+Knows nothing of folders, corpora or caches. Every file ends as a `Reading`, or as a `ReadError` whose
+reason is in `REASONS`.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from erato.errors import ReadError
+from erato.reading.base import REASONS, Limits, NamedPiece, Reading, check_bytes, gunzip
+
+__all__ = [
+    "REASONS",
+    "SUFFIXES",
+    "VERSION",
+    "Limits",
+    "NamedPiece",
+    "Reading",
+    "music21_to_scores",
+    "read_bytes",
+    "read_file",
+    "slow",
+    "suffix_of",
+]
+
+VERSION = 1  # part of cache keys: raise it when the same bytes give another result
+
+Kind = Literal["midi", "notation", "arrays", "text"]
+SUFFIXES: dict[str, Kind] = {
+    ".mid": "midi",
+    ".midi": "midi",
+    ".kar": "midi",
+    ".rmi": "midi",
+    ".mid.gz": "midi",
+    ".midi.gz": "midi",
+    ".kar.gz": "midi",
+    ".rmi.gz": "midi",
+    ".musicxml": "notation",
+    ".xml": "notation",
+    ".mxl": "notation",
+    ".abc": "notation",
+    ".krn": "notation",
+    ".mat": "arrays",
+    ".npz": "arrays",
+    ".json": "arrays",
+    ".txt": "text",
+    ".md": "text",
+}
+
+
+def suffix_of(path: Path | str) -> str:
+    """The suffix that decides how a file is read, in lower case; ".mid.gz" counts as one."""
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes[-2:]]
+    return "".join(suffixes) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
+
+
+def slow(path: Path | str) -> bool:
+    """Whether reading it takes a large part of a second or more, and belongs in another process."""
+    return SUFFIXES.get(suffix_of(path)) == "notation"
+
+
+def read_file(path: Path, limits: Limits = Limits()) -> Reading:  # noqa: B008 (frozen)
+    """The pieces of one file; ReadError says why there are none."""
+    suffix = _known_suffix(path.name)
+    try:
+        if not path.is_file():
+            raise ReadError("unreadable", f"{path.name} is not there, or not a file.")
+        most = limits.text_bytes if SUFFIXES[suffix] == "text" else limits.file_bytes
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ReadError("unreadable", f"{path.name} cannot be read: {reason}.") from None
+    check_bytes(len(data), path.name, most)
+    return read_bytes(data, path.name, limits)
+
+
+def read_bytes(data: bytes, name: str, limits: Limits = Limits()) -> Reading:  # noqa: B008 (frozen)
+    """The pieces of one file whose bytes are at hand; the suffix of `name` decides how they are read."""
+    suffix = _known_suffix(name)
+    kind = SUFFIXES[suffix]
+    if not data:
+        raise ReadError("empty", f"{name} is empty.")
+    if kind == "text":
+        from erato.reading import text
+
+        return text.read(data, name, limits)
+    check_bytes(len(data), name, limits.file_bytes)
+    if data.startswith(b"\x1f\x8b"):
+        data = gunzip(data, name, limits.file_bytes)
+    try:
+        if kind == "midi":
+            from erato.reading import midi
+
+            return midi.read(data, name, limits)
+        if kind == "arrays":
+            from erato.reading import arrays
+
+            return arrays.read(data, name, limits)
+        from erato.reading import notation
+
+        return notation.read(data, name, limits)
+    except (MemoryError, RecursionError):
+        raise ReadError("too-large", f"{name} is too large or too deeply nested to be read.") from None
+
+
+def music21_to_scores(parsed: object, name: str) -> list[NamedPiece]:
+    """A music21 Score or Opus as pieces; see `erato.reading.notation.music21_to_scores`."""
+    from erato.reading import notation
+
+    return notation.music21_to_scores(parsed, name)
+
+
+def _known_suffix(name: str) -> str:
+    suffix = suffix_of(name)
+    if suffix not in SUFFIXES:
+        known = ", ".join(sorted(SUFFIXES))
+        raise ReadError("unsupported", f"{name} is of a kind that is not read; {known} are.")
+    return suffix

@@ -1,0 +1,111 @@
+"""What reading has in common: its types, its limits, and the closed list of reasons for a refusal.
+
+Knows nothing of any one format, except how to tell from the first bytes what a file really is.
+"""
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Literal
+
+from erato.errors import ReadError
+from erato.score import Piece
+
+Split = Literal["train", "valid", "test"]
+
+REASONS: dict[str, str] = {
+    "unsupported": "a kind of file, or a variant of one, that is not read here",
+    "empty": "nothing in it",
+    "unreadable": "the system does not let it be read",
+    "too-large": "more bytes or tracks than the limit",
+    "not-music": "what is inside is not what the name says",
+    "damaged": "it breaks off or contradicts itself",
+    "too-long": "lasts longer than the limit",
+    "too-many-notes": "more notes than the limit",
+    "no-notes": "music without a single note",
+    "bad-timing": "no usable clock",
+    "encoding": "text that is not UTF-8",
+    "unsafe": "it asks for something that a piece never needs, such as running code or opening other files",
+    "timeout": "reading it took longer than the limit",
+    "other-kind": "readable, but text where music is wanted or music where text is wanted",
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may at most hold; checked before anything large is allocated."""
+
+    file_bytes: int = 32 * 2**20  # of one file of music, packed or unpacked
+    text_bytes: int = 512 * 2**20  # of one text file
+    tracks: int = 1024  # of one piece
+    notes: int = 1_000_000  # of one piece
+    ticks: int = 2**30  # where the last note of a piece ends; times are 32-bit integers
+    seconds: float = 6 * 3600.0  # how long a piece may last
+
+
+@dataclass(frozen=True)
+class NamedPiece:
+    """One piece of a file. `name` is unique within the file, and empty where the file is one piece."""
+
+    name: str
+    piece: Piece
+    split: Split | None = None  # where the file itself says so
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The pieces of a file, and what was dropped or mended in reading it: {what: how often}."""
+
+    pieces: list[NamedPiece]
+    lost: dict[str, int] = field(default_factory=dict)
+
+
+_SIGNATURES = (  # first bytes -> what a person calls such a file
+    (b"MThd", "MIDI"),
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "gzipped data"),
+    (b"RIFF", "a RIFF file (a recording or a video)"),
+    (b"ID3", "an MP3 recording"),
+    (b"\xff\xfb", "an MP3 recording"),
+    (b"OggS", "an Ogg recording"),
+    (b"fLaC", "a FLAC recording"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"MATLAB 5.0", "a MATLAB file"),
+    (b"\x93NUMPY", "a numpy array"),
+)
+
+
+def looks_like(data: bytes) -> str:
+    """What the first bytes say a file is, in words: "a PDF", "text", "binary data"."""
+    for signature, kind in _SIGNATURES:
+        if data.startswith(signature):
+            return kind
+    head = data[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if head.startswith((b"<!doctype html", b"<html")):
+        return "a web page"
+    if head.startswith(b"<"):
+        return "XML"
+    return "binary data" if any(byte < 9 or 13 < byte < 27 for byte in data[:512]) else "text"
+
+
+def gunzip(data: bytes, name: str, limit: int) -> bytes:
+    """The unpacked bytes, at most `limit` of them; never holds more than that."""
+    unpacker = zlib.decompressobj(31)
+    try:
+        unpacked = unpacker.decompress(data, limit + 1)
+    except zlib.error:
+        raise ReadError("damaged", f"{name} is damaged: its gzip data cannot be unpacked.") from None
+    check_bytes(len(unpacked), name, limit)
+    if not unpacker.eof:
+        raise ReadError("damaged", f"{name} is damaged: its gzip data breaks off.")
+    return unpacked
+
+
+def check_bytes(size: int, name: str, limit: int) -> None:
+    """Refuses what is larger than `limit` bytes."""
+    if size > limit:
+        raise ReadError("too-large", f"{name} is too large: at most {limit:,} bytes are read, unpacked.")
