@@ -1,4 +1,4 @@
-"""What every renderer is: it writes a piece as one kind of file. Knows nothing of how the piece came to be."""
+"""What every renderer is: it writes a piece as one kind of file. Knows nothing of how the piece was made."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

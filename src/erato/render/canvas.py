@@ -1,12 +1,13 @@
 """A page to draw on, in inches: boxes, lines and text in, PNG bytes out. Knows nothing of music.
 
-Uses matplotlib's objects and never its global state. What its font has no glyph for is drawn as a box, in silence.
+Uses matplotlib's objects, never its global state. What the font has no glyph for is drawn as an empty box.
 """
 
 import io
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
+from unicodedata import bidirectional
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from erato.render.names import one_line
 DPI = 120
 REGULAR, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
 MISSING = "\u25a1"
+LEFT_TO_RIGHT = "\u200e"
 
 
 class Canvas:
@@ -91,7 +93,7 @@ class Canvas:
         return text[:low].rstrip() + "…"
 
     def wrap(self, parts: Sequence[str], size: float, room: float, between: str, most: int) -> list[str]:
-        """`parts` joined to at most `most` lines of `room` inches; what does not fit is cut by whoever draws."""
+        """`parts` joined to `most` lines of `room` inches; whoever draws the last cuts what does not fit."""
         lines: list[str] = []
         for part in map(one_line, parts):
             longer = f"{lines[-1]}{between}{part}" if lines else part
@@ -137,4 +139,7 @@ def _glyphs(font: str) -> frozenset[int]:
 def _drawable(text: str, font: str) -> str:
     """`text` on one line, a box for each character that the font does not have."""
     known = _glyphs(font)
-    return "".join(character if ord(character) in known else MISSING for character in one_line(text))
+    line = "".join(character if ord(character) in known else MISSING for character in one_line(text))
+    # A line runs from left to right, also where a word in it runs from right to left.
+    turns = any(bidirectional(character) in ("R", "AL") for character in line)
+    return LEFT_TO_RIGHT + line if turns else line

@@ -1,8 +1,8 @@
 """A score to a standard MIDI file (format 1). In: a score in ticks. Out: bytes, the same for the same score.
 
-symusic reads MIDI better than it writes it: it leaves out pedals, everything of a score without tracks and the rest that
-ends a piece, and lets the 16th track take the channel of the first. So the events are laid out here, one chunk for what
-concerns the whole piece and one for each track.
+symusic's own writer leaves out pedals, the rest that ends a piece and all of a score without tracks, and lets
+the 16th track take the channel of the first. So the events are laid out here: one chunk for what concerns the
+whole piece, and one for each track.
 """
 
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ TEXT, TRACK_NAME, LYRIC, MARKER, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = (
     0x59,
 )
 
-# What comes first at one tick: the end of what sounded, then settings, then what begins. A note of no length ends last.
+# What comes first at one tick: what ends, then settings, then what begins. A note of no length ends last.
 OFF, NAME, BANK, PROGRAM, CONTROL, WORDS, ON, OFF_AT_ONCE = range(8)
 
 
@@ -53,8 +53,8 @@ class Midi(Renderer):
 def midi_bytes(score: Score, about: About | None = None) -> bytes:
     """The MIDI file of `score`; the title is the name of the sequence, the facts are text events.
 
-    Ends where the piece ends (its `end` marker), so that other programs show its full length. UsageError for what MIDI
-    has no bytes for: a time before 0, a key outside 0 to 127, a meter that is not over a power of two.
+    Ends where the piece ends (its `end` marker), so that other programs show its full length. UsageError for
+    what MIDI has no bytes for: a time before 0, a key outside 0 to 127, a meter not over a power of two.
     """
     about = about or About()
     if not 1 <= score.ticks_per_quarter < 2**15:
@@ -70,17 +70,18 @@ def midi_bytes(score: Score, about: About | None = None) -> bytes:
 def channels(score: Score) -> list[int]:
     """A channel for each track: drums on the tenth, every other its own while there are enough of them.
 
-    Where there are more than fifteen, tracks of one program share a channel before tracks of different programs do.
+    Of more than fifteen, tracks of one program share a channel before tracks of different programs do.
     """
     free = list(MELODIC_CHANNELS)
     unseen = dict.fromkeys(track.program for track in score.tracks if not track.is_drum)
     of_program: dict[int, int] = {}
     found = []
     for track in score.tracks:
-        unseen.pop(track.program, None) if not track.is_drum else None
         if track.is_drum:
             found.append(DRUM_CHANNEL)
-        elif track.program not in of_program or len(free) > len(unseen):
+            continue
+        unseen.pop(track.program, None)
+        if track.program not in of_program or len(free) > len(unseen):
             channel = free.pop(0) if free else MELODIC_CHANNELS[len(of_program) % len(MELODIC_CHANNELS)]
             of_program.setdefault(track.program, channel)
             found.append(channel)
@@ -142,7 +143,7 @@ def _track(track: TrackTick, channel: int) -> Iterable[Event]:
 
 
 def _chunk(events: Iterable[Event], end: int = 0) -> bytes:
-    """A track chunk of `events`, in order of time, that ends at `end` or at its last event, whichever is later."""
+    """A track chunk of `events`, in order of time, that ends at `end` or at its last event."""
     data = bytearray()
     now = 0
     for tick, _, message in sorted(events, key=lambda event: event[:2]):

@@ -1,7 +1,7 @@
-"""Pieces to one HTML page that needs nothing else. In: pieces, their pictures and files, what to say. Out: a file.
+"""Pieces to one HTML page that needs nothing else. In: pieces, their pictures and files, facts. Out: a file.
 
-Pictures and downloads lie in the page itself; it asks no other place for anything, and says so to the browser. Whatever
-was typed by anyone is escaped. Knows nothing of how the pieces came to be beyond the facts it is handed.
+Pictures and downloads lie in the page itself; it asks no other place for anything: the browser is told so.
+Whatever anyone typed is escaped. Of how the pieces were made it knows only the facts it is handed.
 """
 
 from base64 import b64encode
@@ -13,7 +13,7 @@ from pathlib import Path
 from erato import files
 from erato.render.base import About, Renderer
 from erato.render.midi import midi_bytes
-from erato.render.names import one_line, track_label
+from erato.render.names import one_line, track_labels
 from erato.render.pianoroll import piano_roll, summary
 from erato.score import Piece
 
@@ -97,14 +97,15 @@ def _article(number: int, item: PageItem, alone: bool) -> str:
         body = f'<pre tabindex="0" dir="auto">{escape(_readable(item.piece))}</pre>'
     else:
         about, body = summary(item.piece), ""
-        tracks = [track_label(t.name, t.program, t.is_drum) for t in item.piece.tracks if len(t.notes)]
+        tracks = track_labels(track for track in item.piece.tracks if len(track.notes))
         if tracks:
             voices = ", ".join(tracks[:8]) + (f" and {len(tracks) - 8} more" if len(tracks) > 8 else "")
             about = f"{about}. For {voices}"
     if item.picture is not None:
         width, height = (int.from_bytes(item.picture[at : at + 4], "big") for at in (16, 20))
         alt = f"Piano roll of {one_line(item.name)}: {one_line(about)}."
-        image = f'<img src="{_data("image/png", item.picture)}" width="{width}" height="{height}" alt="{escape(alt)}">'
+        source = f'src="{_data("image/png", item.picture)}" width="{width}" height="{height}"'
+        image = f'<img {source} alt="{escape(alt)}">'
         scroll = f'role="group" aria-label="Picture of {_line(item.name)}, scrolls sideways"'
         body = f'<div class="picture" tabindex="0" {scroll}>{image}</div>{body}'
     downloads = "".join(_download(name, data, item.name) for name, data in item.files.items())
@@ -125,8 +126,8 @@ def _download(name: str, data: bytes, piece: str) -> str:
     )
     size = f"{max(1, round(len(data) / 1024)):,} kB"
     hidden = f'<span class="unseen"> of {_line(piece)}, </span>'
-    link = f'<a href="{_data(kind, data)}" download="{_line(name)}">{_line(shown)}{hidden} <small>{size}</small></a>'
-    return f"<li>{link}</li>"
+    link = f'<a href="{_data(kind, data)}" download="{_line(name)}">'
+    return f"<li>{link}{_line(shown)}{hidden} <small>{size}</small></a></li>"
 
 
 def _facts(facts: Mapping[str, str], heading: str, level: int) -> str:

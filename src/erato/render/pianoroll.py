@@ -1,22 +1,24 @@
-"""A score to a piano roll (PNG). In: a score in ticks, its bars, what to say of it. Out: bytes, the same for the same.
+"""A score to a piano roll. In: a score in ticks, what to say of it. Out: PNG bytes, always the same.
 
-Long pieces run on over several rows, as a printed score does. Everything is laid out in inches on one page: x to the
-right, y upwards. Knows nothing of how the piece came to be; matplotlib is imported when something is drawn.
+Long pieces run on over several rows, as a printed score does. Everything is laid out in inches on one page: x
+to the right, y upwards. Knows nothing of how the piece was made; draws on a canvas, not on matplotlib.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from symusic.core import TrackTick
 
 from erato import files
 from erato.errors import UsageError
 from erato.render.base import About, Renderer
 from erato.render.canvas import BOLD, Canvas
-from erato.render.names import BLACK_KEYS, drum_name, pitch_name, track_label
-from erato.score import Bar, Piece, Score, bars, has_pickup, note_count, seconds, seconds_at
+from erato.render.names import BLACK_KEYS, drum_name, pitch_name, track_labels
+from erato.score import Bar, Ints, Piece, Score, bars, has_pickup, note_count, seconds, seconds_at
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,7 +50,7 @@ class PianoRoll(Renderer):
 
 
 def piano_roll(score: Score, about: About | None = None) -> bytes:
-    """The PNG of `score`: rows of whole bars, keys on the left, louder notes darker; says what it leaves out."""
+    """The PNG of `score`: rows of whole bars, keys on the left, louder notes darker."""
     about = about or About()
     page = _Page(score)
     canvas = Canvas(page.width)
@@ -79,7 +81,7 @@ def summary(score: Score) -> str:
 
 
 def rows_of(score: Score) -> list[Row]:
-    """The bars of `score` in rows of at most `ROW_QUARTERS`, a pickup not counted; a longer bar has its own row."""
+    """The bars in rows of at most `ROW_QUARTERS`, a pickup not counted; a longer bar has a row of its own."""
     number = 0 if has_pickup(score) else 1
     room = ROW_QUARTERS * score.ticks_per_quarter
     rows: list[Row] = []
@@ -95,7 +97,7 @@ def rows_of(score: Score) -> list[Row]:
 
 
 class Lanes:
-    """Which height (inches above the foot of a row) each key of a score has: drums below, keys above, only those used."""
+    """How high (inches above the foot of a row) each key lies: drums below, keys above, only those used."""
 
     def __init__(self, score: Score) -> None:
         keys = [
@@ -122,6 +124,23 @@ class Lanes:
         return np.searchsorted(self.drums, pitch) * DRUM_LANE
 
 
+def hidden_tracks(tracks: Sequence[TrackTick]) -> list[Ints]:
+    """For each note: how many later tracks sound its key meanwhile. Drawn slimmer, it hides none of them."""
+    spans = []
+    for track in tracks:
+        notes = {name: column.astype(np.int64) for name, column in track.notes.numpy().items()}
+        key = (notes["pitch"] + 128 * track.is_drum) << 33  # more than a tick can be: keys do not touch
+        spans.append((key + notes["time"], key + notes["time"] + notes["duration"]))
+    counts = [np.zeros(len(start), dtype=np.int64) for start, _ in spans]
+    for behind, (start, end) in enumerate(spans):
+        order = np.argsort(start, kind="stable")
+        start, reached = start[order], np.maximum.accumulate(end[order])
+        for front in range(behind):
+            begun = np.searchsorted(start, spans[front][1])  # those begun before this note ends
+            counts[front] += (begun > 0) & (reached[np.maximum(begun - 1, 0)] > spans[front][0])
+    return counts
+
+
 class _Page:
     """One score on one page."""
 
@@ -131,12 +150,12 @@ class _Page:
         self.rows, self.left_out = all_rows[:MAX_ROWS], all_rows[MAX_ROWS:]
         self.lanes = Lanes(score)
         longest = max(row.end - row.start for row in self.rows)
-        shown = min(1.0, max(longest / score.ticks_per_quarter / ROW_QUARTERS, 0.25))
-        self.inch = shown * ROW_WIDTH / max(1, longest)  # inches a tick
-        self.labels = 0.85 if self.lanes.drums else 0.3
-        self.x = MARGIN + self.labels + KEYBOARD
-        self.width = max(self.x + longest * self.inch + MARGIN, 6.4)
+        filled = min(1.0, max(longest / score.ticks_per_quarter / ROW_QUARTERS, 0.5))
+        self.inch = filled * ROW_WIDTH / max(1, longest)  # inches a tick
+        self.x = MARGIN + (0.85 if self.lanes.drums else 0.3) + KEYBOARD
+        self.width = self.x + longest * self.inch + 0.1 + MARGIN
         self.sounding = [track for track in score.tracks if len(track.notes)]
+        self.hidden = hidden_tracks(self.sounding)
 
     def draw(self, canvas: Canvas, about: About) -> float:
         """Draws from the top (y = 0) downwards; returns the height used, in inches."""
@@ -172,9 +191,8 @@ class _Page:
 
     def _legend(self, canvas: Canvas, y: float, room: float) -> float:
         x = MARGIN
-        for index, track in enumerate(self.sounding):
+        for index, label in enumerate(track_labels(self.sounding)):
             many = index == MAX_LEGEND and len(self.sounding) > MAX_LEGEND + 1
-            label = track_label(track.name, track.program, track.is_drum)
             label = f"and {len(self.sounding) - index} more tracks" if many else label
             label = canvas.shorten(label, 9, min(room, 4.0) - 0.25)
             width = 0.25 + canvas.width_of(label, 9) + 0.28
@@ -227,7 +245,8 @@ class _Page:
                 ticks = np.arange(bar.start + beat, bar.end - 0.5, beat)
                 beats += [[(self._x(row, tick), y), (self._x(row, tick), top)] for tick in ticks]
             new, meter = (bar.numerator, bar.denominator) != meter, (bar.numerator, bar.denominator)
-            label = f"{number}   {bar.numerator}/{bar.denominator}" if new else f"{number}"
+            # A pickup has no meter of its own: that of the first full bar counts.
+            label = f"{number}   {bar.numerator}/{bar.denominator}" if new and number else f"{number}"
             if x >= label_at:
                 canvas.text(x + 0.02, top + 0.05, label, 7, SOFT)
                 label_at = x + canvas.width_of(label, 7) + 0.1
@@ -236,7 +255,7 @@ class _Page:
         lines.append([(x, y), (x, top)])
         canvas.lines(lines, BAR_LINE, 0.9)
         if row is self.rows[-1] and not self.left_out:
-            canvas.lines([[(x - 0.02, y), (x - 0.02, top)]], BAR_LINE, 2.4)
+            canvas.boxes([[x + 0.035, x + 0.07, y, top]], [BAR_LINE])
 
     def _meter_before(self, row: Row) -> tuple[int, int]:
         bar = self.rows[self.rows.index(row) - 1].bars[-1]
@@ -277,7 +296,8 @@ class _Page:
             stop = np.maximum(self._x(row, np.minimum(end[here], row.end)), begin + 0.02)
             height = DRUM_LANE if track.is_drum else self.lanes.lane
             foot = y + (self.lanes.drum(pitch) if track.is_drum else self.lanes.key(pitch))
-            boxes = np.stack([begin, stop, foot + height * 0.04, foot + height * 0.96], axis=1)
+            inset = height * (0.04 + 0.13 * np.minimum(self.hidden[index][here], 3))
+            boxes = np.stack([begin, stop, foot + inset, foot + height - inset], axis=1)
             color, edge = _colors(index)
             canvas.boxes(boxes, _shades(color, notes["velocity"][here]), [edge], 0.6)
 
@@ -286,7 +306,7 @@ class _Page:
 
 
 def _colors(index: int) -> tuple[str, str]:
-    """The colour of a track and of the edge of its notes; when colours come round again, the edges are black."""
+    """The colour of a track and of the edge of its notes; when colours come round again, edges are black."""
     color = COLORS[index % len(COLORS)]
     channels = (round(int(color[at : at + 2], 16) * 0.55) for at in (1, 3, 5))
     return color, "#" + "".join(f"{channel:02x}" for channel in channels) if index < len(
@@ -307,4 +327,4 @@ def _count(number: int, what: str) -> str:
 
 def _clock(time: float) -> str:
     minutes, rest = divmod(round(time), 60)
-    return f"{minutes}:{rest:02d}"
+    return f"{minutes}:{rest:02d}" if time >= 10 or time == 0 else f"{time:.1f} s"

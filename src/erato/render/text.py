@@ -1,6 +1,6 @@
-"""A piece to something to read. In: a text, or a score in ticks. Out: the text itself, or a table of the notes.
+"""A piece to something to read. In: a text, or a score in ticks. Out: the text, or a list of the notes.
 
-Knows nothing of pictures or sound. The table has one note a line, in order of onset; bars and beats are those of the
+Knows nothing of pictures or sound. One note a line, in order of onset; bars and beats are those of the
 score's own meters, a pickup is bar 0 and keeps the beats it has in a full bar.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from erato import files
 from erato.errors import UsageError
 from erato.render.base import About, Renderer
-from erato.render.names import one_line, pitch_name, track_label
+from erato.render.names import one_line, pitch_name, track_labels
 from erato.score import Bar, Piece, Score, bars, has_pickup
 
 COLUMNS = ("bar", "beat", "quarter", "pitch", "key", "quarters", "velocity", "track")
@@ -59,7 +59,7 @@ def rows(score: Score) -> Iterator[tuple[str, ...]]:
     """One tuple of `COLUMNS` a note, by onset, then track, then pitch; times and lengths in quarters."""
     keys = sorted((signature.time, signature.key) for signature in score.key_signatures)
     places = Places(score)
-    labels = [track_label(track.name, track.program, track.is_drum) for track in score.tracks]
+    labels = track_labels(score.tracks)
     notes = sorted(
         (note.time, index, note.pitch, note.duration, note.velocity)
         for index, track in enumerate(score.tracks)
@@ -83,7 +83,7 @@ def rows(score: Score) -> Iterator[tuple[str, ...]]:
 
 
 class Places:
-    """Where a tick lies in the bars of a score, as musicians count: from bar 1, or from 0 where there is a pickup."""
+    """Where a tick lies in the bars of a score, counted from 1, or from 0 where there is a pickup."""
 
     def __init__(self, score: Score) -> None:
         self.bars = bars(score)
