@@ -1,0 +1,108 @@
+"""A folder (or one file) of a person's own as a corpus. A path flows in; knows nothing of formats, which
+reading does.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from erato import reading
+from erato.corpora.base import Progress, Report
+from erato.corpora.collection import FileCorpus
+from erato.corpora.scan import Job, Source, narrow, scan
+from erato.corpora.tracks import check_wanted
+from erato.errors import CorpusError, UsageError
+
+
+class Folder(FileCorpus):
+    """All that can be read in a folder, with all its folders, or in one file."""
+
+    kind = "any"
+    summary = "a folder of your own, or one file"
+    licence = "your own files: you know their licence"
+
+    def __init__(self, path: str | Path, track: Sequence[str] = (), max_files: int | None = None) -> None:
+        self.path = Path(path)
+        self.track = tuple(track)
+        self.max_files = max_files
+        self.name = printable(Path(os.path.abspath(path)).name) or "folder"  # noqa: PTH100 (keep links)
+        check_wanted(self.track)
+        if max_files is not None and max_files < 1:
+            raise UsageError(f"max_files must be 1 or more, got {max_files}.")
+
+    def origin(self, source: Source) -> str:
+        return "local"
+
+    def sources(self, progress: Progress | None = None) -> list[Source]:
+        return list_files(self.path)
+
+
+def check(path: str | Path, max_files: int | None = None, progress: Progress | None = None) -> Report:
+    """What can be read in a folder or file, what not and why; memory does not grow with the music in it."""
+    sources = Folder(path, max_files=max_files).sources(progress)
+    sources = narrow(sources, max_files)
+    report = Report(files=len(sources))
+    for verdict in scan(sources, Job(), progress):
+        name = verdict.source.name
+        if verdict.verdict == "skipped":
+            report.skipped.append({"file": name, "reason": verdict.reason, "message": verdict.message})
+        elif verdict.verdict == "duplicate":
+            report.duplicates += 1
+        else:
+            report.used += 1
+            report.pieces += len(verdict.pieces)
+            report.notes += sum(facts.notes for facts in verdict.pieces)
+            if verdict.lost:
+                report.flagged.append({"file": name, "lost": verdict.lost})
+    return report
+
+
+def printable(name: str) -> str:
+    """A file name as text that can be printed and written as JSON, whatever bytes it is made of."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def list_files(path: Path) -> list[Source]:
+    """Every file under `path`, sorted by name, or `path` itself; what cannot be listed is among them, with
+    the trouble.
+
+    CorpusError: nothing is there, or it cannot be opened.
+    """
+    if not os.path.lexists(path):
+        raise CorpusError(f"{printable(str(path))} is not there: give the path of a folder or a file.")
+    if not path.is_dir():
+        return [Source(printable(path.name), path)]
+    try:
+        next(path.iterdir(), None)
+    except OSError as error:
+        raise CorpusError(
+            f"{printable(str(path))} cannot be opened: {error.strerror}; change its permissions."
+        ) from None
+    return sorted(_walk(path, "", set()), key=lambda source: source.name)
+
+
+def _walk(folder: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[Source]:
+    """Files under `folder`; folders that links lead to are entered once."""
+    try:
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            return
+        seen.add((status.st_dev, status.st_ino))
+        with os.scandir(folder) as listing:
+            found = sorted(listing, key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        yield Source(printable(prefix.rstrip("/")), folder, trouble=error.strerror or type(error).__name__)
+        return
+    for entry in found:
+        name = prefix + entry.name
+        path = Path(entry.path)
+        try:
+            is_folder = entry.is_dir()
+        except OSError:
+            is_folder = False
+        if not is_folder:
+            yield Source(printable(name), path)
+            continue
+        if reading.SUFFIXES.get(reading.suffix_of(entry.name)):
+            yield Source(printable(name), path, trouble="it is a folder")
+        yield from _walk(path, name + "/", seen)

@@ -1,0 +1,123 @@
+"""Which pieces are learnt from and which are held out. Groups flow in, splits flow out. Knows nothing of
+files.
+
+About 80/10/10 by groups: a hash of (seed, group) decides, so that a group stays where it is when others are
+added.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+from symusic.core import NoteTickList, TextMetaTickList
+
+from erato.corpora.base import Split
+from erato.score import END, Piece, Score, bars, note_count
+
+BY_GROUP = "by group: a hash of the seed and the group decides, about 80/10/10"
+BY_TIME = "there is one work only: the first 80 % of each piece is train, the next 10 % valid, the last 10 % test"
+_CENTRE: dict[str, float] = {"train": 0.4, "valid": 0.85, "test": 0.95}
+
+
+def place(seed: int, group: str) -> float:
+    """A number in [0, 1) that only this seed and this group determine."""
+    digest = hashlib.sha256(f"{seed}\0{group}".encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:7], "big") / 2**56
+
+
+def assign(groups: Sequence[str], own: Sequence[Split | None], seed: int) -> list[Split]:
+    """The split of each piece: its own where its file brings one, else its group's.
+
+    With two groups or more, train and valid are never empty: the group whose number lies closest is moved
+    there.
+    """
+    at = {group: place(seed, group) for group in groups}
+    chosen: dict[str, Split] = {
+        group: "train" if number < 0.8 else "valid" if number < 0.9 else "test" for group, number in at.items()
+    }
+    if all(own) and not {"train", "valid"} <= set(own):
+        own = [None] * len(groups)  # published splits that hold nothing out are none
+    fixed: dict[str, Split] = {group: split for group, split in zip(groups, own, strict=True) if split}
+    chosen |= fixed  # what belongs to a work with a split of its own goes there
+    needs: tuple[Split, ...] = ("valid", "train")
+    for need in needs:
+        count = Counter(chosen.values())
+        if not count[need]:
+            movable = [
+                group for group, split in chosen.items() if group not in fixed and (split == "test" or count[split] > 1)
+            ]
+            if movable:
+                chosen[min(movable, key=lambda group: (abs(at[group] - _CENTRE[need]), group))] = need
+    return [mine or chosen[group] for group, mine in zip(groups, own, strict=True)]
+
+
+def cut(piece: Piece) -> dict[Split, Piece] | None:
+    """A piece in three, in its own order, at bar lines or line breaks; None: it is too short for that."""
+    parts = _cut_text(piece) if isinstance(piece, str) else _cut_score(piece)
+    return parts if parts and {"train", "valid"} <= set(parts) else None
+
+
+def _cut_text(text: str) -> dict[Split, Piece] | None:
+    first = _break(text, len(text) * 8 // 10)
+    second = _break(text, max(first + 1, len(text) * 9 // 10))
+    parts: dict[Split, Piece] = {"train": text[:first], "valid": text[first:second], "test": text[second:]}
+    return {split: part for split, part in parts.items() if part}
+
+
+def _break(text: str, near: int) -> int:
+    """The first place from `near` on after a line break, else after a space; `near` itself where both are
+    far.
+    """
+    for mark in ("\n", " "):
+        found = text.find(mark, near - 1, near + max(200, len(text) // 50))
+        if found >= 0:
+            return found + 1
+    return near
+
+
+def _cut_score(score: Score) -> dict[Split, Piece] | None:
+    lines = bars(score)
+    count = len(lines)
+    if count < 3:
+        return None
+    first = min(count * 8 // 10, count - 2)
+    second = max(count * 9 // 10, first + 1)
+    ends = [lines[0].start, lines[first].start, lines[second].start, lines[-1].end]
+    splits: tuple[Split, ...] = ("train", "valid", "test")
+    parts: dict[Split, Piece] = {}
+    for split, start, stop in zip(splits, ends[:-1], ends[1:], strict=True):
+        part = between(score, start, stop)
+        if note_count(part):
+            parts[split] = part
+    return parts
+
+
+def between(score: Score, start: int, stop: int) -> Score:
+    """The part of a score from tick `start` to `stop`, from 0 on, with the meter, key and tempo that hold
+    there.
+    """
+    part = score.copy()
+    for track in part.tracks:
+        notes = [note for note in track.notes if start <= note.time < stop]
+        for note in notes:
+            note.duration = min(note.duration, stop - note.time)
+            note.time -= start
+        track.notes = NoteTickList(notes)
+        for name in ("controls", "pitch_bends", "pedals", "lyrics"):
+            events = [event for event in getattr(track, name) if start <= event.time < stop]
+            for event in events:
+                event.time -= start
+            setattr(track, name, events)
+    for name in ("time_signatures", "key_signatures", "tempos"):
+        events = sorted(getattr(part, name), key=lambda event: event.time)
+        before = [event for event in events if event.time <= start][-1:]
+        inside = [event for event in events if start < event.time < stop]
+        for event in [*before, *inside]:
+            event.time = max(0, event.time - start)
+        setattr(part, name, [*before, *inside])
+    # a marker at the end of the part belongs to it when it says that the piece ends there
+    markers = [m for m in part.markers if start <= m.time < stop or (m.text == END and m.time == stop)]
+    for marker in markers:
+        marker.time -= start
+    part.markers = TextMetaTickList(markers)
+    return part
