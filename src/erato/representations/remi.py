@@ -1,0 +1,393 @@
+"""Scores as bar, position, track, pitch, velocity and duration symbols. Knows nothing of files or models.
+
+A score goes in and an array of symbols comes out, and back. What is held: onsets, durations, pitches, velocities,
+tracks, tempos, meters and the end of the piece. On the grid (`steps_per_quarter`, anchored at each bar line) all of
+it comes back exactly; off it, onsets and ends move by half a step at most, however long the piece is.
+
+The events are those of REMI (Huang & Yang, "Pop Music Transformer", 2020), and meters, tracks and long notes.
+Legend: T symbols of a piece, N notes, K tracks.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from symusic.core import NoteTickList, ScoreTick, TempoTick, TextMetaTick, TimeSignatureTick, TrackTick
+
+from erato.errors import UsageError
+from erato.representations.base import Array, Encoded, Representation, RepresentationConfig, Tokens
+from erato.representations.remi_cursor import RemiCursor
+from erato.representations.remi_fit import fit
+from erato.representations.remi_grid import Grid, meter_runs
+from erato.representations.remi_vocabulary import TICKS_PER_QUARTER, WHOLE, Vocabulary
+from erato.score import END, Piece, Score, end_tick, note_count, seconds
+
+Ints = npt.NDArray[np.int64]
+DEFAULT_MSPQ = 500_000  # 120 quarters a minute
+PIANO = (21, 108)
+
+
+@dataclass(frozen=True)
+class RemiConfig(RepresentationConfig):
+    """Bar, position, tempo, track, pitch, velocity and duration symbols; several tracks."""
+
+    steps_per_quarter: int = 12  # 16ths and triplets
+    max_duration: int = 96  # steps of the longest duration symbol; longer notes take several
+    velocity_bins: int = 32
+    max_tracks: int = 64
+    max_meters: int = 64
+
+    def __post_init__(self) -> None:
+        if self.steps_per_quarter < 1 or TICKS_PER_QUARTER % self.steps_per_quarter:
+            raise UsageError(f"steps_per_quarter must divide 480, got {self.steps_per_quarter}")
+        if not 1 <= self.velocity_bins <= 128:
+            raise UsageError(f"velocity_bins must be from 1 to 128, got {self.velocity_bins}")
+        for name in ("max_duration", "max_tracks", "max_meters"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    def fit(self, pieces: Iterable[Piece]) -> "Remi":
+        """Finds the meters, tempos, tracks and velocities of the training pieces."""
+        return Remi(
+            fit(
+                (_score(piece) for piece in pieces),
+                steps_per_quarter=self.steps_per_quarter,
+                max_duration=self.max_duration,
+                velocity_bins=self.velocity_bins,
+                max_tracks=self.max_tracks,
+                max_meters=self.max_meters,
+            )
+        )
+
+    def restore(self, state: dict[str, Any]) -> "Remi":
+        """The representation of a state; UsageError where it is foreign, damaged or of other settings."""
+        if state.get("representation") != "remi":
+            raise UsageError(f"expected the state of remi, got that of {state.get('representation')!r}")
+        vocabulary = Vocabulary.from_state(state)
+        for name in ("steps_per_quarter", "max_duration"):
+            if getattr(vocabulary, name) != getattr(self, name):
+                raise UsageError(
+                    f"this representation was fitted with {name}={getattr(vocabulary, name)}, "
+                    f"the recipe says {getattr(self, name)}: use the recipe it was trained with"
+                )
+        return Remi(vocabulary)
+
+
+class Remi(Representation):
+    """A score as REMI events; made by `RemiConfig`."""
+
+    kind: ClassVar[Literal["music", "text"]] = "music"
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = v = vocabulary
+        self.space = Tokens(v.size, v.start, v.end)
+        self._meters = {meter: index for index, meter in enumerate(v.meters)}
+        self._bar_64ths = np.array([WHOLE * n // d for n, d in v.meters], dtype=np.int64)
+        known = np.array(v.velocities, dtype=np.int64)
+        self._nearest_velocity = np.abs(np.arange(128)[:, None] - known).argmin(1)
+        self._tempos = np.array(v.tempos, dtype=np.int64)
+
+    def encode(self, piece: Piece) -> Encoded:
+        """The whole score. Counted as lost: what the symbols do not hold, and what this vocabulary lacks.
+
+        A note below half a step becomes one step ("short notes"); of notes with one onset, pitch and track the
+        longest stays ("duplicate notes"); a bar that a change of meter cuts short gets a meter of its real length
+        ("bars cut short"); from an unknown meter on, the last known one goes on ("time signatures").
+        """
+        return self._encode(_score(piece), prompt=False)
+
+    def encode_prompt(self, piece: Piece) -> Encoded:
+        """The score as a beginning: all its bars, and where it ends at a bar line, the next bar.
+
+        UsageError where it has no notes, or a time signature that this vocabulary lacks.
+        """
+        score = _score(piece)
+        if not note_count(score):
+            raise UsageError("this prompt has no notes: give a file with music, or no prompt")
+        return self._encode(score, prompt=True)
+
+    def _encode(self, score: Score, prompt: bool) -> Encoded:
+        v, lost = self.vocabulary, Counter[str]()
+        per_tick = v.steps_per_quarter, score.ticks_per_quarter
+        onset, end, pitch, velocity, slot = self._notes(score, lost)
+        finish = end_tick(score)
+        grid = self._grid(score, finish, prompt, lost)
+
+        bar, position, begin = grid.place(_steps(onset, *per_tick))
+        length = np.floor(_steps(end, *per_tick) - begin + 0.5).astype(np.int64)
+        short = int(np.count_nonzero(length < 1))
+        length = np.maximum(length, 1)
+        last = float((begin + length).max()) if len(length) else 0.0
+        (finish_bar,), (finish_position,), (finish_at,) = grid.place(_steps(np.array([finish]), *per_tick))
+        silent = bool(finish_at > last)
+        last_bar = int(bar.max()) if len(bar) else 0
+        if silent:
+            last_bar = int(finish_bar)
+        elif prompt:
+            last_bar = int(grid.place(np.array([last]))[0][0])
+        tempo_bar, tempo_position, tempo = self._tempo_rows(score, grid, finish, lost)
+        within = tempo_bar <= last_bar
+        tempo_bar, tempo_position, tempo = tempo_bar[within], tempo_position[within], tempo[within]
+
+        # One row a bar, a tempo and a note, sorted by when and where; then each row writes its symbols.
+        n, n_tempos, n_bars = len(bar), len(tempo), last_bar + 1
+        positions, tracks = v.tempo - v.position + 1, len(v.tracks) + 1
+        key = np.concatenate(
+            [
+                ((bar * positions + position + 1) * tracks + slot + 1) * 128 + pitch,
+                (tempo_bar * positions + tempo_position + 1) * tracks * 128,
+                np.arange(n_bars) * (positions * tracks * 128),
+            ]
+        )
+        longest_first = np.zeros(len(key), dtype=np.int64)
+        longest_first[:n] = 0xFFFF - np.minimum(length, 0xFFFF)
+        order = np.argsort((key << 16) | longest_first, kind="stable")
+        key = key[order]
+        fresh = np.ones(len(key), dtype=np.bool_)
+        fresh[1:] = key[1:] != key[:-1]
+        if not fresh.all():
+            order, key = order[fresh], key[fresh]
+        is_note, is_bar = order < n, order >= n + n_tempos
+        when = key // (tracks * 128)
+        moves = _changes(when) & ~is_bar
+        enters = _changes(key // 128) & is_note if v.has_tracks else np.zeros(len(key), dtype=np.bool_)
+
+        pieces = (length + v.max_duration - 1) // v.max_duration
+        sign = grid.signs[:n_bars]
+        width = np.concatenate([1 + v.has_velocities + pieces, np.ones(n_tempos, dtype=np.int64), 1 + (sign >= 0)])[
+            order
+        ]
+        count = width + moves + enters
+        at = np.cumsum(count) - count
+        head = np.concatenate([v.pitch + pitch, v.tempo + tempo, np.full(n_bars, v.bar)])[order]
+        array = np.full(int(count.sum()), v.size - 1, dtype=np.int64)
+        array[at[moves]] = v.position + when[moves] % positions - 1
+        at += moves
+        if v.has_tracks:
+            array[at[enters]] = v.track + (key[enters] // 128) % tracks - 1
+            at += enters
+        array[at] = head
+        signed = sign[order[is_bar] - n - n_tempos]
+        array[at[is_bar][signed >= 0] + 1] = v.meter + signed[signed >= 0]
+        at, notes = at[is_note], order[is_note]
+        if v.has_velocities:
+            array[at + 1] = v.velocity + self._nearest_velocity[velocity[notes]]
+        pieces, length = pieces[notes], length[notes]
+        array[at + v.has_velocities + pieces] = v.duration + length - (pieces - 1) * v.max_duration - 1
+
+        tail = [v.position + int(finish_position)] if silent and finish_position else []
+        tail += [] if prompt else [v.end]
+        lost["short notes"] = short
+        lost["duplicate notes"] = n - len(notes)
+        array = np.append(array, tail).astype(np.int64)
+        return Encoded(array, {reason: times for reason, times in lost.items() if times})
+
+    def _notes(self, score: Score, lost: Counter[str]) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+        """Onset and end (ticks), pitch, velocity and slot of all notes [N]; counts what else there is."""
+        v = self.vocabulary
+        tracks = [track for track in score.tracks if len(track.notes)]
+        for track in score.tracks:
+            lost["lyrics"] += len(track.lyrics)
+            lost["controls"] += len(track.controls)
+            lost["pedals"] += len(track.pedals)
+            lost["pitch bends"] += len(track.pitch_bends)
+        lost["key signatures"] = len(score.key_signatures)
+        lost["markers"] = sum(marker.text != END for marker in score.markers)
+        slots, lost["tracks"] = v.slots([(track.program, track.is_drum, track.name) for track in tracks])
+        columns = []
+        for track, slot in zip(tracks, slots, strict=True):
+            notes = track.notes.numpy()
+            if slot < 0:
+                lost["notes without a track"] += len(notes["time"])
+                continue
+            lost["track names"] += track.name != v.tracks[slot].name
+            columns.append((*notes.values(), np.full(len(notes["time"]), slot)))
+        if not columns:
+            empty = np.zeros(0, dtype=np.int64)
+            return empty, empty, empty, empty, empty
+        time, duration, pitch, velocity, where = (
+            np.concatenate(column).astype(np.int64) for column in zip(*columns, strict=True)
+        )
+        if not v.has_velocities:
+            lost["velocities"] = int(np.count_nonzero(velocity != v.velocities[0]))
+        return time, time + duration, pitch, velocity, where
+
+    def _grid(self, score: Score, finish: int, prompt: bool, lost: Counter[str]) -> Grid:
+        """The bars to write the score in; an unknown meter is an error in a prompt."""
+        v = self.vocabulary
+        runs, lost["bars cut short"] = meter_runs(score, finish)
+        known = [(run.start, self._meters.get((run.numerator, run.denominator), -1)) for run in runs]
+        for index, (_, meter) in enumerate(known):
+            if meter < 0:
+                run = runs[index]
+                if prompt:
+                    has = ", ".join(f"{n}/{d}" for n, d in v.meters)
+                    raise UsageError(
+                        f"the prompt has the time signature {run.numerator}/{run.denominator}, "
+                        f"this run knows {has}: change the prompt's meter, or train on music that has it"
+                    )
+                lost["time signatures"] = len(known) - index
+                known = known[:index] or [(0, self._meters.get((4, 4), 0))]
+                break
+        return Grid(known, self._bar_64ths, finish, score.ticks_per_quarter, v.steps_per_quarter)
+
+    def _tempo_rows(self, score: Score, grid: Grid, finish: int, lost: Counter[str]) -> tuple[Ints, Ints, Ints]:
+        """Bar, position and index of each change of tempo before the end."""
+        v = self.vocabulary
+        tempos = score.tempos.numpy()
+        order = np.argsort(tempos["time"], kind="stable")
+        order = order[tempos["time"][order] < max(finish, 1)]
+        time, mspq = tempos["time"][order].astype(np.int64), tempos["mspq"][order].astype(np.int64)
+        if not v.has_tempos:
+            lost["tempos"] = int(np.count_nonzero(mspq != v.tempos[0]))
+            empty = np.zeros(0, dtype=np.int64)
+            return empty, empty, empty
+        time, mspq = np.append(0, np.maximum(time, 0)), np.append(DEFAULT_MSPQ, np.maximum(mspq, 1))
+        bar, position, at = grid.place(_steps(time, v.steps_per_quarter, score.ticks_per_quarter))
+        index = np.abs(np.log(mspq)[:, None] - np.log(self._tempos)).argmin(1)
+        latest = np.append(at[1:] != at[:-1], True)  # of several at one position the last counts
+        bar, position, index = bar[latest], position[latest], index[latest]
+        changed = _changes(index)
+        return bar[changed], position[changed], index[changed]
+
+    def decode(self, array: Array) -> Score:
+        """The score, 480 ticks a quarter; a note that is cut before its duration is left out.
+
+        Where the last bar line or position lies behind the last note's end, an `end` marker stands there.
+        """
+        v = self.vocabulary
+        a = np.asarray(array, dtype=np.int64).ravel()
+        stop = np.flatnonzero(a == v.end)
+        a = a[: stop[0]] if len(stop) else a
+        a = a[a != v.start]
+        index = np.arange(len(a))
+        is_bar, is_meter = a == v.bar, (a >= v.meter) & (a < v.position)
+        bar = np.maximum(np.cumsum(is_bar) - 1, 0)
+        n_bars = int(bar[-1]) + 1 if len(a) else 1
+
+        sign = np.full(n_bars, -1)
+        sign[bar[is_meter]] = a[is_meter] - v.meter
+        said = np.where(sign >= 0, np.arange(n_bars), -1)
+        held = np.maximum.accumulate(said)
+        meter = np.where(held >= 0, sign[held], self._meters.get((4, 4), 0))
+        length = self._bar_64ths[meter] * (TICKS_PER_QUARTER * 4 // WHOLE)
+        bar_start = np.cumsum(length) - length
+
+        is_position = (a >= v.position) & (a < v.tempo)
+        latest = np.maximum.accumulate(np.where(is_bar | is_position, index, 0))
+        position = np.where(is_position, a - v.position, 0)[latest]
+        tick = bar_start[bar] + position * (TICKS_PER_QUARTER // v.steps_per_quarter)
+
+        result = ScoreTick(TICKS_PER_QUARTER)
+        music_end = 0
+        for slot, time, duration, pitch, velocity in self._decoded_notes(a, tick):
+            known = v.tracks[slot]
+            track = TrackTick(known.name, known.program, known.is_drum)
+            track.notes = NoteTickList.from_numpy(time, duration, pitch, velocity)
+            result.tracks.append(track)
+            music_end = max(music_end, int((time.astype(np.int64) + duration).max()))
+
+        for at in np.flatnonzero(_changes(meter)):
+            result.time_signatures.append(TimeSignatureTick(int(bar_start[at]), *v.meters[meter[at]]))
+        if v.has_tempos:
+            says = np.flatnonzero((a >= v.tempo) & (a < v.track))
+            for at in says:
+                result.tempos.append(TempoTick(int(tick[at]), mspq=v.tempos[a[at] - v.tempo]))
+            if not len(says) or tick[says[0]] > 0:
+                result.tempos.insert(0, TempoTick(0, mspq=DEFAULT_MSPQ))
+        else:
+            result.tempos.append(TempoTick(0, mspq=v.tempos[0]))
+        if len(a) and (finish := int(tick[-1])) > music_end:
+            result.markers.append(TextMetaTick(finish, END))
+        return result
+
+    def _decoded_notes(self, a: Ints, tick: Ints) -> Iterable[tuple[int, Array, Array, Array, Array]]:
+        """(slot, time, duration, pitch, velocity) for each track with notes, in ticks."""
+        v = self.vocabulary
+        at = np.flatnonzero((a >= v.pitch) & (a < v.velocity))
+        following = np.append(a, v.end)[at + 1]
+        is_velocity = (following >= v.velocity) & (following < v.duration)
+        velocity_index = np.where(is_velocity, following - v.velocity, len(v.velocities) // 2)
+        velocity = np.array(v.velocities)[velocity_index]
+        first = at + 1 + is_velocity
+        is_duration = a >= v.duration
+        total = np.append(0, np.cumsum(np.where(is_duration, a - v.duration + 1, 0)))
+        others = np.append(np.flatnonzero(~is_duration), len(a))
+        behind = others[np.searchsorted(others, first)]
+        duration = (total[behind] - total[first]) * (TICKS_PER_QUARTER // v.steps_per_quarter)
+        slot = self._slot(a)[at]
+        whole = duration > 0
+        for index in np.unique(slot[whole]):
+            mine = whole & (slot == index)
+            yield (
+                int(index),
+                tick[at][mine].astype(np.int32),
+                duration[mine].astype(np.int32),
+                (a[at][mine] - v.pitch).astype(np.int8),
+                velocity[mine].astype(np.int8),
+            )
+
+    def _slot(self, a: Ints) -> Ints:
+        """[T]: the track in force at each symbol."""
+        v = self.vocabulary
+        is_track = (a >= v.track) & (a < v.pitch)
+        latest = np.maximum.accumulate(np.where(is_track, np.arange(len(a)), 0))
+        return np.where(is_track, a - v.track, 0)[latest]
+
+    def transposed(self, array: Array, semitones: int) -> Array | None:
+        """The array of the whole piece `semitones` higher, drums as they are.
+
+        None where a pitch would leave the piano's 21–108 (or 0–127, for one that was outside before).
+        """
+        v = self.vocabulary
+        is_pitch = (array >= v.pitch) & (array < v.velocity)
+        drums = np.array([track.is_drum for track in v.tracks])
+        if drums.any():
+            is_pitch &= ~drums[self._slot(np.asarray(array, dtype=np.int64))]
+        before = array[is_pitch] - v.pitch
+        after = before + semitones
+        low, high = PIANO
+        on_piano = (after >= low) & (after <= high)
+        was_off = ((before < low) | (before > high)) & (after >= 0) & (after <= 127)
+        if not (on_piano | was_off).all():
+            return None
+        moved: Array = array + np.where(is_pitch, semitones, 0).astype(array.dtype)
+        return moved
+
+    def units(self, array: Array) -> dict[str, float]:
+        """Whole notes and seconds of music."""
+        score = self.decode(array)
+        return {"notes": float(note_count(score)), "seconds": seconds(score)}
+
+    def cursor(self, batch: int) -> RemiCursor:
+        """A cursor that lets every piece be a sentence of the grammar."""
+        return RemiCursor(self.vocabulary, batch)
+
+    def names(self) -> list[str]:
+        """[V]: `Bar`, `Pitch_60`, ..."""
+        return self.vocabulary.names
+
+    def state(self) -> dict[str, Any]:
+        """The vocabulary as JSON."""
+        return {"representation": "remi", **self.vocabulary.state()}
+
+
+def _score(piece: Piece) -> Score:
+    if isinstance(piece, str):
+        raise UsageError("remi holds music, got a text: use chars or words for texts")
+    return piece
+
+
+def _steps(ticks: Ints, steps_per_quarter: int, ticks_per_quarter: int) -> npt.NDArray[np.float64]:
+    result: npt.NDArray[np.float64] = ticks * steps_per_quarter / ticks_per_quarter
+    return result
+
+
+def _changes(values: Ints) -> npt.NDArray[np.bool_]:
+    """Where a value differs from the one before; the first always does."""
+    result = np.ones(len(values), dtype=np.bool_)
+    result[1:] = values[1:] != values[:-1]
+    return result
