@@ -98,9 +98,7 @@ def _check(voices: Sequence[Frames], step: int, tempo: int, name: str, limits: L
         raise ReadError("too-many-notes", f"{name} has {notes:,} notes; at most {limits.notes:,} are read.")
     ticks = voices[0][2] * step
     if ticks > limits.ticks or ticks / TICKS_PER_QUARTER * tempo / 1e6 > limits.seconds:
-        raise ReadError(
-            "too-long", f"{name} lasts longer than the {limits.seconds / 3600:g} hours that are read."
-        )
+        raise ReadError("too-long", f"{name} lasts longer than the {limits.seconds / 3600:g} hours that are read.")
     for _, pitches, _ in voices:
         if len(pitches) and not 0 <= pitches.min() <= pitches.max() <= 127:
             raise ReadError("damaged", f"{name} has a pitch outside 0 to 127.")

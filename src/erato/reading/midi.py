@@ -35,9 +35,7 @@ def read(data: bytes, name: str, limits: Limits) -> Reading:
         raise ReadError("bad-timing", f"{name} has 0 ticks a quarter note; it must have at least 1.")
     tracks = list(_tracks(data, name, limits))
     if int.from_bytes(data[8:10], "big") == 2 and len(tracks) > 1:
-        raise ReadError(
-            "unsupported", f"{name} is MIDI of format 2 (separate patterns); formats 0 and 1 are read."
-        )
+        raise ReadError("unsupported", f"{name} is MIDI of format 2 (separate patterns); formats 0 and 1 are read.")
     if int.from_bytes(data[10:12], "big") < len(tracks):
         lost["wrong number of tracks in the header"] = 1
     smpte = _smpte(division, name) if division & 0x8000 else None
@@ -98,9 +96,7 @@ def _smpte(division: int, name: str) -> tuple[int, int]:
     """A clock in ticks a second, as (ticks per quarter, microseconds per quarter); a quarter is a second."""
     frames, ticks = 256 - (division >> 8), division & 0xFF
     if frames not in (24, 25, 29, 30) or ticks == 0:
-        raise ReadError(
-            "bad-timing", f"{name} counts {frames} frames a second of {ticks} ticks, which no clock does."
-        )
+        raise ReadError("bad-timing", f"{name} counts {frames} frames a second of {ticks} ticks, which no clock does.")
     return (30 * ticks, 1_001_000) if frames == 29 else (frames * ticks, 1_000_000)
 
 
@@ -134,9 +130,7 @@ def _parse(data: bytes, name: str) -> Score:
     try:
         return Score.from_midi(data)
     except Exception:  # symusic raises RuntimeError, and others for odd text
-        raise ReadError(
-            "damaged", f"{name} is damaged: its MIDI events break off or make no sense."
-        ) from None
+        raise ReadError("damaged", f"{name} is damaged: its MIDI events break off or make no sense.") from None
 
 
 def _mend(score: Score, lost: dict[str, int]) -> None:
@@ -163,9 +157,7 @@ def _mend(score: Score, lost: dict[str, int]) -> None:
         good = [tempo for tempo in score.tempos if tempo.mspq > 0]
         count("tempos of zero", len(score.tempos) - len(good))
         score.tempos = TempoTickList(good)
-    meters = [
-        meter for meter in score.time_signatures if meter.numerator > 0 and 0 < meter.denominator <= 128
-    ]
+    meters = [meter for meter in score.time_signatures if meter.numerator > 0 and 0 < meter.denominator <= 128]
     if len(meters) < len(score.time_signatures):
         count("impossible time signatures", len(score.time_signatures) - len(meters))
         score.time_signatures = TimeSignatureTickList(meters)
@@ -205,9 +197,7 @@ def _place(events: list[list[Lyric]], score: Score, data: bytes, tracks: list[tu
     for (start, stop), lyrics in zip(tracks, events, strict=True):
         alone = Score.from_midi(_with_header(data[:14], 1, 480) + data[start - 8 : stop])
         last = first + len(alone.tracks)
-        own = [
-            index for index in range(first, min(last, len(score.tracks))) if len(score.tracks[index].notes)
-        ]
+        own = [index for index in range(first, min(last, len(score.tracks))) if len(score.tracks[index].notes)]
         first = last
         if lyrics:
             sung.append((lyrics, own))
@@ -218,9 +208,7 @@ def _place(events: list[list[Lyric]], score: Score, data: bytes, tracks: list[tu
             return int(np.isin(ticks, score.tracks[index].notes.numpy()["time"]).sum())
 
         chosen = max(own or range(len(score.tracks)), key=hits)
-        score.tracks[chosen].lyrics.extend(
-            TextMetaTickList([TextMetaTick(tick, text) for tick, text in lyrics])
-        )
+        score.tracks[chosen].lyrics.extend(TextMetaTickList([TextMetaTick(tick, text) for tick, text in lyrics]))
     silent = [track for track in score.tracks if not len(track.notes)]
     if silent:
         score.tracks = TrackTickList([track for track in score.tracks if len(track.notes)])

@@ -50,9 +50,7 @@ def scan(track: bytes, name: str, kinds: Set[int]) -> tuple[int, list[Lyric]]:
                     at += 1
                 at += _DATA_BYTES[status >> 4]
     except (IndexError, KeyError):
-        raise ReadError(
-            "damaged", f"{name} is damaged: its MIDI events break off or make no sense."
-        ) from None
+        raise ReadError("damaged", f"{name} is damaged: its MIDI events break off or make no sense.") from None
     return tick, lyrics
 
 
