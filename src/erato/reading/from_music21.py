@@ -7,7 +7,7 @@ fractions of a quarter note until the very end.
 
 import math
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ class _Part:
     program: int
     is_drum: bool
     notes: Timed[_Note] = field(default_factory=list)
-    lyrics: Timed[str] = field(default_factory=list)
+    lyrics: Timed[tuple[int, str]] = field(default_factory=list)  # verse, syllable
 
 
 @dataclass
@@ -182,11 +182,9 @@ def _read_notes(part: Any, flat: Any, work: _Work, lost: Counter[str]) -> _Part:
             lost["grace notes"] += 1
             continue
         for verse in element.lyrics:
-            if verse.number > 1:
-                lost["syllables of later verses"] += 1
-            elif verse.text:
+            if verse.text:
                 hyphen = "-" if verse.syllabic in ("begin", "middle") else ""
-                found.lyrics.append((at, verse.text + hyphen))
+                found.lyrics.append((at, (verse.number, verse.text + hyphen)))
         for single in element.notes if isinstance(element, chord.ChordBase) else [element]:
             pitch = _pitch(single, lost)
             if pitch is not None:
@@ -208,7 +206,7 @@ def _pitch(single: Any, lost: Counter[str]) -> int | None:
         return drum
     if single.pitch.ps != int(single.pitch.ps):
         lost["quarter tones, now the nearest pitch"] += 1
-    pitch = round(single.pitch.ps)
+    pitch: int = round(single.pitch.ps)
     if not 0 <= pitch <= 127:
         lost["notes outside MIDI's range"] += 1
         return None
@@ -287,15 +285,10 @@ def _unfold(events: Timed[T], passages: Sequence[_Passage]) -> Iterator[tuple[Qu
     times = [at for at, _ in events]
     for passage in passages:
         last = passage is passages[-1]
-        for index in range(bisect_right(times, passage.start, key=_before), len(events)):
-            at, value = events[index]
+        for at, value in events[bisect_left(times, passage.start) :]:
             if at > passage.stop or (at == passage.stop and not last):
                 break
             yield at + passage.shift, value
-
-
-def _before(at: Quarters) -> Quarters:
-    return at
 
 
 def _unfold_state(changes: Timed[T], passages: Sequence[_Passage]) -> Timed[T]:
@@ -316,6 +309,25 @@ def _unfold_state(changes: Timed[T], passages: Sequence[_Passage]) -> Timed[T]:
                 break
             put(at + passage.shift, value)
     return played
+
+
+def _sung(lyrics: Timed[tuple[int, str]], passages: Sequence[_Passage], lost: Counter[str]) -> Timed[str]:
+    """The verse of each time a bar is played: the second verse the second time, and the first there is otherwise."""
+    sung: Timed[str] = []
+    heard: set[tuple[Quarters, tuple[int, str]]] = set()
+    times_played: Counter[Quarters] = Counter()
+    for passage in passages:
+        times_played[passage.start] += 1
+        here = [(at, line) for at, line in lyrics if passage.start <= at < passage.stop]
+        verses = {verse for _, (verse, _) in here}
+        verse = times_played[passage.start]
+        if verse not in verses:
+            verse = min(verses, default=0)
+        heard.update(syllable for syllable in here if syllable[1][0] == verse)
+        sung.extend((at + passage.shift, text) for at, (number, text) in here if number == verse)
+    if len(heard) < len(lyrics):
+        lost["syllables of later verses"] += len(set(lyrics)) - len(heard)
+    return sung
 
 
 def _tied(notes: Iterable[tuple[Quarters, _Note]], lost: Counter[str]) -> list[tuple[Quarters, Quarters, _Note]]:
@@ -408,7 +420,7 @@ def _as_score(work: _Work, order: Sequence[int], lost: Counter[str]) -> Score:
     score = Score(per_quarter)
     for part, notes in parts:
         if notes:
-            score.tracks.append(_track(part, notes, list(_unfold(part.lyrics, everything)), tick))
+            score.tracks.append(_track(part, notes, _sung(part.lyrics, passages, lost), tick))
     for at, (numerator, denominator) in _meters(work, passages, lost):
         score.time_signatures.append(TimeSignatureTick(tick(at), numerator, denominator))
     for at, (sharps, minor) in _unfold_state(work.keys, everything):
