@@ -10,6 +10,7 @@ from erato.models.base import (
     take,
 )
 from erato.models.describe import describe
+from erato.models.llama import from_llama, llama_config, llama_state_dict
 from erato.models.lstm import Lstm, LstmConfig
 from erato.models.transformer import Transformer, TransformerConfig
 
@@ -28,5 +29,8 @@ __all__ = [
     "Transformer",
     "TransformerConfig",
     "describe",
+    "from_llama",
+    "llama_config",
+    "llama_state_dict",
     "take",
 ]

@@ -49,9 +49,7 @@ class Categorical(Distribution):
         return -losses.view(y.shape)
 
     def sample(self, u: Tensor, filters: Filter) -> Tensor:
-        cdf = (
-            torch.softmax(filters(self.logits[:, -1].float()), -1).double().cumsum(-1)
-        )  # double: no mass is lost
+        cdf = torch.softmax(filters(self.logits[:, -1].float()), -1).double().cumsum(-1)  # double: no mass is lost
         # The first symbol whose cumulated probability exceeds u; symbols of probability 0 are never drawn.
         total = cdf[:, -1:].contiguous()
         drawn = torch.searchsorted(cdf, u[:, :1].double() * total, right=True)

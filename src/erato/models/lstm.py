@@ -43,9 +43,7 @@ class LstmConfig(ModelConfig):
         if not self.widths or min(self.widths) < 1:
             raise UsageError(f"widths must be one or more numbers above 0, got {self.widths}")
         if len(self.dropout) != len(self.widths):
-            raise UsageError(
-                f"dropout must have {len(self.widths)} rates, one for each LSTM layer, got {self.dropout}"
-            )
+            raise UsageError(f"dropout must have {len(self.widths)} rates, one for each LSTM layer, got {self.dropout}")
         for rate in (*self.dropout, self.dense_dropout):
             if not 0 <= rate < 1:
                 raise UsageError(f"dropout must be in [0, 1), got {rate}")
@@ -88,9 +86,7 @@ class Lstm(SequenceModel):
         zeros = self.head.weight.new_zeros
         return [(zeros(batch, width), zeros(batch, width)) for width in self.config.widths]
 
-    def extend(
-        self, x: Tensor, state: LstmState, mask: Tensor | None = None
-    ) -> tuple[Categorical, LstmState]:
+    def extend(self, x: Tensor, state: LstmState, mask: Tensor | None = None) -> tuple[Categorical, LstmState]:
         # Padding stands at the end of causal layers: it reaches no output before it, so mask is not needed.
         signal = self.embedding(x)
         after: LstmState = []

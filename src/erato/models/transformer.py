@@ -10,8 +10,8 @@ blocks.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -46,17 +46,13 @@ class TransformerConfig(ModelConfig):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be 1 or more, got {getattr(self, name)}")
         if self.width % (2 * self.heads):
-            raise UsageError(
-                f"width must be a multiple of {2 * self.heads} (twice the heads), got {self.width}"
-            )
+            raise UsageError(f"width must be a multiple of {2 * self.heads} (twice the heads), got {self.width}")
         if self.context < 2 or self.context % 2:
             raise UsageError(f"context must be an even number of 2 or more, got {self.context}")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout must be in [0, 1), got {self.dropout}")
         if not (0 < self.ffn < math.inf and 1 < self.rope_theta < math.inf):
-            raise UsageError(
-                f"ffn must be above 0 and rope_theta above 1, got {self.ffn} and {self.rope_theta}"
-            )
+            raise UsageError(f"ffn must be above 0 and rope_theta above 1, got {self.ffn} and {self.rope_theta}")
 
     @property
     def hidden(self) -> int:
@@ -71,9 +67,21 @@ class TransformerConfig(ModelConfig):
 class Cache:
     """Keys, values and symbols of one window, with room for more; what is `filled` is never written again."""
 
-    kv: list[tuple[Tensor, Tensor]]  # one pair a layer, each [B, H, room, D]
+    kv: list[Tensor]  # one a layer, [B, 2H, room, D]: the keys of all heads, then the values
     symbols: Tensor  # [B, room]
     filled: int = 0
+    layers: "list[_Layer]" = field(default_factory=list)  # see `_step`
+
+    def copy(self, n: int, room: int) -> "Cache":
+        """A cache of its own with the first n places of this one."""
+        kv = []
+        for old in self.kv:
+            new = old.new_empty(*old.shape[:2], room, old.shape[3])
+            new[:, :, :n] = old[:, :, :n]
+            kv.append(new)
+        symbols = self.symbols.new_empty(len(self.symbols), room)
+        symbols[:, :n] = self.symbols[:, :n]
+        return Cache(kv, symbols, n)
 
 
 @dataclass(frozen=True)
@@ -85,16 +93,12 @@ class TransformerState:
     cache: Cache | None = None
 
     def take(self, rows: Tensor) -> "TransformerState":
-        """The state of the pieces `rows`, with room of its own."""
+        """The state of the pieces `rows`, independent of this one."""
         if self.cache is None:
             return TransformerState(len(rows))
-        old = self.cache
-        kv = [
-            (k[:, :, : self.n].index_select(0, rows), v[:, :, : self.n].index_select(0, rows))
-            for k, v in old.kv
-        ]
-        taken = Cache(kv, old.symbols[:, : self.n].index_select(0, rows), self.n)
-        return TransformerState(len(rows), self.n, taken)
+        n = self.n
+        kv = [layer[:, :, :n].index_select(0, rows) for layer in self.cache.kv]
+        return TransformerState(len(rows), n, Cache(kv, self.cache.symbols[:, :n].index_select(0, rows), n))
 
 
 class Block(nn.Module):
@@ -105,9 +109,7 @@ class Block(nn.Module):
         width, hidden = config.width, config.hidden
         self.heads, self.dropout = config.heads, config.dropout
         self.attention_norm = nn.Parameter(torch.ones(width))
-        self.qkv = nn.Linear(
-            width, 3 * width, bias=False
-        )  # queries, keys, values of all heads, in this order
+        self.qkv = nn.Linear(width, 3 * width, bias=False)  # the queries of all heads, then keys, then values
         self.out = nn.Linear(width, width, bias=False)
         self.ffn_norm = nn.Parameter(torch.ones(width))
         self.gate_up = nn.Linear(width, 2 * hidden, bias=False)
@@ -116,39 +118,35 @@ class Block(nn.Module):
     def forward(
         self,
         signal: Tensor,  # [B, T, W]
-        cos: Tensor,  # [T, 1, D]
+        cos: Tensor,  # [T, 3, 1, D]
         sin: Tensor,
-        past: tuple[Tensor, Tensor] | None = None,  # room for keys and values, [B, H, room, D]
+        kv: Tensor | None = None,  # room for keys and values, [B, 2H, room, D]
         n: int = 0,  # how much of it is filled
-        mask: Tensor | None = None,  # [T, n + T]; None: causal, or one symbol that sees all
+        mask: Tensor | None = None,  # [T, n + T]; None: causal
     ) -> Tensor:
-        batch, time, width = signal.shape
-        rate = self.dropout if self.training else 0.0
-        qkv = self.qkv(F.rms_norm(signal, (width,), self.attention_norm, EPS)).view(
-            batch, time, 3 * self.heads, -1
-        )
-        qk, value = qkv[:, :, : 2 * self.heads], qkv[:, :, 2 * self.heads :].transpose(1, 2)
-        # Rotation of each pair (d, d + D/2); the sign of the first half is in `sin`.
-        qk = (qk * cos + qk.roll(qk.shape[-1] // 2, -1) * sin).type_as(qkv).transpose(1, 2)
-        query, key = qk[:, : self.heads], qk[:, self.heads :]
-        if past is not None:
-            key, value = _remember(past, n, key, value)
-        seen = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, dropout_p=rate, is_causal=mask is None and time > 1
-        )
-        seen = self.out(seen.transpose(1, 2).reshape(batch, time, width))
-        signal = signal + (F.dropout(seen, rate) if rate else seen)
+        (batch, time, width), heads = signal.shape, self.heads
+        qkv = self.qkv(F.rms_norm(signal, (width,), self.attention_norm, EPS)).view(batch, time, 3, heads, -1)
+        qk = qkv[:, :, :2]
+        qk = (qk * cos[:, :2] + qk.roll(qk.shape[-1] // 2, -1) * sin[:, :2]).type_as(qkv)
+        query, key = qk.transpose(1, 3).unbind(2)  # each [B, H, T, D]
+        value = qkv[:, :, 2].transpose(1, 2)
+        if kv is not None:
+            key, value = _remember(kv, n, key, value)
+        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
+        signal = signal + self._dropped(self.out(seen.transpose(1, 2).reshape(batch, time, width)))
         gate, up = self.gate_up(F.rms_norm(signal, (width,), self.ffn_norm, EPS)).chunk(2, -1)
-        fed = self.down(F.silu(gate) * up)
-        return signal + (F.dropout(fed, rate) if rate else fed)
+        return signal + self._dropped(self.down(F.silu(gate) * up))
+
+    def _dropped(self, signal: Tensor) -> Tensor:
+        return F.dropout(signal, self.dropout) if self.training and self.dropout else signal
 
 
-def _remember(past: tuple[Tensor, Tensor], n: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+def _remember(kv: Tensor, n: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Writes new keys and values behind the first n; returns all so far. No gradient goes into the past."""
-    upto = n + key.shape[2]
-    keys, values = past[0][:, :, :upto], past[1][:, :, :upto]
-    keys[:, :, n:].copy_(key.detach())
-    values[:, :, n:].copy_(value.detach())
+    heads, upto = key.shape[1], n + key.shape[2]
+    keys, values = kv[:, :heads, :upto], kv[:, heads:, :upto]
+    keys[:, :, n:] = key.detach()
+    values[:, :, n:] = value.detach()
     if n == 0:
         return key, value
     if torch.is_grad_enabled():  # backward needs what later symbols will not write over
@@ -156,10 +154,24 @@ def _remember(past: tuple[Tensor, Tensor], n: int, key: Tensor, value: Tensor) -
     return keys, values
 
 
+class _Layer(NamedTuple):
+    """A block as `_step` needs it: weights transposed, norms times the root of the width, and the cache."""
+
+    attention_norm: Tensor
+    qkv: Tensor
+    out: Tensor
+    ffn_norm: Tensor
+    gate_up: Tensor
+    down: Tensor
+    kv: Tensor
+    keys: Tensor
+    values: Tensor
+
+
 class Transformer(SequenceModel):
     """Embedding, blocks, a norm, and logits over V symbols."""
 
-    cos: Tensor  # [C, 1, D]
+    cos: Tensor  # [C, 3, 1, D]: of queries, keys, and values, which are not turned
     sin: Tensor
 
     def __init__(self, config: TransformerConfig, size: int) -> None:
@@ -171,9 +183,7 @@ class Transformer(SequenceModel):
         self.norm = nn.Parameter(torch.ones(config.width))
         self.head = nn.Linear(config.width, size, bias=False)
         for name, weight in self.named_parameters():
-            if (
-                weight.dim() == 2
-            ):  # what is added to the signal begins smaller, the more often it is added (GPT-2)
+            if weight.dim() == 2:  # as GPT-2: what is added to the signal begins smaller in a deeper model
                 adds = name.endswith(("out.weight", "down.weight"))
                 nn.init.normal_(weight, std=0.02 / (math.sqrt(2 * config.layers) if adds else 1.0))
         if config.tied:
@@ -188,10 +198,10 @@ class Transformer(SequenceModel):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Categorical:
         """The distributions over the whole of x [B, T]; without a cache, up to C symbols in one pass."""
         context, half = self.context, self.context // 2
-        logits = [self._logits(self._blocks(x[:, :context]))]
+        signals = [self._blocks(x[:, :context])]
         for begin in range(context, x.shape[1], half):
-            logits.append(self._logits(self._blocks(x[:, begin - half : begin + half])[:, half:]))
-        return Categorical(logits[0] if len(logits) == 1 else torch.cat(logits, 1))
+            signals.append(self._blocks(x[:, begin - half : begin + half])[:, half:])
+        return self._predict(signals)
 
     def extend(
         self, x: Tensor, state: TransformerState, mask: Tensor | None = None
@@ -199,180 +209,117 @@ class Transformer(SequenceModel):
         # Padding stands at the end of causal layers: it reaches no output before it, so mask is not needed.
         signals = []
         while True:
-            signal, state = self._read(x[:, : self._room(state)], state)
+            if state.n == self.context and x.shape[1]:
+                state = self._begun_anew(state)
+            block = x[:, : self.context - state.n]
+            signal, state = self._read(block, state)
             signals.append(signal)
-            x = x[:, signal.shape[1] :]
-            if x.shape[1] == 0:
-                break
-        return Categorical(self._logits(signals[0] if len(signals) == 1 else torch.cat(signals, 1))), state
+            if block.shape[1] == x.shape[1]:
+                return self._predict(signals), state
+            x = x[:, block.shape[1] :]
 
     def keep(self, before: TransformerState, after: TransformerState, x: Tensor, n: int) -> TransformerState:
         if before.n + x.shape[1] > self.context:  # the window was begun anew on the way
-            return self.extend(x[:, :n], before)[1] if n else before
+            return self.extend(x[:, :n], before)[1]
         return TransformerState(after.batch, before.n + n, after.cache)
 
-    def _room(self, state: TransformerState) -> int:
-        """How many symbols can be read before the window is begun anew (after it was, if it is full)."""
-        return self.context - state.n if state.n < self.context else self.context // 2
+    def _begun_anew(self, state: TransformerState) -> TransformerState:
+        """The state of a new window that begins with the last C/2 symbols of a full one."""
+        assert state.cache is not None
+        half = state.cache.symbols[:, self.context // 2 : self.context]
+        return self._read(half, TransformerState(state.batch))[1]
 
     def _read(self, x: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState]:
-        """The signal [B, T, W] for x, T at most `_room(state)`, and the state after it."""
-        if state.n == self.context and x.shape[1]:
-            assert state.cache is not None
-            half = state.cache.symbols[:, self.context // 2 : self.context]
-            state = self._read(half, TransformerState(state.batch))[1]
+        """The signal [B, T, W] of x, which the window has room for, and the state after it."""
         n, upto = state.n, state.n + x.shape[1]
-        cache = self._writable(state, upto)
+        cache = state.cache
+        if cache is None or cache.filled != n or cache.symbols.shape[1] < upto:
+            cache = self._writable(state, upto)
         cache.symbols[:, n:upto] = x
         cache.filled = upto
-        return self._blocks(x, cache, n), TransformerState(state.batch, upto, cache)
+        alone = upto == n + 1 and not self.training and not torch.is_grad_enabled()
+        signal = self._step(x, cache, n) if alone else self._blocks(x, cache, n)
+        return signal, TransformerState(state.batch, upto, cache)
+
+    def _writable(self, state: TransformerState, upto: int) -> Cache:
+        """A cache of its own with the first n of `state`, and room up to `upto` and for as much again."""
+        room = min(self.context, max(64, 2 * state.n, upto))
+        if state.cache is not None:
+            return state.cache.copy(state.n, room)
+        heads, width = self.config.heads, self.config.width // self.config.heads
+        weight = self.embedding.weight
+        kv = [weight.new_empty(state.batch, 2 * heads, room, width) for _ in self.blocks]
+        return Cache(kv, torch.empty(state.batch, room, dtype=torch.long, device=weight.device))
 
     def _blocks(self, x: Tensor, cache: Cache | None = None, n: int = 0) -> Tensor:
+        """The signal [B, T, W] of x, which stands behind the n symbols of the cache."""
         time = x.shape[1]
-        signal = self.embedding(x)
+        signal: Tensor = self.embedding(x)
         if self.training and self.config.dropout:
             signal = F.dropout(signal, self.config.dropout)
         cos, sin = self.cos[n : n + time], self.sin[n : n + time]
-        mask = None
-        if n and time > 1:
-            mask = torch.ones(time, n + time, dtype=torch.bool, device=x.device).tril(n)
+        mask = torch.ones(time, n + time, dtype=torch.bool, device=x.device).tril(n) if n else None
         for index, block in enumerate(self.blocks):
             signal = block(signal, cos, sin, cache.kv[index] if cache else None, n, mask)
         return signal
 
-    def _logits(self, signal: Tensor) -> Tensor:
-        normed = F.rms_norm(signal, (self.config.width,), self.norm, EPS)
-        logits: Tensor = F.linear(normed, self.head.weight)
-        return logits
+    def _step(self, x: Tensor, cache: Cache, n: int) -> Tensor:
+        """What `_blocks` gives for one symbol, without gradients; as few operations as can be, for speed."""
+        if not cache.layers:
+            cache.layers = [self._layer(block, kv) for block, kv in zip(self.blocks, cache.kv, strict=True)]
+        batch, heads, width = len(x), self.config.heads, self.config.width
+        half, upto = width // heads // 2, n + 1
+        cos, sin = self.cos[n], self.sin[n]
+        floor = cos.new_full((1, 1), EPS * width)
+        signal = F.embedding(x[:, 0], self.embedding.weight)
+        for layer in cache.layers:
+            qkv = torch.mm(_rms_norm(signal, layer.attention_norm, floor), layer.qkv).view(batch, 3, heads, -1)
+            qkv = torch.addcmul(qkv * cos, qkv.roll(half, -1), sin).view(batch, 3 * heads, -1)
+            layer.kv.select(2, n).copy_(qkv.narrow(1, heads, 2 * heads))
+            query = qkv.narrow(1, 0, heads).unsqueeze(2)
+            keys, values = layer.keys.narrow(2, 0, upto), layer.values.narrow(2, 0, upto)
+            seen = F.scaled_dot_product_attention(query, keys, values).reshape(batch, width)
+            signal = torch.addmm(signal, seen, layer.out)
+            gate, up = torch.mm(_rms_norm(signal, layer.ffn_norm, floor), layer.gate_up).chunk(2, -1)
+            signal = torch.addmm(signal, F.silu(gate, inplace=True).mul_(up), layer.down)
+        return signal.unsqueeze(1)
 
-    def _writable(self, state: TransformerState, upto: int) -> Cache:
-        """A cache with the first n of `state` and room up to `upto` that nobody else has written to."""
-        old = state.cache
-        if old is not None and old.filled == state.n and old.symbols.shape[1] >= upto:
-            return old
-        config, n = self.config, state.n
-        room = min(config.context, max(64, 2 * n, upto))
-        shape = (state.batch, config.heads, room, config.width // config.heads)
-        weight = self.embedding.weight
-        kv = [(weight.new_empty(shape), weight.new_empty(shape)) for _ in self.blocks]
-        cache = Cache(kv, torch.empty(state.batch, room, dtype=torch.long, device=weight.device), n)
-        if old is not None:
-            cache.symbols[:, :n] = old.symbols[:, :n]
-            for new_pair, old_pair in zip(kv, old.kv, strict=True):
-                for new, was in zip(new_pair, old_pair, strict=True):
-                    new[:, :, :n] = was[:, :, :n]
-        return cache
+    def _layer(self, block: nn.Module, kv: Tensor) -> _Layer:
+        assert isinstance(block, Block)
+        root, heads = math.sqrt(self.config.width), block.heads
+        return _Layer(
+            attention_norm=block.attention_norm * root,
+            qkv=block.qkv.weight.t(),
+            out=block.out.weight.t(),
+            ffn_norm=block.ffn_norm * root,
+            gate_up=block.gate_up.weight.t(),
+            down=block.down.weight.t(),
+            kv=kv,
+            keys=kv[:, :heads],
+            values=kv[:, heads:],
+        )
+
+    def _predict(self, signals: list[Tensor]) -> Categorical:
+        signal = signals[0] if len(signals) == 1 else torch.cat(signals, 1)
+        normed = F.rms_norm(signal, (self.config.width,), self.norm, EPS)
+        return Categorical(F.linear(normed, self.head.weight))
+
+
+def _rms_norm(signal: Tensor, weight: Tensor, floor: Tensor) -> Tensor:
+    """RMSNorm of signal [B, W] in five small operations; weight: times the root of W, floor: EPS times W."""
+    length = torch.linalg.vector_norm(signal, 2, -1, True)
+    return torch.addcmul(floor, length, length).rsqrt_().mul(signal).mul_(weight)
 
 
 def _rotations(config: TransformerConfig) -> tuple[Tensor, Tensor]:
-    """cos and sin of the angle of each position and pair, [C, 1, D]; the first half of sin is negative."""
+    """cos and sin of the angles of each position, [C, 3, 1, D].
+
+    A pair is (d, d + D/2), as in transformers' Llama: x turned is x * cos + x rolled by D/2 * sin, where the first
+    half of sin is negative.
+    """
     width = config.width // config.heads
     speeds = config.rope_theta ** (-torch.arange(0, width, 2).float() / width)
-    angles = torch.outer(torch.arange(config.context).float(), speeds)[:, None]
-    return torch.cat([angles.cos(), angles.cos()], -1), torch.cat([-angles.sin(), angles.sin()], -1)
-
-
-def llama_config(model: Transformer) -> dict[str, Any]:
-    """What transformers' `config.json` says of this model (LlamaForCausalLM)."""
-    config = model.config
-    return {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "vocab_size": model.embedding.num_embeddings,
-        "hidden_size": config.width,
-        "intermediate_size": config.hidden,
-        "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads,
-        "num_key_value_heads": config.heads,
-        "head_dim": config.width // config.heads,
-        "hidden_act": "silu",
-        "max_position_embeddings": config.context,
-        "rms_norm_eps": EPS,
-        "rope_theta": config.rope_theta,
-        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
-        "attention_bias": False,
-        "mlp_bias": False,
-        "tie_word_embeddings": config.tied,
-        "torch_dtype": "float32",
-    }
-
-
-def llama_state_dict(model: Transformer) -> dict[str, Tensor]:
-    """The weights by the names of transformers' Llama; a tied output table is there once, as embedding."""
-    named = {"model.embed_tokens.weight": model.embedding.weight, "model.norm.weight": model.norm}
-    if not model.config.tied:
-        named["lm_head.weight"] = model.head.weight
-    for index, block in enumerate(model.blocks):
-        for name, parts in _LLAMA_PARTS.items():
-            weights = block.get_parameter(name).chunk(len(parts))
-            named |= {
-                f"model.layers.{index}.{part}.weight": w for part, w in zip(parts, weights, strict=True)
-            }
-    return {name: weight.detach().clone() for name, weight in named.items()}
-
-
-def from_llama(config: dict[str, Any], weights: dict[str, Tensor]) -> Transformer:
-    """The model of a Llama checkpoint (its config.json, its weights); UsageError if it is of another kind."""
-    missing = [name for name in _LLAMA_SIZES if name not in config]
-    if missing:
-        raise UsageError(f"the config has no {missing[0]}: this is not the config.json of a Llama model")
-    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    heads, width = config["num_attention_heads"], config["hidden_size"]
-    expected = {
-        "num_key_value_heads": heads,
-        "head_dim": width // heads,
-        "hidden_act": "silu",
-        "attention_bias": False,
-        "mlp_bias": False,
-        "rms_norm_eps": EPS,
-    }
-    for name, value in expected.items():
-        if config.get(name) not in (value, None):
-            raise UsageError(f"{name} must be {value} for the models here, got {config[name]}")
-    if rope.get("rope_type", "default") != "default":
-        raise UsageError(f"rope_type must be default for the models here, got {rope['rope_type']}")
-    sizes = TransformerConfig(
-        layers=config["num_hidden_layers"],
-        heads=heads,
-        width=width,
-        context=config["max_position_embeddings"],
-        ffn=config["intermediate_size"] / width,
-        dropout=0.0,
-        tied=bool(config.get("tie_word_embeddings", False)),
-        rope_theta=float(rope.get("rope_theta", config.get("rope_theta", 10_000.0))),
-    )
-    if sizes.hidden != config["intermediate_size"]:
-        raise UsageError(f"intermediate_size must be a multiple of 16, got {config['intermediate_size']}")
-    model = Transformer(sizes, config["vocab_size"])
-    own = {"embedding.weight": ["model.embed_tokens"], "norm": ["model.norm"], "head.weight": ["lm_head"]}
-    if sizes.tied:
-        own["head.weight"] = ["model.embed_tokens"]
-    for index in range(sizes.layers):
-        for name, parts in _LLAMA_PARTS.items():
-            own[f"blocks.{index}.{name}"] = [f"model.layers.{index}.{part}" for part in parts]
-    try:
-        state = {
-            name: torch.cat([weights[f"{part}.weight"] for part in parts]) for name, parts in own.items()
-        }
-    except KeyError as error:
-        raise UsageError(f"the weights have no {error.args[0]}: this is not a Llama checkpoint") from error
-    model.load_state_dict(state)
-    return model
-
-
-_LLAMA_PARTS = {
-    "attention_norm": ["input_layernorm"],
-    "qkv.weight": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
-    "out.weight": ["self_attn.o_proj"],
-    "ffn_norm": ["post_attention_layernorm"],
-    "gate_up.weight": ["mlp.gate_proj", "mlp.up_proj"],
-    "down.weight": ["mlp.down_proj"],
-}
-_LLAMA_SIZES = [
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "max_position_embeddings",
-]
+    angles = torch.outer(torch.arange(config.context).float(), speeds)
+    cos, sin = torch.cat([angles.cos(), angles.cos()], -1), torch.cat([-angles.sin(), angles.sin()], -1)
+    still = torch.ones_like(cos), torch.zeros_like(sin)
+    return torch.stack([cos, cos, still[0]], 1)[:, :, None], torch.stack([sin, sin, still[1]], 1)[:, :, None]

@@ -1,0 +1,110 @@
+"""Cached sampling against transformers' `generate()`: the same weights, one thread, batch 1, greedy.
+
+Prints a table of medians and their ratio, from runs that alternate, and whether the symbols were the same. Asserts
+nothing about time. Needs `pip install transformers`; run it with nothing else running:
+
+    python benchmarks/sampling_speed.py
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from erato.models import Transformer, TransformerConfig, llama_config, llama_state_dict
+from erato.representations.base import Cursor, Tokens
+from erato.sampling import Sampler, Stop, sample
+
+
+class Free(Cursor):
+    """A cursor of a representation in which everything may follow everything."""
+
+    bars = seconds = done = None
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+
+    def allowed(self) -> None:
+        return None
+
+    def push(self, symbols: np.ndarray) -> None:
+        pass
+
+    def take(self, rows: Sequence[int]) -> "Free":
+        return Free(len(rows))
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--runs", type=int, default=15)
+    options.add_argument("--symbols", type=int, default=256)
+    options.add_argument("--layers", type=int, default=4)
+    options.add_argument("--width", type=int, default=128)
+    options.add_argument("--heads", type=int, default=4)
+    options.add_argument("--vocabulary", type=int, default=512)
+    given = options.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(1)
+
+    space = Tokens(given.vocabulary, start=0)
+    config = TransformerConfig(given.layers, given.heads, given.width, context=2 * given.symbols, dropout=0.0)
+    model = config.build(space).eval()
+    with torch.no_grad():  # symbols that vary and never come near a tie
+        model.embedding.weight.mul_(50)
+    theirs = as_llama(model)
+    prompt = np.array([5, 17, 42, 8], np.int64)
+    ids = torch.tensor([[space.start, *prompt.tolist()]])
+
+    def ours() -> list[int]:
+        piece = sample(model, prompt, Free(1), space, [0], Sampler(greedy=True), Stop(length=given.symbols))[0]
+        return piece.array.tolist()
+
+    def generate() -> list[int]:
+        with torch.inference_mode():
+            made = theirs.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                do_sample=False,
+                use_cache=True,
+                min_new_tokens=given.symbols,
+                max_new_tokens=given.symbols,
+                suppress_tokens=[space.start],  # which we never draw either
+            )
+        return made[0, ids.shape[1] :].tolist()
+
+    same = ours() == generate()  # warms both up, too
+    times = [(clock(ours), clock(generate)) for _ in range(given.runs)]
+    ratios = [b / a for a, b in times]
+    print(f"parameters {sum(p.numel() for p in model.parameters()):,}; {given.symbols} new symbols; {given.runs} runs")
+    print(f"same symbols         {'yes' if same else 'NO'}")
+    for name, column in (("erato", 0), ("transformers", 1)):
+        median = statistics.median(run[column] for run in times)
+        print(f"{name:<14}{median:>9.3f} s  {given.symbols / median:>8.0f} symbols a second")
+    print(f"ratio of medians of pairs: {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})")
+    sys.exit(0 if same else 1)
+
+
+def as_llama(model: Transformer) -> LlamaForCausalLM:
+    """transformers' model with our weights."""
+    config = LlamaConfig(**llama_config(model), bos_token_id=0, eos_token_id=None, pad_token_id=0)
+    theirs = LlamaForCausalLM(config).eval()
+    left_out = theirs.load_state_dict(llama_state_dict(model), strict=False)
+    assert not left_out.unexpected_keys and set(left_out.missing_keys) <= {"lm_head.weight"}
+    theirs.tie_weights()
+    return theirs
+
+
+def clock(run: Callable[[], object]) -> float:
+    """Seconds that `run` takes."""
+    begin = time.perf_counter()
+    run()
+    return time.perf_counter() - begin
+
+
+if __name__ == "__main__":
+    main()
