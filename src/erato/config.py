@@ -8,7 +8,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from erato.errors import UsageError, unknown
 
@@ -51,7 +51,7 @@ def from_record(cls: type[T], record: Any, known: Mapping[str, type] = types.Map
             raise unknown(f"field of {at or name}", key, fields)
         arguments[key] = _coerce(hints[key], value, known, f"{at}.{key}" if at else key)
     try:
-        return actual(**arguments)
+        return cast(T, actual(**arguments))
     except TypeError as error:
         raise UsageError(f"{at or name} cannot be made of this record: {error}.") from None
 
@@ -61,12 +61,14 @@ def override(value: T, assignment: str) -> T:
     path, equals, text = assignment.partition("=")
     if not equals or not path.strip():
         raise UsageError(f"{assignment!r} must read field=value, for example model.width=256.")
-    return _replaced(value, path.strip().split("."), text.strip(), path.strip())
+    return cast(T, _replaced(value, path.strip().split("."), text.strip(), path.strip()))
 
 
 def _replaced(value: Any, path: list[str], text: str, full: str) -> Any:
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
-        raise UsageError(f"{full} has no field {path[0]!r}: {full.removesuffix('.' + '.'.join(path))} is a plain value.")
+        raise UsageError(
+            f"{full} has no field {path[0]!r}: {full.removesuffix('.' + '.'.join(path))} is a plain value."
+        )
     fields = {f.name for f in dataclasses.fields(value)}
     if path[0] not in fields:
         raise unknown(f"setting {full!r}, as {type(value).__name__} has no field", path[0], fields)

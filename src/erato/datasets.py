@@ -9,7 +9,6 @@ Legend: B batch, W window length (symbols).
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +22,8 @@ from torch.utils.data import Dataset
 
 from erato import representations
 from erato.config import to_record
-from erato.corpora.base import Pieces, cache_folder
+from erato.corpora.base import SPLITS, Pieces, Split
+from erato.corpora.store import cache_folder
 from erato.errors import CorpusError, EratoError
 from erato.files import temporary_beside, to_json, write_json
 from erato.representations.base import Array, Representation, RepresentationConfig
@@ -39,19 +39,17 @@ class Encodings:
     representation: Representation
     symbols: Array
     offsets: npt.NDArray[np.int64]  # [pieces + 1]
-    split: dict[str, list[int]]
+    split: dict[Split, list[int]]
     lost: dict[str, int]  # what the representation could not hold, summed over all pieces
 
     def array(self, index: int) -> Array:
         return self.symbols[self.offsets[index] : self.offsets[index + 1]]
 
-    def part(self, split: str) -> list[Array]:
+    def part(self, split: Split) -> list[Array]:
         return [self.array(index) for index in self.split[split]]
 
 
-def encode_corpus(
-    pieces: Pieces, config: RepresentationConfig, progress: Progress | None = None
-) -> Encodings:
+def encode_corpus(pieces: Pieces, config: RepresentationConfig, progress: Progress | None = None) -> Encodings:
     """Fits on the training pieces and encodes all; cached by what decides the result."""
     key = hashlib.sha256(
         json.dumps([pieces.hash, to_record(config), _code_hash()], sort_keys=True).encode()
@@ -59,13 +57,13 @@ def encode_corpus(
     folder = cache_folder() / "encoded" / key[:32]
     if not (folder / "state.json").is_file():
         representation = config.fit(_PiecesOf(pieces, "train"))
-        folder = _write_encodings(folder, pieces, representation, progress)
+        _write_encodings(folder, pieces, representation, progress)
     saved = json.loads((folder / "state.json").read_text("utf-8"))
     return Encodings(
         config.restore(saved["representation"]),
         np.load(folder / "symbols.npy", mmap_mode="r", allow_pickle=False),
         np.load(folder / "offsets.npy", allow_pickle=False),
-        {name: pieces.split(name) for name in ("train", "valid", "test")},
+        {name: pieces.split(name) for name in SPLITS},
         saved["lost"],
     )
 
@@ -73,16 +71,14 @@ def encode_corpus(
 class _PiecesOf:
     """The pieces of one split, to be gone through as often as a representation likes."""
 
-    def __init__(self, pieces: Pieces, split: str) -> None:
+    def __init__(self, pieces: Pieces, split: Split) -> None:
         self.pieces, self.indices = pieces, pieces.split(split)
 
     def __iter__(self) -> Iterator[Any]:
         return (self.pieces[index] for index in self.indices)
 
 
-def _write_encodings(
-    folder: Path, pieces: Pieces, representation: Representation, progress: Progress | None
-) -> Path:
+def _write_encodings(folder: Path, pieces: Pieces, representation: Representation, progress: Progress | None) -> None:
     arrays: list[Array] = []
     lost: dict[str, int] = {}
     for index in range(len(pieces)):
@@ -98,16 +94,13 @@ def _write_encodings(
         if progress:
             progress(index + 1, len(pieces), "encoding")
     small = np.uint16 if representation.space.size < 2**16 else np.int32
+    temporary = temporary_beside(folder)
+    temporary.mkdir(parents=True)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = temporary_beside(folder)
-        temporary.mkdir()
-    except OSError:  # no cache to write to: this process keeps its own
-        folder = Path(tempfile.mkdtemp(prefix="erato-")) / "encoded"
-        temporary = temporary_beside(folder)
-        temporary.mkdir()
-    try:
-        np.save(temporary / "symbols.npy", np.concatenate([a.astype(small) for a in arrays] or [np.empty(0, small)]))
+        np.save(
+            temporary / "symbols.npy",
+            np.concatenate([a.astype(small) for a in arrays] or [np.empty(0, small)]),
+        )
         np.save(temporary / "offsets.npy", np.cumsum([0, *map(len, arrays)], dtype=np.int64))
         write_json(temporary / "state.json", {"representation": representation.state(), "lost": lost})
         if not folder.exists():
@@ -117,7 +110,6 @@ def _write_encodings(
             raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return folder
 
 
 @cache
@@ -190,7 +182,7 @@ class WindowDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             symbols = self.pieces[piece]
             begin, shift = self._place(epoch, piece, int(self.number[index]), len(symbols))
             if shift:
-                moved = self.representation.transposed(np.asarray(symbols), shift)
+                moved = self.representation.transposed(np.asarray(symbols, np.int64), shift)
                 symbols = symbols if moved is None else moved
             target = symbols[begin : begin + length]
             y[row, : len(target)] = target
@@ -213,7 +205,7 @@ class WindowDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return int(np.clip(begin, 0, max(0, size - windows.length))), shift
 
 
-def collate(batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+def collate(batch: Any) -> Any:
     """`__getitems__` has made the batch already."""
     return batch
 

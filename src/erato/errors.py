@@ -1,7 +1,7 @@
 """The exceptions that callers may catch, and the sentence that helps with a mistyped name.
 
-Every message is one sentence that names the value, what is allowed and the remedy. The command line prints it and leaves
-with code 1.
+Every message is one sentence that names the value, what is allowed and the remedy. The command line prints it and
+leaves with code 1.
 """
 
 from collections.abc import Iterable

@@ -8,64 +8,47 @@
 The command line calls these same functions. They print nothing: who wants to see progress hands in a `Reporter`.
 """
 
-import json
-import os
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-import erato
-from erato import corpora, datasets, models, recipes, representations, training
+from erato import corpora, models, recipes, representations, run_folder, training
 from erato.config import from_record, lookup, override, to_record
 from erato.corpora.base import Corpus, Pieces, Report
 from erato.datasets import Encodings, WindowDataset, encode_corpus
 from erato.errors import CorpusError, RunError, UsageError
-from erato.files import write_json, write_text
 from erato.models.base import SequenceModel
-from erato.models.describe import describe
+from erato.models.describe import count_parameters
 from erato.reading import read_file
 from erato.recipe import Recipe
-from erato.render import renderer_for
+from erato.render import RENDERERS, renderer_for
 from erato.render.base import About
+from erato.reporter import Reporter
 from erato.representations.base import Representation
 from erato.sampling import Sampled, Sampler, Stop, sample
-from erato.score import Piece, Score, bar_line, bars, clip, has_pickup, seconds, tick_at
+from erato.score import Piece, Score, bar_line, bars, clip, has_pickup, seconds, slice_bars, tick_at
 from erato.training.checkpoint import kept, load_weights
 
-_LIBRARIES = ("torch", "numpy", "symusic", "music21", "safetensors")
 _CLASSES: dict[str, type] = {
     cls.__name__: cls
-    for cls in [*representations.REPRESENTATIONS.values(), *models.MODELS.values(), *training.OBJECTIVES.values()]
+    for cls in [
+        *representations.REPRESENTATIONS.values(),
+        *models.MODELS.values(),
+        *training.OBJECTIVES.values(),
+    ]
 }
-_SEEDS = 64  # windows of the training pieces that a run keeps to begin from
-_PIECE_NUMBER = re.compile(r"\.?(\d+)-")
 _LISTEN = 200  # symbols of the samples written while training
-
-
-class Reporter:
-    """What a long call tells while it works; this one tells nobody."""
-
-    def note(self, text: str) -> None:
-        """Something the person should know, one sentence."""
-
-    def progress(self, done: int, total: int | None, what: str) -> None:
-        """How far a step before training has come."""
-
-    def training(self, progress: training.Progress) -> None:
-        """Where training stands."""
 
 
 @dataclass(frozen=True)
 class Sample:
     """A composed piece and how it came about.
 
-    log_prob: of the new symbols, in nats, at temperature 1. bars, seconds: of new music; bars is None where there are none.
+    log_prob: of the new symbols, in nats, at temperature 1. bars, seconds: of new music; None where there are none.
     """
 
     piece: Piece
@@ -100,13 +83,14 @@ def train(
 ) -> "Run":
     """Trains a recipe on a corpus (a name, or a folder or file) and leaves a run folder at `out`.
 
-    A budget given here replaces the recipe's; settings: "model.width=256". A folder that holds the same recipe on the same
-    corpus, unfinished, is gone on with; any other existing folder is refused. Raises EratoError, KeyboardInterrupt (saved).
+    A budget given here replaces the recipe's; settings: "model.width=256". A folder that holds the same recipe on the
+    same corpus, unfinished, is gone on with; any other existing folder is refused. Raises EratoError, and
+    KeyboardInterrupt after saving.
     """
     reporter = reporter or Reporter()
     recipe = _resolved(recipe, minutes, steps, epochs, settings, keep_every, precision, seed)
     if out is not None:
-        _refuse_foreign(Path(out))
+        run_folder.refuse_foreign(Path(out))
     name = recipe.corpus if corpus is None else corpus
     if not isinstance(name, Corpus):
         source = Path(from_file) if from_file else None
@@ -115,17 +99,19 @@ def train(
     encodings = encode_corpus(pieces, recipe.representation, reporter.progress)
     dataset = WindowDataset(encodings, recipe.windows, recipe.seed, pieces.name)
     if not any(map(len, encodings.part("valid"))):
-        raise CorpusError(f"{pieces.name} has no held-out piece to measure by: add pieces (at least two different ones).")
+        raise CorpusError(
+            f"{pieces.name} has no held-out piece to measure by: add pieces (at least two different ones)."
+        )
 
-    record = _record(recipe, pieces)
-    folder = Path(out) if out is not None else _default_folder(recipe, pieces, record)
-    goes_on = _goes_on(folder, record)
+    record = run_folder.record(recipe, pieces)
+    folder = Path(out) if out is not None else run_folder.default_folder(recipe, pieces, record)
+    goes_on = run_folder.goes_on(folder, record)
     torch.manual_seed(recipe.seed)
     model = recipe.model.build(encodings.representation.space).to(_device())
     if goes_on:
         reporter.note(f"{folder} holds this run, unfinished: going on where it stopped.")
     else:
-        _write_run(folder, record, recipe, pieces, encodings, model)
+        run_folder.write_run(folder, record, recipe, pieces, encodings, model)
     reporter.note(_summary(folder, pieces, encodings, model))
     run = Run(folder, recipe, encodings.representation, model)
     training.train(
@@ -143,16 +129,16 @@ def train(
 
 
 def load(path: str | Path, checkpoint: int | None = None) -> "Run":
-    """The run in the folder `path`, with its best weights or those kept at step `checkpoint`; RunError says what is wrong."""
+    """The run in `path`, with its best weights or those kept at step `checkpoint`; RunError says what is wrong."""
     folder = Path(path)
     if not folder.is_dir():
         raise RunError(f"there is no run folder at {folder}: train one, or give the folder that `erato train` named.")
-    record = _read_json(folder, "recipe.json")
+    record = run_folder.read_json(folder, "recipe.json")
     if not isinstance(record, dict) or "recipe" not in record:
         raise RunError(f"{folder / 'recipe.json'} is not the recipe of a run: give a folder that `erato train` made.")
     try:
         recipe = from_record(Recipe, record["recipe"], _CLASSES)
-        representation = recipe.representation.restore(_read_json(folder, "representation.json"))
+        representation = recipe.representation.restore(run_folder.read_json(folder, "representation.json"))
         model = recipe.model.build(representation.space)
     except UsageError as error:
         raise RunError(f"{folder} cannot be used: {error}") from None
@@ -176,6 +162,77 @@ def render(piece: Piece | Sample, path: str | Path, title: str = "", facts: dict
     return path
 
 
+def find_piece(name: str, reporter: Reporter | None = None) -> tuple[Piece, str]:
+    """The piece in a file, or the one that "corpus:piece" names, and its title."""
+    corpus, colon, wanted = name.partition(":")
+    if colon and not Path(name).exists() and corpus in corpora.CORPORA:
+        found = corpora.find(corpus)
+        pieces = found.pieces("text" if found.kind == "text" else "music", progress=(reporter or Reporter()).progress)
+        names = {entry.name: index for index, entry in enumerate(pieces.entries)}
+        return pieces[lookup(f"piece of {corpus}", wanted, names)], wanted
+    path = Path(name)
+    if not path.is_file():
+        raise UsageError(
+            f"there is no file {name!r}: give the path of a piece, or CORPUS:PIECE as in bach-chorales:bwv66.6."
+        )
+    pieces_there = read_file(path).pieces
+    if len(pieces_there) > 1:
+        raise UsageError(f"{path} holds {len(pieces_there)} pieces: give a file with one.")
+    return pieces_there[0].piece, path.stem
+
+
+def excerpt(piece: Piece, first: int | None, last: int | None) -> Piece:
+    """Bars `first` to `last` (from 1, both included) of a score; the whole piece if neither is given."""
+    if first is None and last is None:
+        return piece
+    if isinstance(piece, str):
+        raise UsageError("text has no bars: leave out --from and --to.")
+    count = len(bars(piece)) - has_pickup(piece)
+    first, last = first or 1, last or count
+    if not 1 <= first <= last <= count:
+        raise UsageError(
+            f"--from {first} --to {last} must lie within the piece's {count} bars, the first not after the last."
+        )
+    return slice_bars(piece, first, last)
+
+
+def check_formats(suffixes: Sequence[str]) -> None:
+    """UsageError, with what was perhaps meant, if there is a suffix that nothing can write."""
+    for suffix in suffixes:
+        renderer_for(Path(f"x.{suffix.strip().lstrip('.')}"))
+
+
+def catalogue() -> dict[str, list[dict[str, Any]]]:
+    """All parts by kind, with a line on each."""
+
+    def line(part: object) -> str:
+        return (part.__doc__ or "").strip().split("\n")[0]
+
+    return {
+        "corpora": [
+            {"name": c.name, "summary": c.summary, "kind": c.kind, "licence": c.licence}
+            for c in corpora.CORPORA.values()
+        ],
+        "representations": [{"name": n, "summary": line(c)} for n, c in representations.REPRESENTATIONS.items()],
+        "models": [{"name": n, "summary": line(c)} for n, c in models.MODELS.items()],
+        "recipes": [
+            {
+                "name": r.name,
+                "summary": r.summary,
+                "corpus": r.corpus,
+                "representation": _name_of(r.representation, representations.REPRESENTATIONS),
+                "model": _name_of(r.model, models.MODELS),
+            }
+            for r in recipes.RECIPES.values()
+        ],
+        "renderers": [{"name": r.suffix, "summary": r.summary} for r in RENDERERS.values()],
+    }
+
+
+def _name_of(config: object, known: Mapping[str, type]) -> str:
+    return next(name for name, cls in known.items() if isinstance(config, cls))
+
+
 class Run:
     """A trained model with all it needs, in a folder."""
 
@@ -188,8 +245,19 @@ class Run:
     @property
     def manifest(self) -> dict[str, Any]:
         """The corpus that the run learned from, file by file."""
-        found: dict[str, Any] = _read_json(self.folder, "manifest.json")
+        found: dict[str, Any] = run_folder.read_json(self.folder, "manifest.json")
         return found
+
+    def origin(self) -> dict[str, str]:
+        """Where the music of this run comes from, for people: recipe, corpus, licence, citation."""
+        said = self.manifest
+        named = {
+            "recipe": self.recipe.name,
+            "corpus": said.get("corpus"),
+            "licence": said.get("licence"),
+            "citation": said.get("citation"),
+        }
+        return {key: str(value) for key, value in named.items() if value}
 
     def compose(self, prompt: Piece | Path | None = None, **settings: Any) -> list[Piece]:
         """New pieces; takes what `sample` takes."""
@@ -211,9 +279,9 @@ class Run:
     ) -> list[Sample]:
         """`n` new pieces, piece i with seed `seed` + i, of exactly `bars` bars, `seconds` seconds or `length` symbols.
 
-        prompt: a score, text, or path of a file to continue; the piece then begins with it. begin: without a prompt, from
-        nothing or from a window of the training pieces (which is not part of the piece). changes: fields of Sampler, as in
-        temperature=0.8. Raises UsageError for what cannot be done.
+        prompt: a score, text, or path of a file to continue; the piece then begins with it. begin: without a prompt,
+        from nothing or from a window of the training pieces (which is not part of the piece). changes: fields of
+        Sampler, as in temperature=0.8. Raises UsageError for what cannot be done.
         """
         reporter = reporter or Reporter()
         _check_counts(n, seed, bars, seconds, length)
@@ -223,7 +291,9 @@ class Run:
                 rule = replace(rule, **changes)
             except TypeError:
                 known = sorted(to_record(rule).keys() - {"type"})
-                raise UsageError(f"compose takes no {', '.join(changes)}; of the sampler it takes {', '.join(known)}.") from None
+                raise UsageError(
+                    f"compose takes no {', '.join(changes)}; of the sampler it takes {', '.join(known)}."
+                ) from None
         given = self._prompt(prompt, reporter)
         seeds = [seed + index for index in range(n)]
         if given is None and (begin or self.recipe.begin) == "window":
@@ -284,7 +354,9 @@ class Run:
                 raise UsageError(f"{path} holds {len(found.pieces)} pieces: give a file with the one to continue.")
             prompt = found.pieces[0].piece
         if isinstance(prompt, str) != (kind == "text"):
-            raise UsageError(f"this run continues {kind}, and the prompt is {'text' if isinstance(prompt, str) else 'music'}.")
+            raise UsageError(
+                f"this run continues {kind}, and the prompt is {'text' if isinstance(prompt, str) else 'music'}."
+            )
         encoded = self.representation.encode_prompt(prompt)
         if encoded.lost:
             lost = ", ".join(f"{count} {what}" for what, count in encoded.lost.items())
@@ -294,7 +366,7 @@ class Run:
         return encoded.array
 
     def _seed_window(self, seed: int) -> np.ndarray[Any, Any]:
-        windows = _read_json(self.folder, "prompts.json")
+        windows = run_folder.read_json(self.folder, "prompts.json")
         size = self.representation.space.size
         window = windows[seed % len(windows)] if isinstance(windows, list) and windows else []
         if not all(isinstance(symbol, int) and 0 <= symbol < size for symbol in window):
@@ -310,7 +382,11 @@ class Run:
     def facts(self, sampled: Sample) -> dict[str, str]:
         """How a piece of this run was made, for people."""
         manifest = self.manifest
-        facts = {"seed": str(sampled.seed), "recipe": self.recipe.name, "learned from": str(manifest.get("name", ""))}
+        facts = {
+            "seed": str(sampled.seed),
+            "recipe": self.recipe.name,
+            "learned from": str(manifest.get("corpus", "")),
+        }
         if sampled.bars is not None:
             facts["bars"] = str(sampled.bars)
         if sampled.seconds is not None:
@@ -322,16 +398,13 @@ class Run:
         renderers = [renderer_for(Path(f"x.{suffix.lstrip('.')}")) for suffix in formats]
         written = []
         for sampled in samples:
-            number, reserved = _reserve(out)
-            try:
+            with run_folder.piece_number(out) as number:
                 stem = f"{number:03d}-seed{sampled.seed}"
                 about = About(f"{number:03d} · {self.recipe.name}", self.facts(sampled))
                 paths = [out / f"{stem}{renderer.suffix}" for renderer in renderers]
                 for renderer, path in zip(renderers, paths, strict=True):
                     renderer.write(sampled.piece, path, about)
                 written.append(paths)
-            finally:
-                reserved.unlink(missing_ok=True)
         return written
 
 
@@ -367,84 +440,13 @@ def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _record(recipe: Recipe, pieces: Pieces) -> dict[str, Any]:
-    return {
-        "erato": erato.__version__,
-        "libraries": {name: version(name) for name in _LIBRARIES},
-        "corpus": {"name": pieces.name, "hash": pieces.hash},
-        "recipe": to_record(recipe),
-    }
-
-
-def _same(folder: Path, record: dict[str, Any]) -> bool:
-    """Whether `folder` holds a run of the same recipe on the same corpus."""
-    try:
-        there = json.loads((folder / "recipe.json").read_text("utf-8"))
-        return all(there[key] == json.loads(json.dumps(record[key])) for key in ("recipe", "corpus"))
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """Refuses a folder that cannot be a run, before anything is read."""
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file: give the name of a new folder with --out.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "recipe.json").is_file():
-        raise RunError(f"{folder} exists and is not a run folder: give the name of a new folder with --out.")
-
-
-def _goes_on(folder: Path, record: dict[str, Any]) -> bool:
-    """True for the same run, unfinished; False for a new folder; RunError for any other folder."""
-    _refuse_foreign(folder)
-    if not (folder / "recipe.json").is_file():
-        return False
-    if not _same(folder, record):
-        raise RunError(f"{folder} holds another run (recipe, settings or corpus differ): give a new folder with --out.")
-    if training.is_finished(folder):
-        raise RunError(f"{folder} holds this run, finished: compose from it, or give a new folder with --out.")
-    return True
-
-
-def _default_folder(recipe: Recipe, pieces: Pieces, record: dict[str, Any]) -> Path:
-    """`runs/<recipe>-<corpus>-<NNN>`: the same run if it is unfinished, else the next free number."""
-    stem = f"{recipe.name}-{''.join(c if c.isalnum() or c in '-_.' else '-' for c in pieces.name)}"
-    numbers = [0]
-    for path in sorted(Path("runs").glob(f"{stem}-*")):
-        if path.name[len(stem) + 1 :].isdigit():
-            numbers.append(int(path.name[len(stem) + 1 :]))
-            if _same(path, record) and not training.is_finished(path):
-                return path
-    return Path("runs") / f"{stem}-{max(numbers) + 1:03d}"
-
-
-def _write_run(
-    folder: Path, record: dict[str, Any], recipe: Recipe, pieces: Pieces, encodings: Encodings, model: SequenceModel
-) -> None:
-    """Everything of a run folder but what training makes; recipe.json last, as it makes the folder a run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "representation.json", encodings.representation.state())
-    write_json(folder / "prompts.json", datasets.seed_windows(encodings, recipe.windows.length, _SEEDS, recipe.seed))
-    write_text(folder / "manifest.json", datasets.manifest_json(pieces, encodings))
-    write_text(folder / "model.txt", describe(model, encodings.representation.space))
-    write_json(folder / "recipe.json", record)
-
-
 def _summary(folder: Path, pieces: Pieces, encodings: Encodings, model: SequenceModel) -> str:
-    count = {name: len(encodings.split[name]) for name in ("train", "valid", "test")}
-    parameters = sum(p.numel() for p in model.parameters())
+    count = {name: len(indices) for name, indices in encodings.split.items()}
     return (
-        f"{pieces.name}: {count['train']} pieces to learn from, {count['valid']} to choose by, {count['test']} kept for tests; "
-        f"{len(encodings.symbols):,} symbols of {encodings.representation.space.size} kinds; {parameters:,} parameters; run {folder}"
+        f"{pieces.name}: {count['train']} pieces to learn from, {count['valid']} to choose by, {count['test']} for tests; "
+        f"{len(encodings.symbols):,} symbols of {encodings.representation.space.size} kinds; "
+        f"{count_parameters(model):,} parameters; run {folder}"
     )
-
-
-def _read_json(folder: Path, name: str) -> Any:
-    try:
-        return json.loads((folder / name).read_text("utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{folder / name} is missing: {folder} is not a complete run folder.") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder / name} cannot be read ({error}): restore the file or train again.") from None
 
 
 def _check_counts(n: int, seed: int, new_bars: int | None, new_seconds: float | None, length: int | None) -> None:
@@ -476,20 +478,3 @@ def _sample(piece: Piece, sampled: Sampled, done_bars: int, done_seconds: float,
         new_bars = len(bars(piece)) - has_pickup(piece) - done_bars if has_bars else None
         new_seconds = max(0.0, seconds(piece) - done_seconds)
     return Sample(piece, sampled.seed, sampled.log_prob, len(sampled.array), new_bars, new_seconds)
-
-
-def _reserve(folder: Path) -> tuple[int, Path]:
-    """The next free piece number in `folder`, and the hidden file that keeps others from taking it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    while True:
-        found = [_PIECE_NUMBER.match(path.name) for path in folder.iterdir()]
-        number = 1 + max((int(match[1]) for match in found if match), default=0)
-        reserved = folder / f".{number:03d}-reserved"
-        try:
-            os.close(os.open(reserved, os.O_CREAT | os.O_EXCL))
-        except FileExistsError:
-            continue
-        if any(path.name.startswith(f"{number:03d}-") for path in folder.iterdir()):
-            reserved.unlink()
-            continue
-        return number, reserved

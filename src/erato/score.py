@@ -2,8 +2,8 @@
 
 A score is a `symusic.Score` in ticks. Conventions, because symusic has no field for them: a pickup is a short
 first time signature (1/4 at 0, 4/4 where the first full bar begins); fermatas, chord symbols and the end of a
-piece that ends in silence are markers (`fermata`, `chord:Am7`, `end`); key signatures carry the spelling; lyrics
-are the track's lyrics.
+piece that ends in silence are markers (`fermata`, `chord:Am7`, `end`); key signatures carry the spelling;
+lyrics are the track's lyrics.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from symusic.core import NoteTickList, ScoreTick, TextMetaTick
+from symusic.core import KeySignatureTick, NoteTickList, ScoreTick, TempoTick, TextMetaTick, TimeSignatureTick
 
 END = "end"  # marker: where a piece ends that ends in silence
 FERMATA = "fermata"
@@ -60,8 +60,8 @@ def time_signatures(score: Score) -> list[tuple[int, int, int]]:
 def bars(score: Score, until: int | None = None) -> list[Bar]:
     """The bars from 0 to the end of the piece (or to tick `until`), at least one.
 
-    A change of meter cuts the bar it falls into. Bar lines are rounded to ticks from exact ones, so they never
-    drift.
+    A change of meter cuts the bar it falls into. Bar lines are rounded to ticks from exact ones, so they
+    never drift.
     """
     until = end_tick(score) if until is None else until
     signatures = time_signatures(score)
@@ -156,7 +156,7 @@ def clip(score: Score, end_tick: int, mark_end: bool = True) -> Score:
 
 
 def bar_line(score: Score, number: int) -> int:
-    """The tick at which full bar `number` (from 1, a pickup not counted) ends, also where that is after the piece's end."""
+    """The tick where full bar `number` ends (from 1, a pickup not counted), also where that is after the piece's end."""
     wanted = number + has_pickup(score)
     found = bars(score)
     if len(found) < wanted:
@@ -176,3 +176,30 @@ def tick_at(score: Score, seconds: float) -> int:
         middle = int(ticks.sum()) // 2
         ticks[int(seconds_at(score, np.array([middle]))[0] >= seconds)] = middle
     return int(ticks[np.argmin(np.abs(seconds_at(score, ticks) - seconds))])
+
+
+def slice_bars(score: Score, first: int, last: int) -> Score:
+    """Full bars `first` to `last` (from 1, a pickup not counted) as a score of their own, with what is in force there."""
+    start = bar_line(score, first - 1) if first > 1 else bars(score)[int(has_pickup(score))].start
+    result = clip(score, bar_line(score, last))
+    meter = [event for event in time_signatures(score) if event[0] <= start][-1]
+    tempo = [event for event in sorted(score.tempos, key=lambda t: t.time) if event.time <= start]
+    key = [event for event in sorted(score.key_signatures, key=lambda k: k.time) if event.time <= start]
+
+    def inside(event: Any) -> bool:
+        return bool(event.time >= start)
+
+    for track in result.tracks:
+        for events in (track.notes, track.pedals, track.controls, track.pitch_bends, track.lyrics):
+            events.filter(inside)
+    for events in (result.tempos, result.time_signatures, result.key_signatures, result.markers):
+        events.filter(inside)
+    if start:
+        result = result.shift_time(-start)
+    if not any(event.time == 0 for event in result.time_signatures):
+        result.time_signatures.append(TimeSignatureTick(0, meter[1], meter[2]))
+    if tempo and not any(event.time == 0 for event in result.tempos):
+        result.tempos.append(TempoTick(0, mspq=tempo[-1].mspq))
+    if key and not any(event.time == 0 for event in result.key_signatures):
+        result.key_signatures.append(KeySignatureTick(0, key[-1].key, key[-1].tonality))
+    return result

@@ -1,4 +1,4 @@
-"""`event-transformer`: bar, position, pitch and duration events under a small decoder-only Transformer; the modern baseline."""
+"""`event-transformer`: bar, position, pitch and duration events under a small Transformer; the modern baseline."""
 
 from dataclasses import replace
 

@@ -1,13 +1,14 @@
 """`note-chord-lstm`: notes and chords as words under three LSTM layers (Python Deep Learning Projects, chapter 6).
 
-The published sizes: windows of 100 symbols, LSTM 256, dropout 0.5, LSTM 512, dropout 0.3, LSTM 256, dense 256, dropout
-0.3, softmax; RMSprop at Keras's defaults, batches of 64, 200 epochs, the best loss kept, 1,000 symbols from a seed window.
+The published sizes: windows of 100 symbols, LSTM 256, dropout 0.5, LSTM 512, dropout 0.3, LSTM 256, dense 256,
+dropout 0.3, softmax; RMSprop at Keras's defaults, batches of 64, 200 epochs, the best loss kept, 1,000 symbols from a
+seed window.
 
 Where it departs from the published system, and why:
-- the published one feeds a symbol's index divided by the vocabulary's size as one number, which makes neighbours in the
-  alphabet neighbours in sound; here symbols are embedded;
-- the published one predicts only the symbol after each window; here every symbol of a window is predicted, so one pass over
-  the music teaches a hundred times as much and an epoch reads every symbol about once;
+- the published one feeds a symbol's index divided by the vocabulary's size as one number, which makes neighbours in
+  the alphabet neighbours in sound; here symbols are embedded;
+- the published one predicts only the symbol after each window; here every symbol of a window is predicted, so one
+  pass over the music teaches a hundred times as much and an epoch reads every symbol about once;
 - the best loss is that of held-out pieces; the published one keeps the best training loss;
 - the published one takes the most probable symbol each time, and soon repeats itself; here symbols are drawn;
 - all voices of a piece are read, not the first instrument's alone; pieces keep their boundaries;
@@ -28,9 +29,7 @@ RECIPE = Recipe(
     summary="notes and chords as words, as music21 names them; three LSTM layers",
     corpus="bach-chorales",
     representation=NoteChordsConfig(),
-    model=LstmConfig(
-        widths=(256, 512, 256), dropout=(0.5, 0.3, 0.0), embedding=128, dense=256, dense_dropout=0.3
-    ),
+    model=LstmConfig(widths=(256, 512, 256), dropout=(0.5, 0.3, 0.0), embedding=128, dense=256, dense_dropout=0.3),
     windows=Windows(length=100),
     training=Training(
         batch=64,

@@ -1,7 +1,7 @@
 """The state of a training run on disk: safetensors and JSON, written whole or not at all. Knows nothing of the loop.
 
-`last/<step>/` holds weights.safetensors, optimizer.safetensors and state.json. A new one is complete before the one before it
-goes; on loading, the newest that is sound is taken.
+`last/<step>/` holds weights.safetensors, optimizer.safetensors and state.json. A new one is complete before the one
+before it goes; on loading, the newest that is sound is taken.
 """
 
 import json
@@ -32,10 +32,14 @@ def load_weights(model: nn.Module, path: Path) -> None:
     own = model.state_dict()
     if set(tensors) != set(own) or any(tensors[name].shape != own[name].shape for name in own):
         odd = sorted(set(tensors) ^ set(own)) or sorted(n for n in own if tensors[n].shape != own[n].shape)
-        raise RunError(f"{path} holds the weights of another model ({odd[0]} does not fit): restore the file or train again.")
+        raise RunError(
+            f"{path} holds the weights of another model ({odd[0]} does not fit): restore the file or train again."
+        )
     broken = [n for n, t in tensors.items() if t.is_floating_point() and not bool(torch.isfinite(t).all())]
     if broken:
-        raise RunError(f"{path} is damaged: {broken[0]} holds numbers that are not finite; restore the file or train again.")
+        raise RunError(
+            f"{path} is damaged: {broken[0]} holds numbers that are not finite; restore the file or train again."
+        )
     model.load_state_dict(tensors)
 
 
@@ -49,7 +53,11 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def save_state(
-    folder: Path, step: int, weights: Mapping[str, Tensor], optimizers: Mapping[str, torch.optim.Optimizer], state: Mapping[str, Any]
+    folder: Path,
+    step: int,
+    weights: Mapping[str, Tensor],
+    optimizers: Mapping[str, torch.optim.Optimizer],
+    state: Mapping[str, Any],
 ) -> None:
     """Writes the resumable state of `step`, then removes the states before it."""
     final = folder / f"{step:09d}"
@@ -102,7 +110,10 @@ def _flatten(optimizers: Mapping[str, dict[str, Any]]) -> tuple[dict[str, Tensor
                     tensors[f"{name}/{index}/{key}"] = value
                 else:
                     rest.setdefault(str(index), {})[key] = value
-        numbers[name] = {"groups": [{k: v for k, v in g.items()} for g in state["param_groups"]], "state": rest}
+        numbers[name] = {
+            "groups": [dict(group) for group in state["param_groups"]],
+            "state": rest,
+        }
     return tensors, numbers
 
 

@@ -1,6 +1,6 @@
 """The likelihood objective: every symbol of a window predicted from those before it (teacher forcing).
 
-Windows [B, W] in, nats a symbol out. Validation is the exact likelihood of whole pieces, as `erato.evaluation` counts it.
+Windows [B, W] in, nats a symbol out. Validation is the exact likelihood of whole pieces, as `erato.evaluation` counts.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from erato.corpora.base import Split
 from erato.datasets import IGNORE, Encodings
 from erato.evaluation.likelihood import nats
 from erato.models.base import Categorical
@@ -25,7 +26,9 @@ class Likelihood(Objective):
     def groups(self, model: nn.Module) -> dict[str, list[nn.Parameter]]:
         return {"model": [p for p in model.parameters() if p.requires_grad]}
 
-    def losses(self, model: nn.Module, batches: Batches, rng: torch.Generator) -> Iterator[tuple[str, Tensor, Measures]]:
+    def losses(
+        self, model: nn.Module, batches: Batches, rng: torch.Generator
+    ) -> Iterator[tuple[str, Tensor, Measures]]:
         x, y = next(batches)
         mask = y != IGNORE
         predicted: Categorical = model(x, mask)
@@ -35,7 +38,7 @@ class Likelihood(Objective):
         correct = (flat.detach().argmax(-1) == y.flatten()).sum()
         yield "model", total / symbols, {"loss": total.detach(), "accuracy": correct, "symbols": symbols}
 
-    def validate(self, model: nn.Module, data: Encodings, split: str, limit: int | None) -> dict[str, Any]:
+    def validate(self, model: Any, data: Encodings, split: Split, limit: int | None) -> dict[str, Any]:
         pieces = [array for array in data.part(split) if len(array)]
         if limit is not None:  # the first pieces that reach it, at least one
             before = np.cumsum([0, *map(len, pieces)])

@@ -1,4 +1,4 @@
-"""What a training run writes down while it runs: metrics.jsonl, one line an evaluation, and TensorBoard events beside it."""
+"""What a training run writes down: metrics.jsonl, one line an evaluation, and TensorBoard events beside it."""
 
 import json
 import os
@@ -32,7 +32,9 @@ class Log:
     def __enter__(self) -> "Log":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
         self._board.close()
 

@@ -53,7 +53,17 @@ class Training:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("batch", "steps", "epochs", "minutes", "evaluations", "patience", "valid_symbols", "keep_every", "clip"):
+        for name in (
+            "batch",
+            "steps",
+            "epochs",
+            "minutes",
+            "evaluations",
+            "patience",
+            "valid_symbols",
+            "keep_every",
+            "clip",
+        ):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise UsageError(f"training.{name} must be above 0, got {value}.")
@@ -209,7 +219,7 @@ def train(
                 for group in optimizer.param_groups:
                     group["lr"] = rate
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 norm = torch.nn.utils.clip_grad_norm_(groups[name], training.clip or math.inf, foreach=True)
                 if not bool(torch.isfinite(norm)):
                     raise _diverged("loss", state.step + 1, training)
@@ -238,12 +248,15 @@ def train(
                     "symbols_per_second": round((symbols - seen) / max(now - since, 1e-9), 1),
                 }
                 with _evaluating(model, average):
-                    line |= {f"valid_{k}": v for k, v in objective.validate(model, data, "valid", training.valid_symbols).items()}
+                    line |= {
+                        f"valid_{k}": v
+                        for k, v in objective.validate(model, data, "valid", training.valid_symbols).items()
+                    }
                     if not math.isfinite(line["valid_loss"]):
                         raise _diverged("held-out loss", state.step, training)
                     line["best"] = line["valid_loss"] < state.best_loss
                     if line["best"]:
-                        about = {"step": str(state.step), "valid_loss": repr(line["valid_loss"])}
+                        about = {"best": f"step {state.step}, held-out loss {line['valid_loss']!r}"}  # one entry: their order is not kept
                         save_weights(model.state_dict(), folder / "model.safetensors", about)
                     if listen:
                         listen(model, state.step)
@@ -252,7 +265,12 @@ def train(
                     state.best_loss, state.best_step, state.without_better = line["valid_loss"], state.step, 0
                 else:
                     state.without_better += 1
-                state.evaluations, sums, seen, since = int(spent * training.evaluations), {}, 0.0, time.monotonic()
+                state.evaluations, sums, seen, since = (
+                    int(spent * training.evaluations),
+                    {},
+                    0.0,
+                    time.monotonic(),
+                )
                 state.stopped_early = not over and state.without_better >= (training.patience or math.inf)
                 over = over or state.stopped_early or (time.monotonic() - started) >= limit
             if line or stop.asked:
@@ -346,7 +364,11 @@ def _diverged(what: str, step: int, training: Training) -> TrainingError:
 
 
 def _save(
-    folder: Path, model: nn.Module, optimizers: dict[str, torch.optim.Optimizer], average: Average | None, state: _State
+    folder: Path,
+    model: nn.Module,
+    optimizers: dict[str, torch.optim.Optimizer],
+    average: Average | None,
+    state: _State,
 ) -> None:
     weights = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     if average:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from erato.corpora.base import Split
 from erato.datasets import Encodings
 
 Batches = Iterator[Sequence[Tensor]]
@@ -21,9 +22,11 @@ class Objective(ABC):
         """The parameters by group; each group has an optimizer of its own."""
 
     @abstractmethod
-    def losses(self, model: nn.Module, batches: Batches, rng: torch.Generator) -> Iterator[tuple[str, Tensor, Measures]]:
+    def losses(
+        self, model: nn.Module, batches: Batches, rng: torch.Generator
+    ) -> Iterator[tuple[str, Tensor, Measures]]:
         """The losses of one step: (group to step, loss to minimise, what to log)."""
 
     @abstractmethod
-    def validate(self, model: nn.Module, data: Encodings, split: str, limit: int | None) -> dict[str, Any]:
-        """How good the model is on the pieces of `split`: {"loss", ...}, smaller is better; about `limit` symbols at most."""
+    def validate(self, model: Any, data: Encodings, split: Split, limit: int | None) -> dict[str, Any]:
+        """{"loss", ...} on the pieces of `split`, smaller is better; limit: about how many symbols to read."""

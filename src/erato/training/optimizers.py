@@ -34,7 +34,12 @@ class Optimizer:
         """Weight decay is for matrices only: biases, norms and embeddings' scales keep their size."""
         if self.name == "rmsprop":
             return torch.optim.RMSprop(
-                parameters, self.lr, alpha=self.rho, eps=1e-7, momentum=self.momentum, weight_decay=self.weight_decay
+                parameters,
+                self.lr,
+                alpha=self.rho,
+                eps=1e-7,
+                momentum=self.momentum,
+                weight_decay=self.weight_decay,
             )
         if self.name == "sgd":
             return torch.optim.SGD(parameters, self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
@@ -52,8 +57,8 @@ class Optimizer:
 class Schedule:
     """How the learning rate changes with the share of the budget that is spent.
 
-    warmup: the share in which it rises from 0 (all but `constant`). final: the share of the learning rate left at the end
-    (`exponential`, `cosine`).
+    warmup: the share in which it rises from 0 (all but `constant`). final: the share of the learning rate left at the
+    end (`exponential`, `cosine`).
     """
 
     name: Literal["constant", "warmup", "exponential", "cosine"] = "constant"

@@ -1,0 +1,5 @@
+"""`python -m erato` is `erato`."""
+
+from erato.cli import main
+
+main()

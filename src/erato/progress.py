@@ -1,0 +1,92 @@
+"""Progress for people: a bar on a terminal, plain lines elsewhere, on standard error. Knows nothing of what is done."""
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from erato.reporter import Reporter
+
+if TYPE_CHECKING:
+    from erato.training import Progress
+
+
+class _Quiet(Reporter):
+    """Notes only: what a person should know even when a program reads the output."""
+
+    def note(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
+
+class _Lines(_Quiet):
+    """A line now and then."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def progress(self, done: int, total: int | None, what: str) -> None:
+        if time.monotonic() - self._last > 5:
+            self._last = time.monotonic()
+            print(f"{what}: {done}{f' of {total}' if total else ''}", file=sys.stderr)
+
+    def training(self, progress: "Progress") -> None:
+        if progress.evaluation:
+            print(f"step {progress.step}: {_facts(progress)}", file=sys.stderr)
+
+
+class _Bar(_Quiet):
+    """A bar that moves."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[facts]}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=None, facts="")
+        self._bar.start()
+
+    def note(self, text: str) -> None:
+        self._bar.console.print(text, markup=False, highlight=False)
+
+    def progress(self, done: int, total: int | None, what: str) -> None:
+        self._bar.update(
+            self._task,
+            description=what,
+            completed=done,
+            total=total,
+            facts=f"{done:,}{f' of {total:,}' if total else ''}",
+        )
+
+    def training(self, progress: "Progress") -> None:
+        self._bar.update(
+            self._task, description="training", completed=progress.spent, total=1.0, facts=_facts(progress)
+        )
+        if progress.evaluation:
+            self.note(f"step {progress.step}: {_facts(progress)}")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+
+def _facts(progress: "Progress") -> str:
+    facts = f"loss {progress.loss:.4f}"
+    if progress.evaluation:
+        best = " (best so far)" if progress.evaluation["best"] else ""
+        facts += f", held out {progress.evaluation['valid_loss']:.4f}{best}"
+    left = f"{int(progress.seconds_left) // 60}:{int(progress.seconds_left) % 60:02d}"
+    return f"{facts}, {progress.per_second:,.0f} symbols/s, {left} left"
+
+
+def reporter(quiet: bool) -> Reporter:
+    """The reporter that fits where standard error goes."""
+    if quiet:
+        return _Quiet()
+    return _Bar() if sys.stderr.isatty() else _Lines()

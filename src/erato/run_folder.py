@@ -1,0 +1,135 @@
+"""The run folder: what is in it, whether a training goes on in it, and the numbers of the pieces composed from it.
+
+    recipe.json  representation.json  manifest.json  model.txt  prompts.json     written before training
+    model.safetensors  steps/  last/  metrics.jsonl  samples/                     written by training
+    pieces/                                                                       written by composing
+
+Knows nothing of how a model is trained or sampled.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import erato
+from erato import datasets
+from erato.config import to_record
+from erato.corpora.base import Pieces
+from erato.datasets import Encodings
+from erato.errors import RunError
+from erato.files import write_json, write_text
+from erato.models.base import SequenceModel
+from erato.models.describe import describe
+from erato.recipe import Recipe
+from erato.training import is_finished
+
+_LIBRARIES = ("torch", "numpy", "symusic", "music21", "safetensors")
+_PROMPTS = 64  # windows of the training pieces that a run keeps to begin from
+_PIECE_NUMBER = re.compile(r"\.?(\d+)-")
+
+
+def record(recipe: Recipe, pieces: Pieces) -> dict[str, Any]:
+    """What recipe.json says: every part and number, and what they ran with."""
+    return {
+        "erato": erato.__version__,
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "corpus": {"name": pieces.name, "hash": pieces.hash},
+        "recipe": to_record(recipe),
+    }
+
+
+def write_run(
+    folder: Path,
+    said: dict[str, Any],
+    recipe: Recipe,
+    pieces: Pieces,
+    encodings: Encodings,
+    model: SequenceModel,
+) -> None:
+    """Everything but what training makes; recipe.json last, as it makes the folder a run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "representation.json", encodings.representation.state())
+    write_json(
+        folder / "prompts.json",
+        datasets.seed_windows(encodings, recipe.windows.length, _PROMPTS, recipe.seed),
+    )
+    write_text(folder / "manifest.json", datasets.manifest_json(pieces, encodings))
+    write_text(folder / "model.txt", describe(model, encodings.representation.space))
+    write_json(folder / "recipe.json", said)
+
+
+def read_json(folder: Path, name: str) -> Any:
+    """One JSON file of a run; RunError if it is missing or damaged."""
+    try:
+        return json.loads((folder / name).read_text("utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{folder / name} is missing: {folder} is not a complete run folder.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{folder / name} cannot be read ({error}): restore the file or train again.") from None
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Refuses a folder that cannot be a run, before anything is read."""
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file: give the name of a new folder with --out.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "recipe.json").is_file():
+        raise RunError(f"{folder} exists and is not a run folder: give the name of a new folder with --out.")
+
+
+def goes_on(folder: Path, said: dict[str, Any]) -> bool:
+    """True for the same run, unfinished; False for a new folder; RunError for any other folder."""
+    refuse_foreign(folder)
+    if not (folder / "recipe.json").is_file():
+        return False
+    if not _same(folder, said):
+        raise RunError(f"{folder} holds another run (recipe, settings or corpus differ): give a new folder with --out.")
+    if is_finished(folder):
+        raise RunError(f"{folder} holds this run, finished: compose from it, or give a new folder with --out.")
+    return True
+
+
+def default_folder(recipe: Recipe, pieces: Pieces, said: dict[str, Any]) -> Path:
+    """`runs/<recipe>-<corpus>-<NNN>`: the same run if it is unfinished, else the next free number."""
+    stem = f"{recipe.name}-{''.join(c if c.isalnum() or c in '-_.' else '-' for c in pieces.name)}"
+    numbers = [0]
+    for path in sorted(Path("runs").glob(f"{stem}-*")):
+        if path.name[len(stem) + 1 :].isdigit():
+            numbers.append(int(path.name[len(stem) + 1 :]))
+            if _same(path, said) and not is_finished(path):
+                return path
+    return Path("runs") / f"{stem}-{max(numbers) + 1:03d}"
+
+
+def _same(folder: Path, said: dict[str, Any]) -> bool:
+    """Whether `folder` holds a run of the same recipe on the same corpus."""
+    try:
+        there = json.loads((folder / "recipe.json").read_text("utf-8"))
+        return all(there[key] == json.loads(json.dumps(said[key])) for key in ("recipe", "corpus"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+@contextmanager
+def piece_number(folder: Path) -> Iterator[int]:
+    """The next free piece number in `folder`, kept from other processes for as long as the block lasts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    while True:
+        found = [_PIECE_NUMBER.match(path.name) for path in folder.iterdir()]
+        number = 1 + max((int(match[1]) for match in found if match), default=0)
+        reserved = folder / f".{number:03d}-reserved"
+        try:
+            os.close(os.open(reserved, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            continue
+        if not any(path.name.startswith(f"{number:03d}-") for path in folder.iterdir()):
+            break
+        reserved.unlink()
+    try:
+        yield number
+    finally:
+        reserved.unlink(missing_ok=True)

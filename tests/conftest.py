@@ -1,0 +1,69 @@
+"""What several tests need: a cache of their own, small scores, and a corpus small enough to reason about."""
+
+import os
+
+os.environ.setdefault("MPLCONFIGDIR", "/tmp/erato-tests-matplotlib")
+
+import numpy as np
+import pytest
+from symusic import Note, Score, TimeSignature, Track
+
+from erato.datasets import Encodings
+from erato.representations.base import Tokens
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory):
+    """No test reads or writes the user's cache."""
+    if "ERATO_CACHE" not in os.environ:
+        os.environ["ERATO_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+def scale_score(tonic: int = 60, bars: int = 8, seed: int = 0) -> Score:
+    """A melody of quarters that walks by steps, in 4/4, over a bass of whole notes; deterministic."""
+    rng = np.random.default_rng(seed)
+    score = Score(480)
+    score.time_signatures.append(TimeSignature(0, 4, 4))
+    melody, bass = Track("Melody", 0, False), Track("Bass", 32, False)
+    pitch = tonic
+    for beat in range(4 * bars):
+        pitch = int(np.clip(pitch + rng.choice([-2, -1, 1, 2]), tonic - 7, tonic + 12))
+        melody.notes.append(Note(480 * beat, 480, pitch, 80))
+        if beat % 4 == 0:
+            bass.notes.append(Note(480 * beat, 1920, tonic - 24 + int(rng.integers(0, 5)), 64))
+    score.tracks.extend([melody, bass])
+    return score
+
+
+@pytest.fixture
+def make_score():
+    return scale_score
+
+
+@pytest.fixture
+def music_folder(tmp_path):
+    """Twelve MIDI files of eight bars."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for number in range(12):
+        scale_score(60 + number % 5, seed=number).dump_midi(folder / f"piece{number:02d}.mid")
+    return folder
+
+
+class CountingRepresentation:
+    """Symbols 2..9 count upwards and wrap around; transposing adds. Knows no pieces."""
+
+    space = Tokens(10, start=0, end=1)
+    kind = "music"
+
+    def transposed(self, array, semitones):
+        return None if (array + semitones).max() > 9 or (array + semitones).min() < 2 else array + semitones
+
+
+@pytest.fixture
+def counting():
+    """Encodings of ten pieces that count: 2 3 4 ... 9 2 3 ..., of different lengths and beginnings."""
+    arrays = [2 + (np.arange(20 + 3 * n) + n) % 8 for n in range(10)]
+    offsets = np.cumsum([0, *map(len, arrays)])
+    split = {"train": list(range(8)), "valid": [8], "test": [9]}
+    return Encodings(CountingRepresentation(), np.concatenate(arrays).astype(np.uint16), offsets, split, {})

@@ -1,0 +1,85 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from erato.datasets import IGNORE, WindowDataset, Windows, seed_windows
+from erato.errors import CorpusError
+from erato.training.loop import batch_order
+
+
+def test_windows_read_what_stands_before_what_they_predict(counting):
+    dataset = WindowDataset(counting, Windows(length=8), seed=3, corpus="c")
+    for index in range(len(dataset)):
+        x, y = (part.numpy() for part in dataset[(5, index)])
+        assert (x[1:] == y[:-1]).all()
+        piece = dataset.pieces[dataset.piece[index]]
+        assert (x[0] == 0 and (y == piece[:8]).all()) or x[0] == 2 + (y[0] - 3) % 8  # the pieces count
+
+
+def test_a_stride_gives_every_window_and_the_last_symbols_too(counting):
+    dataset = WindowDataset(counting, Windows(length=8, stride=4), seed=0, corpus="c")
+    first = counting.array(0)  # 20 symbols
+    found = [dataset[(0, i)][1].tolist() for i in range(len(dataset)) if dataset.piece[i] == 0]
+    assert found == [first[b : b + 8].tolist() for b in (0, 4, 8, 12)]
+
+
+def test_without_a_stride_all_symbols_come_in_the_long_run(counting):
+    dataset = WindowDataset(counting, Windows(length=8), seed=0, corpus="c")
+    piece = 7
+    seen = np.zeros(len(counting.array(piece)), int)
+    for epoch in range(60):
+        for index in np.flatnonzero(dataset.piece == piece):
+            begin, _ = dataset._place(epoch, piece, int(dataset.number[index]), len(seen))
+            assert 0 <= begin <= len(seen) - 8
+            seen[begin : begin + 8] += 1
+    assert seen.min() > 10
+    assert seen.max() / seen.min() < 4
+
+
+def test_short_pieces_are_padded_and_masked(counting):
+    dataset = WindowDataset(counting, Windows(length=30), seed=0, corpus="c")
+    _, y = dataset[(0, 0)]
+    assert y[:20].tolist() == counting.array(0).tolist()
+    assert (y[20:] == IGNORE).all()
+
+
+def test_a_piece_is_transposed_as_a_whole_and_stays_where_that_does_not_fit(counting):
+    narrow = np.tile([4, 5, 6], 8).astype(np.uint16)  # may go two down, three up; the others use all symbols
+    symbols = np.concatenate([narrow, counting.array(1)])
+    encodings = replace(counting, symbols=symbols, offsets=np.array([0, 24, len(symbols)]), split={"train": [0, 1]})
+    dataset = WindowDataset(encodings, Windows(length=4, stride=4, transpose=5), seed=1, corpus="c")
+    shifts = set()
+    for epoch in range(40):
+        rows = [dataset[(epoch, i)][1].numpy() - narrow[4 * i : 4 * i + 4] for i in range(6)]
+        assert len({int(value) for row in rows for value in row}) == 1
+        shifts.add(int(rows[0][0]))
+        for index in np.flatnonzero(dataset.piece == 1):
+            assert dataset[(epoch, index)][1].min() >= 2
+        assert dataset[(epoch, 6)][1].tolist() == counting.array(1)[:4].tolist()
+    assert shifts == {-2, -1, 0, 1, 2, 3}
+
+
+def test_a_corpus_smaller_than_a_window_is_refused_with_the_remedy(counting):
+    with pytest.raises(CorpusError, match=r"has 244 symbols, less than one window of 300.*windows.length"):
+        WindowDataset(counting, Windows(length=300), seed=0, corpus="c")
+
+
+def test_an_epoch_has_every_window_once_and_can_be_entered_anywhere():
+    order = batch_order(10, 4, seed=1, drawn=0)
+    batches = [next(order) for _ in range(9)]
+    for epoch in range(3):
+        windows = [w for batch in batches[3 * epoch : 3 * epoch + 3] for e, w in batch if e == epoch]
+        assert sorted(windows) == list(range(10))
+    assert batches[:3] != batches[3:6]
+    again = batch_order(10, 4, seed=1, drawn=5)
+    assert [next(again) for _ in range(4)] == batches[5:]
+
+
+def test_seed_windows_are_parts_of_training_pieces(counting):
+    for window in seed_windows(counting, 6, 20, seed=4):
+        assert len(window) == 6
+        assert any(
+            (np.lib.stride_tricks.sliding_window_view(piece, 6) == window).all(1).any()
+            for piece in counting.part("train")
+        )
