@@ -117,6 +117,8 @@ class Representation(ABC):
 class RepresentationConfig(ABC):
     """The settings of a representation (a frozen dataclass); builds it."""
 
+    kind: ClassVar[Literal["music", "text"]] = "music"  # of the pieces it holds
+
     @abstractmethod
     def fit(self, pieces: Iterable[Piece]) -> Representation:
         """The representation fitted to the training pieces; `pieces` may be gone through more than once."""
