@@ -9,10 +9,12 @@ from erato.representations.base import (
     Space,
     Tokens,
 )
+from erato.representations.note_chords import NoteChords, NoteChordsConfig
 from erato.representations.remi import Remi, RemiConfig
 
 REPRESENTATIONS: dict[str, type[RepresentationConfig]] = {
     "remi": RemiConfig,
+    "note_chords": NoteChordsConfig,
 }
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "Array",
     "Cursor",
     "Encoded",
+    "NoteChords",
+    "NoteChordsConfig",
     "Remi",
     "RemiConfig",
     "Representation",

@@ -23,6 +23,7 @@ from erato.representations.remi_cursor import RemiCursor
 from erato.representations.remi_fit import fit
 from erato.representations.remi_grid import Grid, meter_runs
 from erato.representations.remi_vocabulary import TICKS_PER_QUARTER, WHOLE, Vocabulary
+from erato.representations.unheld import as_score, unheld
 from erato.score import END, Piece, Score, end_tick, note_count, seconds
 
 Ints = npt.NDArray[np.int64]
@@ -53,7 +54,7 @@ class RemiConfig(RepresentationConfig):
         """Finds the meters, tempos, tracks and velocities of the training pieces."""
         return Remi(
             fit(
-                (_score(piece) for piece in pieces),
+                (as_score(piece, "remi") for piece in pieces),
                 steps_per_quarter=self.steps_per_quarter,
                 max_duration=self.max_duration,
                 velocity_bins=self.velocity_bins,
@@ -97,20 +98,20 @@ class Remi(Representation):
         longest stays ("duplicate notes"); a bar that a change of meter cuts short gets a meter of its real length
         ("bars cut short"); from an unknown meter on, the last known one goes on ("time signatures").
         """
-        return self._encode(_score(piece), prompt=False)
+        return self._encode(as_score(piece, "remi"), prompt=False)
 
     def encode_prompt(self, piece: Piece) -> Encoded:
         """The score as a beginning: all its bars, and where it ends at a bar line, the next bar.
 
         UsageError where it has no notes, or a time signature that this vocabulary lacks.
         """
-        score = _score(piece)
+        score = as_score(piece, "remi")
         if not note_count(score):
             raise UsageError("this prompt has no notes: give a file with music, or no prompt")
         return self._encode(score, prompt=True)
 
     def _encode(self, score: Score, prompt: bool) -> Encoded:
-        v, lost = self.vocabulary, Counter[str]()
+        v, lost = self.vocabulary, unheld(score)
         per_tick = v.steps_per_quarter, score.ticks_per_quarter
         onset, end, pitch, velocity, slot = self._notes(score, lost)
         finish = end_tick(score)
@@ -186,16 +187,9 @@ class Remi(Representation):
         return Encoded(array, {reason: times for reason, times in lost.items() if times})
 
     def _notes(self, score: Score, lost: Counter[str]) -> tuple[Ints, Ints, Ints, Ints, Ints]:
-        """Onset and end (ticks), pitch, velocity and slot of all notes [N]; counts what else there is."""
+        """Onset and end (ticks), pitch, velocity and slot of all notes [N]; counts those that have no place."""
         v = self.vocabulary
         tracks = [track for track in score.tracks if len(track.notes)]
-        for track in score.tracks:
-            lost["lyrics"] += len(track.lyrics)
-            lost["controls"] += len(track.controls)
-            lost["pedals"] += len(track.pedals)
-            lost["pitch bends"] += len(track.pitch_bends)
-        lost["key signatures"] = len(score.key_signatures)
-        lost["markers"] = sum(marker.text != END for marker in score.markers)
         slots, lost["tracks"] = v.slots([(track.program, track.is_drum, track.name) for track in tracks])
         columns = []
         for track, slot in zip(tracks, slots, strict=True):
@@ -343,19 +337,19 @@ class Remi(Representation):
         None where a pitch would leave the piano's 21–108 (or 0–127, for one that was outside before).
         """
         v = self.vocabulary
-        is_pitch = (array >= v.pitch) & (array < v.velocity)
+        a = np.asarray(array, dtype=np.int64)
+        is_pitch = (a >= v.pitch) & (a < v.velocity)
         drums = np.array([track.is_drum for track in v.tracks])
         if drums.any():
-            is_pitch &= ~drums[self._slot(np.asarray(array, dtype=np.int64))]
-        before = array[is_pitch] - v.pitch
+            is_pitch &= ~drums[self._slot(a)]
+        before = a[is_pitch] - v.pitch
         after = before + semitones
         low, high = PIANO
         on_piano = (after >= low) & (after <= high)
         was_off = ((before < low) | (before > high)) & (after >= 0) & (after <= 127)
         if not (on_piano | was_off).all():
             return None
-        moved: Array = array + np.where(is_pitch, semitones, 0).astype(array.dtype)
-        return moved
+        return (a + semitones * is_pitch).astype(array.dtype)
 
     def units(self, array: Array) -> dict[str, float]:
         """Whole notes and seconds of music."""
@@ -373,12 +367,6 @@ class Remi(Representation):
     def state(self) -> dict[str, Any]:
         """The vocabulary as JSON."""
         return {"representation": "remi", **self.vocabulary.state()}
-
-
-def _score(piece: Piece) -> Score:
-    if isinstance(piece, str):
-        raise UsageError("remi holds music, got a text: use chars or words for texts")
-    return piece
 
 
 def _steps(ticks: Ints, steps_per_quarter: int, ticks_per_quarter: int) -> npt.NDArray[np.float64]:
