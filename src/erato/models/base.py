@@ -27,8 +27,11 @@ class Distribution(ABC):
         """[B, T] natural logarithms of the probability of y [B, T, ...]."""
 
     @abstractmethod
-    def sample(self, u: Tensor, filters: Filter) -> Tensor:
-        """One draw a row, for its last position, by inverse CDF from uniform numbers u [B, n_uniforms]."""
+    def sample(self, u: Tensor | None, filters: Filter) -> Tensor:
+        """One draw a row, for its last position, by inverse CDF from uniform numbers u [B, n_uniforms].
+
+        Without u: the likeliest instead (the first of equals).
+        """
 
     @property
     @abstractmethod
@@ -48,13 +51,15 @@ class Categorical(Distribution):
         losses = F.cross_entropy(self.logits.flatten(0, 1).float(), y.flatten(), reduction="none")
         return -losses.view(y.shape)
 
-    def sample(self, u: Tensor, filters: Filter) -> Tensor:
-        cdf = torch.softmax(filters(self.logits[:, -1].float()), -1).double().cumsum(-1)  # double: no mass is lost
-        # The first symbol whose cumulated probability exceeds u; symbols of probability 0 are never drawn.
-        total = cdf[:, -1:].contiguous()
-        drawn = torch.searchsorted(cdf, u[:, :1].double() * total, right=True)
-        last = torch.searchsorted(cdf, total, right=False)
-        return torch.minimum(drawn, last)[:, 0]
+    def sample(self, u: Tensor | None, filters: Filter) -> Tensor:
+        logits = filters(self.logits[:, -1].float())
+        if u is None:
+            return logits.argmax(-1)
+        cdf = torch.softmax(logits, -1, dtype=torch.float64).cumsum(-1)  # double: no mass is lost
+        # The first symbol whose cumulated probability exceeds u; symbols of probability 0 are never drawn, not
+        # even the last of all, because u stays below the total by more than rounding.
+        below = u[:, :1].double() * cdf[:, -1:] * (1 - 1e-15)
+        return torch.searchsorted(cdf, below, right=True)[:, 0]
 
 
 class SequenceModel(nn.Module, ABC):

@@ -4,6 +4,7 @@ Knows nothing of pitches or files: which symbols may follow, and how far a piece
 Legend: B pieces, T symbols, V vocabulary.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -34,11 +35,6 @@ class Stop:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise UsageError(f"{name} must be above 0, got {value}")
-
-    @property
-    def asked(self) -> bool:
-        """Whether anything is asked for."""
-        return self != Stop()
 
 
 @dataclass
@@ -83,26 +79,24 @@ def sample(
         one = cursor.take([0])
         _push_prompt(one, prompt, space)
         state, last = _read_prompt(model, prompt, space)
-        row = _Rows(one.take([0] * len(seeds)), space, sampler, stop, prompt, seeds)
-        alive = torch.zeros(len(seeds), dtype=torch.long, device=last.device)
-        state, last = take(state, alive), last.repeat(len(seeds), 1)
+        count, device = len(seeds), last.device
+        pieces = _Pieces(one.take([0] * count), space, sampler, stop, prompt, seeds)
+        state = take(state, torch.zeros(count, dtype=torch.long, device=device))
+        last = last.repeat(count, 1)
         for step in range(stop.length or limit):
             distribution, state = model.extend(last, state)
-            uniforms = torch.from_numpy(row.uniforms(distribution.n_uniforms)).to(last.device)
-            drawn = distribution.sample(uniforms, row.filters)
-            last = drawn[:, None]
-            kept = row.push(drawn.cpu().numpy(), distribution.log_prob(last)[:, 0].double().cpu().numpy())
+            uniforms = None if sampler.greedy else pieces.uniforms(distribution.n_uniforms).to(device)
+            drawn = distribution.sample(uniforms, pieces.filters)
+            last = drawn.unsqueeze(1)
+            kept = pieces.push(drawn.cpu().numpy(), distribution.log_prob(last).tolist())
             if callback is not None:
-                callback(step, row.newest)
-            if len(kept) == 0:
+                callback(step, pieces.newest)
+            if not kept:
                 break
             if len(kept) < len(last):
-                rows = torch.from_numpy(kept).to(last.device)
+                rows = torch.tensor(kept, device=device)
                 state, last = take(state, rows), last[rows]
-        return [
-            Sampled(np.array(row.symbols[i], np.int64), row.log_probs[i], seed)
-            for i, seed in enumerate(seeds)
-        ]
+        return pieces.sampled()
     finally:
         model.train(training)
 
@@ -130,76 +124,91 @@ def _read_prompt(model: SequenceModel, prompt: Ints, space: Tokens) -> tuple[Sta
     return state, symbols[:, -1:]
 
 
-class _Rows:
+class _Pieces:
     """What is known of the pieces: their cursor, generators and symbols, and what they were asked for."""
 
     def __init__(
         self, cursor: Cursor, space: Tokens, sampler: Sampler, stop: Stop, prompt: Ints, seeds: Sequence[int]
     ) -> None:
-        self.cursor, self.space, self.sampler, self.stop, self.prompt = cursor, space, sampler, stop, prompt
+        self.cursor, self.space, self.sampler, self.prompt = cursor, space, sampler, prompt.tolist()
+        self.seeds = list(seeds)
         self.generators = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
         self.symbols: list[list[int]] = [[] for _ in seeds]
         self.log_probs = [0.0 for _ in seeds]
+        self.growing = list(range(len(seeds)))  # which pieces the rows of the batch are
         self.newest = np.full(len(seeds), -1, np.int64)
-        self.growing = np.arange(len(seeds))  # which pieces the rows of the batch are
-        self.usual = np.ones(space.size, np.bool_)
-        self.usual[space.start] = False
-        if space.end is not None and stop.asked:
+        self.drawable = np.ones(space.size, np.bool_)
+        self.drawable[space.start] = False
+        self.usual = self.drawable.copy()
+        if space.end is not None and stop != Stop():
             self.usual[space.end] = False
-        bars, seconds = cursor.bars, cursor.seconds
-        if stop.bars is not None and bars is None:
-            raise UsageError(
-                f"this representation has no bars to count (bars={stop.bars}): use --seconds or --length"
-            )
-        if stop.seconds is not None and seconds is None:
-            raise UsageError(
-                f"this representation has no time to count (seconds={stop.seconds}): use --length"
-            )
-        self.last_bar = None if stop.bars is None or bars is None else int(bars[0]) + stop.bars
-        self.last_second = (
-            None if stop.seconds is None or seconds is None else float(seconds[0]) + stop.seconds
-        )
+        self.usual_mask = torch.from_numpy(self.usual[None])
+        self.last_bar = self.last_second = math.inf
+        if stop.bars is not None:
+            if cursor.bars is None:
+                raise UsageError(
+                    f"this representation has no bars to count (bars={stop.bars}): use --seconds or --length"
+                )
+            self.last_bar = float(cursor.bars[0]) + stop.bars
+        if stop.seconds is not None:
+            if cursor.seconds is None:
+                raise UsageError(f"this representation has no time to count (seconds={stop.seconds}): use --length")
+            self.last_second = float(cursor.seconds[0]) + stop.seconds
 
-    def uniforms(self, count: int) -> npt.NDArray[np.float64]:
+    def uniforms(self, count: int) -> Tensor:
         """[B, count]: the next numbers of each piece's own generator."""
-        return np.stack([self.generators[piece].random(count) for piece in self.growing])
+        return torch.from_numpy(np.array([self.generators[piece].random(count) for piece in self.growing]))
 
     def filters(self, logits: Tensor) -> Tensor:
         """The logits [B, V] to draw from."""
-        mask = self.cursor.allowed()
-        if mask is None:
-            mask = self.usual[None]
+        allowed = self.cursor.allowed()
+        if allowed is None:
+            mask = self.usual_mask
         else:
-            usual = mask & self.usual
-            mask = np.where(
-                usual.any(-1, keepdims=True), usual, mask
-            )  # only `end` is allowed: the piece ends
-        allowed = torch.from_numpy(mask).to(logits.device)
+            usual = allowed & self.usual
+            if not (some := usual.any(-1, keepdims=True)).all():  # only `end` is left: the piece ends anyway
+                usual = np.where(some, usual, allowed & self.drawable)
+            mask = torch.from_numpy(usual)
         recent = None
         if self.sampler.looks_back:
             window = self.sampler.repetition_window
-            so_far = [[*self.prompt.tolist(), *self.symbols[piece]][-window:] for piece in self.growing]
+            so_far = [[*self.prompt, *self.symbols[piece]][-window:] for piece in self.growing]
             recent = torch.tensor(so_far, dtype=torch.long, device=logits.device)
-        return filtered(logits, self.sampler, allowed, recent)
+        return filtered(logits, self.sampler, mask.to(logits.device), recent)
 
-    def push(self, drawn: Ints, log_probs: npt.NDArray[np.float64]) -> Ints:
+    def push(self, drawn: Ints, log_probs: list[list[float]]) -> list[int]:
         """Takes note of the drawn symbols [B]; returns the rows that go on growing."""
         self.cursor.push(drawn)
-        over = np.zeros(len(drawn), np.bool_)
-        if self.last_bar is not None and (bars := self.cursor.bars) is not None:
-            over |= bars >= self.last_bar
-        if self.last_second is not None and (seconds := self.cursor.seconds) is not None:
-            over |= seconds >= self.last_second
-        ended = drawn == self.space.end
-        self.newest[:] = -1
-        for row, piece in enumerate(self.growing):
-            if ended[row] or not over[row]:
-                self.symbols[piece].append(int(drawn[row]))
-                self.log_probs[piece] += float(log_probs[row])
-                self.newest[piece] = drawn[row]
-        kept = np.flatnonzero(~(over | ended))
+        over = self._over(len(drawn))
+        self.newest = np.full(len(self.seeds), -1, np.int64)
+        kept = []
+        for row, symbol in enumerate(drawn.tolist()):
+            ended = symbol == self.space.end
+            if ended or not over[row]:
+                piece = self.growing[row]
+                self.symbols[piece].append(symbol)
+                self.log_probs[piece] += log_probs[row][0]
+                self.newest[piece] = symbol
+            if not (ended or over[row]):
+                kept.append(row)
         if len(kept) < len(drawn):
-            self.growing = self.growing[kept]
-            if len(kept):
-                self.cursor = self.cursor.take(kept.tolist())
+            self.growing = [self.growing[row] for row in kept]
+            if kept:
+                self.cursor = self.cursor.take(kept)
         return kept
+
+    def _over(self, batch: int) -> npt.NDArray[np.bool_]:
+        """[B]: whether the newest symbol begins what is more than was asked for."""
+        over = np.zeros(batch, np.bool_)
+        if self.last_bar < math.inf and (bars := self.cursor.bars) is not None:
+            over |= bars >= self.last_bar
+        if self.last_second < math.inf and (seconds := self.cursor.seconds) is not None:
+            over |= seconds >= self.last_second
+        return over
+
+    def sampled(self) -> list[Sampled]:
+        """All pieces, in the order of their seeds."""
+        return [
+            Sampled(np.array(symbols, np.int64), log_prob, seed)
+            for symbols, log_prob, seed in zip(self.symbols, self.log_probs, self.seeds, strict=True)
+        ]

@@ -37,9 +37,7 @@ class Sampler:
         _require("top_k", self.top_k, self.top_k >= 0, "0 (off) or more")
         _require("top_p", self.top_p, 0 < self.top_p <= 1, "in (0, 1]")
         _require("min_p", self.min_p, 0 <= self.min_p < 1, "in [0, 1)")
-        _require(
-            "repetition_penalty", self.repetition_penalty, 0 < self.repetition_penalty < math.inf, "above 0"
-        )
+        _require("repetition_penalty", self.repetition_penalty, 0 < self.repetition_penalty < math.inf, "above 0")
         _require("repetition_window", self.repetition_window, self.repetition_window >= 0, "0 (all) or more")
         if self.greedy and self.temperature != 1:
             raise UsageError(
@@ -58,9 +56,7 @@ def _require(name: str, value: float, allowed: bool, where: str) -> None:
         raise UsageError(f"{name} must be {where}, got {value}")
 
 
-def filtered(
-    logits: Tensor, sampler: Sampler, allowed: Tensor | None, recent: Tensor | None = None
-) -> Tensor:
+def filtered(logits: Tensor, sampler: Sampler, allowed: Tensor | None, recent: Tensor | None = None) -> Tensor:
     """The logits to draw from, [B, V]: mask, then the filters of `sampler` in their order.
 
     allowed: [B, V] true where a symbol may be drawn; recent: [B, N] symbols that came last.
@@ -69,8 +65,6 @@ def filtered(
         logits = logits.masked_fill(~allowed, -math.inf)
     if sampler.looks_back and recent is not None and recent.shape[1]:
         logits = penalise(logits, recent, sampler.repetition_penalty)
-    if sampler.greedy:
-        return only_best(logits)
     if sampler.temperature != 1:
         logits = heat(logits, sampler.temperature)
     if sampler.top_k:
@@ -114,9 +108,3 @@ def top_p(logits: Tensor, p: float) -> Tensor:
 def min_p(logits: Tensor, p: float) -> Tensor:
     """Only symbols at least p times as likely as the likeliest (Nguyen et al. 2024)."""
     return logits.masked_fill(logits < logits.amax(-1, keepdim=True) + math.log(p) - ROUNDING, -math.inf)
-
-
-def only_best(logits: Tensor) -> Tensor:
-    """Only the likeliest symbol, the first of equals."""
-    best = logits.argmax(-1, keepdim=True)
-    return torch.full_like(logits, -math.inf).scatter_(-1, best, 0.0)
