@@ -5,8 +5,8 @@ of its pitch classes ("0.4.7"). Two Cs an octave apart are the one-number chord 
 pitch class n becomes MIDI 60 + n, and a one-number chord 60 + n and 72 + n, so that it stays a chord. Every row of
 symbols comes back from its score: `encode(decode(x)).array == x`. Of a score much is dropped, and counted in `.lost`.
 
-The symbols are those of Sai Pratheek's and Rishi Hari's "Python Deep Learning Projects" (2018), chapter 6, after
-S. Skúli's "How to generate music using a LSTM neural network in Keras". How far a symbol moves on is a setting.
+The symbols are those of "Python Deep Learning Projects", chapter 6; there each moves on by half a quarter, here how far
+is a setting.
 Legend: T symbols of a piece, N notes, O onsets.
 """
 
@@ -352,7 +352,8 @@ def normal_order(classes: int) -> tuple[int, ...]:
     """
     present = [n for n in range(12) if classes >> n & 1]
     rotations = [present[i:] + present[:i] for i in range(len(present))]
-    return tuple(min(rotations, key=_tightness))
+    tightest = min(rotations, key=_tightness)
+    return tuple(tightest)
 
 
 def _tightness(rotation: list[int]) -> tuple[int, list[int]]:
