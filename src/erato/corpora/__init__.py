@@ -2,17 +2,22 @@
 training.
 """
 
+import copy
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from erato.corpora.base import Corpus, Entry, Pieces, Progress, Report
+from erato.corpora.builtin import BUILTIN
+from erato.corpora.collection import FileCorpus
+from erato.corpora.downloadable import DOWNLOADS
+from erato.corpora.downloads import Download
 from erato.corpora.folder import Folder, check
-from erato.errors import unknown
+from erato.errors import UsageError, unknown
 
 __all__ = ["CORPORA", "Corpus", "Entry", "Folder", "Pieces", "Progress", "Report", "check", "find"]
 
-CORPORA: dict[str, Corpus] = {}
+CORPORA: dict[str, FileCorpus] = {corpus.name: corpus for corpus in [*BUILTIN, *DOWNLOADS]}
 
 
 def find(
@@ -29,6 +34,15 @@ def find(
     there.
     """
     text = str(name_or_path)
-    if text not in CORPORA and os.path.lexists(text):
+    known = CORPORA.get(text)
+    if known is None and not os.path.lexists(text):
+        raise unknown("corpus", text, CORPORA)
+    if from_file is not None and not isinstance(known, Download):
+        raise UsageError(f"--from is a copy of what would be downloaded, and {text} is not downloaded: leave it out.")
+    if known is None:
         return Folder(text, track, max_files)
-    raise unknown("corpus", text, CORPORA)
+    found = copy.copy(known)
+    found.narrow(track, max_files)
+    if isinstance(found, Download):
+        found.from_file = from_file
+    return found

@@ -17,11 +17,12 @@ from typing import Any
 
 from erato import reading
 from erato.corpora.base import Corpus, Entry, Kind, Pieces, Progress
-from erato.corpora.scan import Facts, Job, Source, Verdict, digest, narrow, piece_name, reading_version, scan
+from erato.corpora.scan import Facts, Job, Source, Verdict, digest, first_files, piece_name, reading_version, scan
 from erato.corpora.sketch import works
 from erato.corpora.splits import BY_GROUP, BY_TIME, assign, cut
 from erato.corpora.store import DiskStore, StoreWriter, cache_folder, pack
-from erato.errors import CorpusError
+from erato.corpora.tracks import check_wanted
+from erato.errors import CorpusError, UsageError
 
 FORMAT = 1  # of stores, and of the rules for duplicates and groups: raise it when either changes
 
@@ -32,6 +33,13 @@ class FileCorpus(Corpus):
     track: tuple[str, ...] = ()
     max_files: int | None = None
     job: Job = Job()  # how its files are read
+
+    def narrow(self, track: Sequence[str], max_files: int | None) -> None:
+        """Narrows it down to some tracks and to the first files; UsageError for what can never be."""
+        check_wanted(track)
+        if max_files is not None and max_files < 1:
+            raise UsageError(f"--max-files must be 1 or more, got {max_files}.")
+        self.track, self.max_files = tuple(track), max_files
 
     @abstractmethod
     def sources(self, progress: Progress | None = None) -> list[Source]:
@@ -45,7 +53,7 @@ class FileCorpus(Corpus):
         if self.kind not in (kind, "any"):
             raise CorpusError(f"{self.name} is {self.kind}, and {kind} is wanted: choose another corpus or recipe.")
         sources = self.sources(progress)
-        sources = narrow(sources, self.max_files)
+        sources = first_files(sources, self.max_files)
         root = cache_folder()
         job = replace(self.job, kind=kind, track=self.track, keep=True, readings=root / "readings")
         folder = root / "corpora"
@@ -168,7 +176,7 @@ class FileCorpus(Corpus):
 def _key(job: Job, sources: Sequence[Source], digests: Sequence[str | None]) -> str:
     """What determines the pieces, their order and their groups, as one sha256."""
     named = [(source.name, digest, source.group, source.split) for source, digest in zip(sources, digests, strict=True)]
-    facts = [FORMAT, job.kind, job.track, reading_version(job), named]
+    facts = [FORMAT, job.kind, job.track, job.version, reading_version(), named]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from erato import reading
 from erato.corpora.base import Progress, Report
 from erato.corpora.collection import FileCorpus
-from erato.corpora.scan import Job, Source, narrow, scan
-from erato.corpora.tracks import check_wanted
-from erato.errors import CorpusError, UsageError
+from erato.corpora.scan import Job, Source, first_files, scan
+from erato.errors import CorpusError
 
 
 class Folder(FileCorpus):
@@ -23,12 +22,8 @@ class Folder(FileCorpus):
 
     def __init__(self, path: str | Path, track: Sequence[str] = (), max_files: int | None = None) -> None:
         self.path = Path(path)
-        self.track = tuple(track)
-        self.max_files = max_files
         self.name = printable(Path(os.path.abspath(path)).name) or "folder"  # noqa: PTH100 (keep links)
-        check_wanted(self.track)
-        if max_files is not None and max_files < 1:
-            raise UsageError(f"max_files must be 1 or more, got {max_files}.")
+        self.narrow(track, max_files)
 
     def origin(self, source: Source) -> str:
         return "local"
@@ -40,7 +35,7 @@ class Folder(FileCorpus):
 def check(path: str | Path, max_files: int | None = None, progress: Progress | None = None) -> Report:
     """What can be read in a folder or file, what not and why; memory does not grow with the music in it."""
     sources = Folder(path, max_files=max_files).sources(progress)
-    sources = narrow(sources, max_files)
+    sources = first_files(sources, max_files)
     report = Report(files=len(sources))
     for verdict in scan(sources, Job(), progress):
         name = verdict.source.name

@@ -10,9 +10,10 @@ import contextlib
 import hashlib
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -32,7 +33,7 @@ CHUNK = 32  # quick files a worker takes at a time
 FEW = 64  # quick files that are read here, because processes would take longer to start
 
 LIMITS = Limits()
-Reader = Callable[[bytes, str, Limits], Reading]
+Adapt = Callable[[Reading, str], Reading]  # what was read, and the name of the file
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Job:
     track: tuple[str, ...] = ()
     keep: bool = False  # whether the pieces themselves are wanted
     readings: Path | None = None  # where what was read slowly is kept
-    reader: Reader = reading.read_bytes
-    version: str = ""  # of `reader`, where it is not the usual one
+    adapt: Adapt | None = None  # what a corpus does with what was read; its result may be of the other kind
+    version: str = ""  # of `adapt`
     limits: Limits = LIMITS
 
 
@@ -154,8 +155,21 @@ def read(job: Job, source: Source) -> Verdict:
 
 def _read(job: Job, source: Source, verdict: Verdict) -> None:
     data = _bytes(source, job, verdict)
-    for named in _pieces(job, source, data, verdict):
-        verdict.pieces.append(_facts(job, source, named, verdict))
+    result = _pieces(job, source, data, verdict)
+    if job.adapt:
+        result = job.adapt(result, source.name)
+    lost = Counter(result.lost)
+    for named in result.pieces:
+        try:
+            verdict.pieces.append(_facts(job, source, named, verdict))
+        except ReadError as error:  # one tune of a book must not cost the others
+            if len(result.pieces) == 1:
+                raise
+            lost[f"pieces: {REASONS[error.reason]}"] += 1
+            last = error
+    if not verdict.pieces:
+        raise last
+    verdict.lost = dict(lost)
     if verdict.lost:
         verdict.verdict = "flagged"
 
@@ -183,13 +197,11 @@ def _refuse(job: Job, source: Source) -> None:
     """ReadError for what is known not to be readable before it is opened."""
     if source.trouble:
         raise ReadError("unreadable", f"{source.name} cannot be read: {source.trouble}.")
-    if job.reader is not reading.read_bytes:
-        return
     kind = _kind(source)
     if kind is None:
         known = " ".join(sorted(reading.SUFFIXES))
         raise ReadError("unsupported", f"{source.name} is of a kind that is not read; what is: {known}.")
-    if job.kind not in (kind, "any"):
+    if job.kind not in (kind, "any") and job.adapt is None:
         raise ReadError("other-kind", f"{source.name} is {kind}, and {job.kind} is wanted.")
 
 
@@ -216,39 +228,37 @@ def digest(job: Job, source: Source) -> str | None:
         return None
 
 
-def narrow(sources: list[Source], most: int | None) -> list[Source]:
+def first_files(sources: list[Source], most: int | None) -> list[Source]:
     """The first `most` files that are of a kind that is read; all of them where that is None."""
     if most is None:
         return sources
     return [source for source in sources if _kind(source)][:most]
 
 
-def _pieces(job: Job, source: Source, data: bytes, verdict: Verdict) -> list[NamedPiece]:
+def _pieces(job: Job, source: Source, data: bytes, verdict: Verdict) -> Reading:
     """The pieces of a file; from what was kept of it where reading it is slow."""
     kept = None
-    if job.readings and verdict.sha256 and (reading.slow(source.name) or job.version):
+    if job.readings and verdict.sha256 and reading.slow(source.name):
         suffix = reading.suffix_of(source.name).removeprefix(".")
-        kept = job.readings / verdict.sha256[:2] / f"{verdict.sha256}-{suffix}-{reading_version(job)}"
+        kept = job.readings / verdict.sha256[:2] / f"{verdict.sha256}-{suffix}-{reading_version()}"
         if found := load_reading(kept):
             head, packed = found
-            verdict.lost = dict(head["lost"])
             heads = zip(head["pieces"], packed, strict=True)
-            return [NamedPiece(name, unpack(data), split) for (name, split), data in heads]
-    result = job.reader(data, os.path.basename(source.name), job.limits)  # noqa: PTH119 (a name, not a path)
-    verdict.lost = dict(result.lost)
+            return Reading([NamedPiece(name, unpack(data), split) for (name, split), data in heads], head["lost"])
+    result = reading.read_bytes(data, os.path.basename(source.name), job.limits)  # noqa: PTH119 (a name, not a path)
     if kept:
         head = {"pieces": [(named.name, named.split) for named in result.pieces], "lost": result.lost}
         with contextlib.suppress(OSError):  # a full disk must not cost the piece
             save_reading(kept, head, [pack(named.piece) for named in result.pieces])
-    return result.pieces
+    return result
 
 
-def reading_version(job: Job) -> str:
+@cache
+def reading_version() -> str:
     """What, besides its bytes, determines the pieces of a file."""
     from importlib.metadata import version
 
-    libraries = "-".join(version(name) for name in ("symusic", "music21"))
-    return f"{reading.VERSION}-{libraries}{job.version and '-'}{job.version}"
+    return "-".join([str(reading.VERSION), version("symusic"), version("music21")])
 
 
 def _facts(job: Job, source: Source, named: NamedPiece, verdict: Verdict) -> Facts:
