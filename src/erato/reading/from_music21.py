@@ -147,7 +147,7 @@ def _read_marks(elements: Iterable[Any], work: _Work) -> None:
             if abs(element.sharps or 0) <= 7:
                 work.keys.append((at, (element.sharps or 0, int(minor))))
         elif isinstance(element, tempo.MetronomeMark):
-            per_minute = element.getQuarterBPM()
+            per_minute = None if element.numberImplicit else element.getQuarterBPM()  # "Allegro" is no number
             if per_minute and 4 <= per_minute <= 10_000:
                 work.tempos.append((at, float(per_minute)))
         elif isinstance(element, harmony.ChordSymbol):
@@ -297,6 +297,8 @@ def _unfold_state(changes: Timed[T], passages: Sequence[_Passage]) -> Timed[T]:
     played: Timed[T] = []
 
     def put(at: Quarters, value: T) -> None:
+        if played and played[-1][0] == at:
+            del played[-1]  # the last word counts
         if not played or played[-1][1] != value:
             played.append((at, value))
 

@@ -139,7 +139,9 @@ def _musicxml(data: bytes, name: str, limits: Limits) -> Any:
         root = _partwise(root)
     if root.tag != "score-partwise":
         raise ReadError("not-music", f"{name} is XML of another kind (<{str(root.tag)[:40]}>), not MusicXML.")
-    return MusicXMLImporter().xmlRootToScore(root)
+    importer = MusicXMLImporter()
+    importer.xmlRootToScore(root, importer.stream)  # it puts staves there, whatever it is handed
+    return importer.stream
 
 
 def _xml(data: bytes, name: str) -> Element:
