@@ -21,7 +21,7 @@ from erato.errors import UsageError
 from erato.representations.base import Array, Encoded, Representation, RepresentationConfig, Tokens
 from erato.representations.remi_cursor import RemiCursor
 from erato.representations.remi_fit import fit
-from erato.representations.remi_grid import Grid, meter_runs
+from erato.representations.remi_grid import Grid, MeterRun, meter_runs
 from erato.representations.remi_vocabulary import TICKS_PER_QUARTER, WHOLE, Vocabulary
 from erato.representations.unheld import as_score, unheld
 from erato.score import END, Piece, Score, end_tick, note_count, seconds
@@ -43,12 +43,12 @@ class RemiConfig(RepresentationConfig):
 
     def __post_init__(self) -> None:
         if self.steps_per_quarter < 1 or TICKS_PER_QUARTER % self.steps_per_quarter:
-            raise UsageError(f"steps_per_quarter must divide 480, got {self.steps_per_quarter}")
+            raise UsageError(f"steps_per_quarter must divide {TICKS_PER_QUARTER}, got {self.steps_per_quarter}.")
         if not 1 <= self.velocity_bins <= 128:
-            raise UsageError(f"velocity_bins must be from 1 to 128, got {self.velocity_bins}")
+            raise UsageError(f"velocity_bins must be from 1 to 128, got {self.velocity_bins}.")
         for name in ("max_duration", "max_tracks", "max_meters"):
             if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
+                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}.")
 
     def fit(self, pieces: Iterable[Piece]) -> "Remi":
         """Finds the meters, tempos, tracks and velocities of the training pieces."""
@@ -66,15 +66,27 @@ class RemiConfig(RepresentationConfig):
     def restore(self, state: dict[str, Any]) -> "Remi":
         """The representation of a state; UsageError where it is foreign, damaged or of other settings."""
         if state.get("representation") != "remi":
-            raise UsageError(f"expected the state of remi, got that of {state.get('representation')!r}")
+            raise UsageError(f"expected the state of remi, got that of {state.get('representation')!r}.")
         vocabulary = Vocabulary.from_state(state)
         for name in ("steps_per_quarter", "max_duration"):
             if getattr(vocabulary, name) != getattr(self, name):
                 raise UsageError(
                     f"this representation was fitted with {name}={getattr(vocabulary, name)}, "
-                    f"the recipe says {getattr(self, name)}: use the recipe it was trained with"
+                    f"the recipe says {getattr(self, name)}: use the recipe it was trained with."
                 )
         return Remi(vocabulary)
+
+
+@dataclass(frozen=True)
+class _Notes:
+    """Notes on the grid; all arrays: [N]."""
+
+    bar: Ints
+    position: Ints  # steps since the bar line
+    slot: Ints
+    pitch: Ints
+    velocity: Ints
+    length: Ints  # steps
 
 
 class Remi(Representation):
@@ -86,6 +98,7 @@ class Remi(Representation):
         self.vocabulary = v = vocabulary
         self.space = Tokens(v.size, v.start, v.end)
         self._meters = {meter: index for index, meter in enumerate(v.meters)}
+        self._common = self._meters.get((4, 4), 0)  # where nothing is said
         self._bar_64ths = np.array([WHOLE * n // d for n, d in v.meters], dtype=np.int64)
         known = np.array(v.velocities, dtype=np.int64)
         self._nearest_velocity = np.abs(np.arange(128)[:, None] - known).argmin(1)
@@ -96,7 +109,7 @@ class Remi(Representation):
 
         A note below half a step becomes one step ("short notes"); of notes with one onset, pitch and track the
         longest stays ("duplicate notes"); a bar that a change of meter cuts short gets a meter of its real length
-        ("bars cut short"); from an unknown meter on, the last known one goes on ("time signatures").
+        ("bars cut short"); bars of an unknown meter are made of known ones ("time signatures").
         """
         return self._encode(as_score(piece, "remi"), prompt=False)
 
@@ -107,84 +120,84 @@ class Remi(Representation):
         """
         score = as_score(piece, "remi")
         if not note_count(score):
-            raise UsageError("this prompt has no notes: give a file with music, or no prompt")
+            raise UsageError("this prompt has no notes: give a file with music, or no prompt.")
         return self._encode(score, prompt=True)
 
     def _encode(self, score: Score, prompt: bool) -> Encoded:
         v, lost = self.vocabulary, unheld(score)
         per_tick = v.steps_per_quarter, score.ticks_per_quarter
-        onset, end, pitch, velocity, slot = self._notes(score, lost)
         finish = end_tick(score)
+        onset, end, pitch, velocity, slot = self._notes(score, lost)
         grid = self._grid(score, finish, prompt, lost)
-
         bar, position, begin = grid.place(_steps(onset, *per_tick))
         length = np.floor(_steps(end, *per_tick) - begin + 0.5).astype(np.int64)
-        short = int(np.count_nonzero(length < 1))
+        lost["short notes"] = int(np.count_nonzero(length < 1))
         length = np.maximum(length, 1)
-        last = float((begin + length).max()) if len(length) else 0.0
-        (finish_bar,), (finish_position,), (finish_at,) = grid.place(_steps(np.array([finish]), *per_tick))
-        silent = bool(finish_at > last)
-        last_bar = int(bar.max()) if len(bar) else 0
-        if silent:
-            last_bar = int(finish_bar)
-        elif prompt:
-            last_bar = int(grid.place(np.array([last]))[0][0])
-        tempo_bar, tempo_position, tempo = self._tempo_rows(score, grid, finish, lost)
-        within = tempo_bar <= last_bar
-        tempo_bar, tempo_position, tempo = tempo_bar[within], tempo_position[within], tempo[within]
+        notes = _Notes(bar, position, slot, pitch, velocity, length)
 
-        # One row a bar, a tempo and a note, sorted by when and where; then each row writes its symbols.
-        n, n_tempos, n_bars = len(bar), len(tempo), last_bar + 1
-        positions, tracks = v.tempo - v.position + 1, len(v.tracks) + 1
+        music_end = float((begin + length).max(initial=0))
+        (end_bar,), (end_position,), (end_at,) = grid.place(_steps(np.array([finish]), *per_tick))
+        silent = bool(end_at > music_end)
+        tempos = self._tempo_rows(score, grid, max(music_end, end_at), lost)
+        last_bar = int(max(bar.max(initial=0), tempos[0].max(initial=0)))
+        if silent:
+            last_bar = int(end_bar)
+        elif prompt:
+            last_bar = int(grid.place(np.array([music_end]))[0][0])
+
+        array, written = self._write(notes, tempos, grid.signs[: last_bar + 1])
+        lost["duplicate notes"] = len(bar) - written
+        tail = [v.position + int(end_position)] if silent and end_position else []
+        tail += [] if prompt else [v.end]
+        array = np.append(array, tail).astype(np.int64)
+        return Encoded(array, {reason: count for reason, count in lost.items() if count})
+
+    def _write(self, notes: "_Notes", tempos: tuple[Ints, Ints, Ints], signs: Ints) -> tuple[Ints, int]:
+        """The symbols of all bars, and the number of notes in them.
+
+        One row a note, a tempo and a bar, sorted by when and where; then each row writes its symbols.
+        tempos: bar, position, index. signs: [bars] the meter that a bar announces, or -1.
+        """
+        v = self.vocabulary
+        n, n_tempos, n_bars = len(notes.bar), len(tempos[0]), len(signs)
+        positions, tracks = v.tempo - v.position + 1, len(v.tracks) + 1  # position 0: the bar; track 0: its tempo
         key = np.concatenate(
             [
-                ((bar * positions + position + 1) * tracks + slot + 1) * 128 + pitch,
-                (tempo_bar * positions + tempo_position + 1) * tracks * 128,
+                ((notes.bar * positions + notes.position + 1) * tracks + notes.slot + 1) * 128 + notes.pitch,
+                (tempos[0] * positions + tempos[1] + 1) * tracks * 128,
                 np.arange(n_bars) * (positions * tracks * 128),
             ]
         )
-        longest_first = np.zeros(len(key), dtype=np.int64)
-        longest_first[:n] = 0xFFFF - np.minimum(length, 0xFFFF)
-        order = np.argsort((key << 16) | longest_first, kind="stable")
+        shorter = np.zeros(len(key), dtype=np.int64)
+        shorter[:n] = 0xFFFF - np.minimum(notes.length, 0xFFFF)
+        order = np.argsort((key << 16) | shorter, kind="stable")
+        order = order[_changes(key[order])]  # of equal notes the longest stays
         key = key[order]
-        fresh = np.ones(len(key), dtype=np.bool_)
-        fresh[1:] = key[1:] != key[:-1]
-        if not fresh.all():
-            order, key = order[fresh], key[fresh]
         is_note, is_bar = order < n, order >= n + n_tempos
-        when = key // (tracks * 128)
+        when, where = key // (tracks * 128), key // 128
         moves = _changes(when) & ~is_bar
-        enters = _changes(key // 128) & is_note if v.has_tracks else np.zeros(len(key), dtype=np.bool_)
+        enters = _changes(where) & is_note & v.has_tracks
 
-        pieces = (length + v.max_duration - 1) // v.max_duration
-        sign = grid.signs[:n_bars]
-        width = np.concatenate([1 + v.has_velocities + pieces, np.ones(n_tempos, dtype=np.int64), 1 + (sign >= 0)])[
-            order
-        ]
-        count = width + moves + enters
-        at = np.cumsum(count) - count
-        head = np.concatenate([v.pitch + pitch, v.tempo + tempo, np.full(n_bars, v.bar)])[order]
-        array = np.full(int(count.sum()), v.size - 1, dtype=np.int64)
+        pieces = (notes.length + v.max_duration - 1) // v.max_duration
+        width = np.concatenate([1 + v.has_velocities + pieces, np.full(n_tempos, 1), 1 + (signs >= 0)])[order]
+        head = np.concatenate([v.pitch + notes.pitch, v.tempo + tempos[2], np.full(n_bars, v.bar)])[order]
+        ends = np.cumsum(width + moves + enters)
+        at = ends - width - moves - enters
+        # The last symbol, the longest duration, stands wherever nothing else is written: there a long note goes on.
+        array = np.full(int(ends[-1]), v.size - 1, dtype=np.int64)
         array[at[moves]] = v.position + when[moves] % positions - 1
         at += moves
-        if v.has_tracks:
-            array[at[enters]] = v.track + (key[enters] // 128) % tracks - 1
-            at += enters
+        array[at[enters]] = v.track + where[enters] % tracks - 1
+        at += enters
         array[at] = head
-        signed = sign[order[is_bar] - n - n_tempos]
-        array[at[is_bar][signed >= 0] + 1] = v.meter + signed[signed >= 0]
-        at, notes = at[is_note], order[is_note]
+        signing = at[is_bar][signs >= 0]
+        array[signing + 1] = v.meter + signs[signs >= 0]
+        at, note = at[is_note], order[is_note]
         if v.has_velocities:
-            array[at + 1] = v.velocity + self._nearest_velocity[velocity[notes]]
-        pieces, length = pieces[notes], length[notes]
-        array[at + v.has_velocities + pieces] = v.duration + length - (pieces - 1) * v.max_duration - 1
-
-        tail = [v.position + int(finish_position)] if silent and finish_position else []
-        tail += [] if prompt else [v.end]
-        lost["short notes"] = short
-        lost["duplicate notes"] = n - len(notes)
-        array = np.append(array, tail).astype(np.int64)
-        return Encoded(array, {reason: times for reason, times in lost.items() if times})
+            array[at + 1] = v.velocity + self._nearest_velocity[notes.velocity[note]]
+        last = at + v.has_velocities + pieces[note]
+        array[last] = v.duration + (notes.length[note] - 1) % v.max_duration
+        return array, len(note)
 
     def _notes(self, score: Score, lost: Counter[str]) -> tuple[Ints, Ints, Ints, Ints, Ints]:
         """Onset and end (ticks), pitch, velocity and slot of all notes [N]; counts those that have no place."""
@@ -210,40 +223,51 @@ class Remi(Representation):
         return time, time + duration, pitch, velocity, where
 
     def _grid(self, score: Score, finish: int, prompt: bool, lost: Counter[str]) -> Grid:
-        """The bars to write the score in; an unknown meter is an error in a prompt."""
+        """The bars to write the score in; an unknown meter is an error in a prompt, else made of known ones."""
         v = self.vocabulary
         runs, lost["bars cut short"] = meter_runs(score, finish)
-        known = [(run.start, self._meters.get((run.numerator, run.denominator), -1)) for run in runs]
-        for index, (_, meter) in enumerate(known):
-            if meter < 0:
-                run = runs[index]
-                if prompt:
-                    has = ", ".join(f"{n}/{d}" for n, d in v.meters)
-                    raise UsageError(
-                        f"the prompt has the time signature {run.numerator}/{run.denominator}, "
-                        f"this run knows {has}: change the prompt's meter, or train on music that has it"
-                    )
-                lost["time signatures"] = len(known) - index
-                known = known[:index] or [(0, self._meters.get((4, 4), 0))]
-                break
-        return Grid(known, self._bar_64ths, finish, score.ticks_per_quarter, v.steps_per_quarter)
+        known: list[tuple[int, int]] = []
+        for run in runs:
+            meter = self._meters.get((run.numerator, run.denominator))
+            if meter is not None:
+                known.append((run.start, meter))
+                continue
+            if prompt:
+                has = ", ".join(f"{n}/{d}" for n, d in v.meters)
+                raise UsageError(
+                    f"the prompt has the time signature {run.numerator}/{run.denominator}, this run knows {has}: "
+                    "change the prompt's meter, or train on music that has it."
+                )
+            lost["time signatures"] += 1
+            known += self._patch(run) if run.bars else []
+        return Grid(known or [(0, self._common)], self._bar_64ths, finish, score.ticks_per_quarter, v.steps_per_quarter)
 
-    def _tempo_rows(self, score: Score, grid: Grid, finish: int, lost: Counter[str]) -> tuple[Ints, Ints, Ints]:
-        """Bar, position and index of each change of tempo before the end."""
+    def _patch(self, run: MeterRun) -> Iterable[tuple[int, int]]:
+        """Each bar of an unknown meter as bars of known ones, the longest first (5/4 as 4/4 and 1/4)."""
+        length = run.numerator * WHOLE // run.denominator
+        longest_first = [int(meter) for meter in np.argsort(-self._bar_64ths, kind="stable")]
+        for bar in range(run.bars):
+            start, stop = run.start + bar * length, run.start + (bar + 1) * length
+            for meter in longest_first:
+                while start + self._bar_64ths[meter] <= stop:
+                    yield start, meter
+                    start += int(self._bar_64ths[meter])
+
+    def _tempo_rows(self, score: Score, grid: Grid, until: float, lost: Counter[str]) -> tuple[Ints, Ints, Ints]:
+        """Bar, position and index of each change of tempo before `until` (steps); the first is at 0."""
         v = self.vocabulary
         tempos = score.tempos.numpy()
-        order = np.argsort(tempos["time"], kind="stable")
-        order = order[tempos["time"][order] < max(finish, 1)]
-        time, mspq = tempos["time"][order].astype(np.int64), tempos["mspq"][order].astype(np.int64)
         if not v.has_tempos:
-            lost["tempos"] = int(np.count_nonzero(mspq != v.tempos[0]))
+            lost["tempos"] = int(np.count_nonzero(tempos["mspq"] != v.tempos[0]))
             empty = np.zeros(0, dtype=np.int64)
             return empty, empty, empty
-        time, mspq = np.append(0, np.maximum(time, 0)), np.append(DEFAULT_MSPQ, np.maximum(mspq, 1))
+        order = np.argsort(tempos["time"], kind="stable")
+        time = np.append(0, tempos["time"][order].clip(0))
+        mspq = np.append(DEFAULT_MSPQ, tempos["mspq"][order].clip(1))
         bar, position, at = grid.place(_steps(time, v.steps_per_quarter, score.ticks_per_quarter))
         index = np.abs(np.log(mspq)[:, None] - np.log(self._tempos)).argmin(1)
-        latest = np.append(at[1:] != at[:-1], True)  # of several at one position the last counts
-        bar, position, index = bar[latest], position[latest], index[latest]
+        kept = np.append(at[1:] != at[:-1], True) & ((at < until) | (at == 0))  # of several in one place the last
+        bar, position, index = bar[kept], position[kept], index[kept]
         changed = _changes(index)
         return bar[changed], position[changed], index[changed]
 
@@ -266,7 +290,7 @@ class Remi(Representation):
         sign[bar[is_meter]] = a[is_meter] - v.meter
         said = np.where(sign >= 0, np.arange(n_bars), -1)
         held = np.maximum.accumulate(said)
-        meter = np.where(held >= 0, sign[held], self._meters.get((4, 4), 0))
+        meter = np.where(held >= 0, sign[held], self._common)
         length = self._bar_64ths[meter] * (TICKS_PER_QUARTER * 4 // WHOLE)
         bar_start = np.cumsum(length) - length
 

@@ -61,23 +61,23 @@ def meter_runs(score: Score, finish: int) -> tuple[list[MeterRun], int]:
 class Grid:
     """Bar lines, in steps.
 
-    runs: (start in 64ths, index of the meter), the last one going on as long as needed; bar_64ths: the length of
-    a bar of each meter. The bars reach behind `finish` (ticks), so that whatever is rounded up has a place.
+    runs: (start in 64ths, index of the meter); one that starts within a bar waits for the next bar line. bar_64ths: the
+    length of a bar of each meter. The bars reach behind `finish` (ticks), so that whatever is rounded up has a place.
     """
 
     def __init__(
         self, runs: list[tuple[int, int]], bar_64ths: Ints, finish: int, tpq: int, steps_per_quarter: int
     ) -> None:
         until = finish * WHOLE // (4 * tpq) + 2 * WHOLE
-        starts, meters = [], []
-        for (start, meter), stop in zip(runs, [*(run[0] for run in runs[1:]), until], strict=True):
-            lines = np.arange(start, max(stop, start + 1), bar_64ths[meter])
-            starts.append(lines)
-            meters.append(np.full(len(lines), meter))
-        meter_of = np.concatenate(meters)
+        counts, reached = [], 0
+        for (_, meter), stop in zip(runs, [*(run[0] for run in runs[1:]), until], strict=True):
+            counts.append(max(0, -((reached - stop) // int(bar_64ths[meter]))))
+            reached += counts[-1] * int(bar_64ths[meter])
+        meter_of = np.repeat([meter for _, meter in runs], counts)
+        length = bar_64ths[meter_of]
         per_64th = steps_per_quarter * 4 / WHOLE
-        self.starts: Floats = np.concatenate(starts) * per_64th  # [bars]
-        self.lengths: Floats = bar_64ths[meter_of] * per_64th  # [bars]
+        self.starts: Floats = (np.cumsum(length) - length) * per_64th  # [bars]
+        self.lengths: Floats = length * per_64th  # [bars]
         self.signs: Ints = meter_of.copy()  # [bars]: the meter where it changes, else -1
         self.signs[1:][meter_of[1:] == meter_of[:-1]] = -1
 

@@ -153,7 +153,7 @@ class Vocabulary:
         """The vocabulary of a state; UsageError where something is missing or foreign."""
         for field in fields(cls):
             if field.name not in state:
-                raise UsageError(f"this representation state has no {field.name!r}: it is not one of remi")
+                raise UsageError(f"this representation state has no {field.name!r}: it is not one of remi.")
         try:
             vocabulary = cls(
                 steps_per_quarter=int(state["steps_per_quarter"]),
@@ -167,7 +167,7 @@ class Vocabulary:
                 velocities=tuple(int(v) for v in state["velocities"]),
             )
         except (TypeError, ValueError, KeyError) as error:
-            raise UsageError(f"this representation state of remi is damaged: {error}") from error
+            raise UsageError(f"this representation state of remi is damaged: {error}.") from error
         vocabulary.check()
         return vocabulary
 
@@ -184,7 +184,7 @@ class Vocabulary:
         for name, good in sound.items():
             if not good:
                 value = getattr(self, name)
-                raise UsageError(f"this representation state of remi is damaged: {name} is {value!r}")
+                raise UsageError(f"this representation state of remi is damaged: {name} is {value!r}.")
 
 
 def holdable(numerator: int, denominator: int) -> bool:
