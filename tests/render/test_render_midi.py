@@ -178,12 +178,13 @@ def test_up_to_fifteen_tracks_of_one_program_have_a_channel_each() -> None:
 def test_with_too_many_tracks_only_equal_programs_share_a_channel() -> None:
     score = Score(480)
     for index in range(20):
-        score.tracks.append(track(f"{index}", index % 15, (index * 10, 480, 60, 64)))
+        program = 0 if index < 14 else index  # the first fourteen must leave room for six others
+        score.tracks.append(track(f"{index}", program, (index * 10, 480, 60, 64)))
     found = channels(score)
     by_channel: dict[int, set[int]] = {}
     for channel, made in zip(found, score.tracks, strict=True):
         by_channel.setdefault(channel, set()).add(made.program)
-    assert all(len(programs) == 1 for programs in by_channel.values())
+    assert all(len(programs) == 1 for programs in by_channel.values()) and len(by_channel) == 15
     back = [made for made in Score.from_midi(midi_bytes(score)).tracks if len(made.notes)]
     assert [(t.name, t.program, notes_of(t)) for t in back] == [(t.name, t.program, notes_of(t)) for t in score.tracks]
 

@@ -176,6 +176,16 @@ def test_any_name_can_be_drawn(name: str) -> None:
     assert piano_roll(score, About(name, {name: name}))[:4] == b"\x89PNG"
 
 
+def test_a_line_runs_from_left_to_right_also_where_a_word_in_it_does_not() -> None:
+    from erato.render.canvas import Canvas
+
+    canvas = Canvas(6)
+    canvas.text(0.5, -0.5, "שלום ____", 20, "#000000")
+    dark = pixels(canvas.png(1)).sum(axis=2) < 300
+    base = round(0.5 * DPI)
+    assert np.nonzero(dark[base + 2 :])[1].min() > np.nonzero(dark[:base])[1].max()  # the strokes follow the word
+
+
 def test_many_tracks_and_facts_fit() -> None:
     score = score_of(*[[(0, 480, 30 + index, 64)] for index in range(60)])
     assert piano_roll(score, About("x", {f"fact {index}": "long " * 9 for index in range(50)}))

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from symusic import Score
+from symusic import Score, Track
 
 from erato.errors import UsageError
 from erato.render import RENDERERS, About, renderer_for
-from erato.render.names import DRUMS, PROGRAMS, instrument_name, one_line, pitch_name
+from erato.render.names import DRUMS, PROGRAMS, instrument_name, one_line, pitch_name, track_labels
 
 
 def test_a_renderer_is_found_by_suffix_in_any_case() -> None:
@@ -58,3 +58,17 @@ def test_names_are_those_of_the_standards() -> None:
     assert sorted(DRUMS) == list(range(35, 82)) and DRUMS[38] == "Snare" and DRUMS[49] == "Crash 1"
     assert instrument_name(5, is_drum=True) == "Drums"
     assert one_line(" a\n\tb\u202e\x00c ") == "a b c"
+
+
+def test_tracks_are_called_so_that_they_can_be_told_apart() -> None:
+    def named(*tracks: tuple[str, int, bool]) -> list[str]:
+        return track_labels(Track(*each) for each in tracks)
+
+    assert named(("Soprano", 0, False), ("Bass", 0, False)) == ["Soprano", "Bass"]
+    assert named(("Soprano", 52, False), ("Bass", 0, False)) == ["Soprano (Choir Aahs)", "Bass (Acoustic Grand Piano)"]
+    assert named(("", 0, False), (" \x00", 0, False), ("", 0, True)) == [
+        "Acoustic Grand Piano 1",
+        "Acoustic Grand Piano 2",
+        "Drums",
+    ]
+    assert named(("violin", 40, False)) == ["Violin"]

@@ -37,9 +37,7 @@ class Canvas:
         """Rectangles, boxes: [N, 4] of left, right, bottom, top; fill: a colour each."""
         from matplotlib.collections import PolyCollection
 
-        corners = (
-            np.asarray(boxes, dtype=np.float64).reshape(-1, 4)[:, [0, 2, 0, 3, 1, 3, 1, 2]].reshape(-1, 4, 2)
-        )
+        corners = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)[:, [0, 2, 0, 3, 1, 3, 1, 2]].reshape(-1, 4, 2)
         if len(corners):
             shapes = PolyCollection(list(corners), facecolors=fill, edgecolors=edge, linewidths=line)
             self._axes.add_collection(shapes, autolim=False)
@@ -109,9 +107,7 @@ class Canvas:
         self._axes.set_xlim(0, self._width)
         self._axes.set_ylim(-height, 0)
         data = io.BytesIO()
-        self._agg.print_png(
-            data, metadata={"Software": None}
-        )  # nothing that changes from one day to the next
+        self._agg.print_png(data, metadata={"Software": None})  # nothing that changes from one day to the next
         return data.getvalue()
 
     def _lift(self, shape: Any) -> None:

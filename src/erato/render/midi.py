@@ -15,7 +15,7 @@ from erato import files
 from erato.errors import UsageError
 from erato.render.base import About, Renderer
 from erato.render.names import one_line
-from erato.score import Piece, Score, end_tick
+from erato.score import Piece, Score
 
 Event = tuple[int, int, bytes]  # tick, order among the events of one tick, bytes
 
@@ -44,9 +44,7 @@ class Midi(Renderer):
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
         if isinstance(piece, str):
-            raise UsageError(
-                f"a MIDI file holds music and {path.name} would be text: write it as .txt or .html"
-            )
+            raise UsageError(f"a MIDI file holds music and {path.name} would be text: write it as .txt or .html")
         files.write_bytes(path, midi_bytes(piece, about))
 
 
@@ -58,10 +56,8 @@ def midi_bytes(score: Score, about: About | None = None) -> bytes:
     """
     about = about or About()
     if not 1 <= score.ticks_per_quarter < 2**15:
-        raise UsageError(
-            f"MIDI counts 1 to 32767 ticks a quarter, got {score.ticks_per_quarter}: resample the score"
-        )
-    chunks = [_chunk(_conductor(score, about), end_tick(score))]
+        raise UsageError(f"MIDI counts 1 to 32767 ticks a quarter, got {score.ticks_per_quarter}: resample the score")
+    chunks = [_chunk(_conductor(score, about))]
     for track, channel in zip(score.tracks, channels(score), strict=True):
         chunks.append(_chunk(_track(track, channel)))
     return b"MThd" + pack(">IHHH", 6, 1, len(chunks), score.ticks_per_quarter) + b"".join(chunks)
@@ -142,8 +138,8 @@ def _track(track: TrackTick, channel: int) -> Iterable[Event]:
         )
 
 
-def _chunk(events: Iterable[Event], end: int = 0) -> bytes:
-    """A track chunk of `events`, in order of time, that ends at `end` or at its last event."""
+def _chunk(events: Iterable[Event]) -> bytes:
+    """A track chunk of `events`, in order of time; it ends with the last, which may be the `end` marker."""
     data = bytearray()
     now = 0
     for tick, _, message in sorted(events, key=lambda event: event[:2]):
@@ -151,7 +147,7 @@ def _chunk(events: Iterable[Event], end: int = 0) -> bytes:
             raise UsageError(f"MIDI begins at tick 0, got an event at {tick}: shift the score")
         data += _variable_length(tick - now) + message
         now = tick
-    data += _variable_length(max(0, end - now)) + b"\xff\x2f\x00"
+    data += b"\x00\xff\x2f\x00"
     return b"MTrk" + pack(">I", len(data)) + bytes(data)
 
 

@@ -1,6 +1,7 @@
 """What people call pitches, General MIDI programs and keys. Data and look-ups; knows nothing of pieces."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -63,12 +64,18 @@ def instrument_name(program: int, is_drum: bool = False) -> str:
 
 
 def track_labels(tracks: Iterable[Any]) -> list[str]:
-    """What to call each of the tracks: its name, and its instrument where not all have the same."""
+    """What to call each track: its name, its instrument where not all have the same, a number where two are equal."""
     tracks = list(tracks)
     names = [one_line(track.name) for track in tracks]
     instruments = [instrument_name(track.program, track.is_drum) for track in tracks]
     alike = len(set(instruments)) == 1 and len(set(names)) == len(names) > 1
-    return [_label(name, instrument, alike) for name, instrument in zip(names, instruments, strict=True)]
+    labels = [_label(name, instrument, alike) for name, instrument in zip(names, instruments, strict=True)]
+    total, so_far = Counter(labels), Counter[str]()
+    for index, label in enumerate(labels):
+        if total[label] > 1:
+            so_far[label] += 1
+            labels[index] = f"{label} {so_far[label]}"
+    return labels
 
 
 def _label(name: str, instrument: str, alike: bool) -> str:

@@ -48,15 +48,11 @@ class Page(Renderer):
             item = PageItem(name, piece, {}, None, {f"{stem}.txt": piece.encode("utf-8", "replace")})
         else:
             picture = piano_roll(piece)
-            item = PageItem(
-                name, piece, {}, picture, {f"{stem}.mid": midi_bytes(piece, about), f"{stem}.png": picture}
-            )
+            item = PageItem(name, piece, {}, picture, {f"{stem}.mid": midi_bytes(piece, about), f"{stem}.png": picture})
         write_page(path, name, "", [item], about.facts)
 
 
-def write_page(
-    path: Path, title: str, intro: str, items: Sequence[PageItem], facts: Mapping[str, str]
-) -> None:
+def write_page(path: Path, title: str, intro: str, items: Sequence[PageItem], facts: Mapping[str, str]) -> None:
     """Writes the page of `items` to `path`, atomically; `facts` are those that all share."""
     files.write_text(path, page(title, intro, items, facts))
 
@@ -65,9 +61,7 @@ def page(title: str, intro: str, items: Sequence[PageItem], facts: Mapping[str, 
     """The page as HTML; where a single piece has the page's title, the title stands once."""
     alone = len(items) == 1 and items[0].name == title
     several = len(items) > 1
-    links = "".join(
-        f'<li><a href="#piece-{i}">{_line(item.name)}</a></li>' for i, item in enumerate(items, 1)
-    )
+    links = "".join(f'<li><a href="#piece-{i}">{_line(item.name)}</a></li>' for i, item in enumerate(items, 1))
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -121,9 +115,7 @@ def _article(number: int, item: PageItem, alone: bool) -> str:
 
 
 def _download(name: str, data: bytes, piece: str) -> str:
-    shown, kind = TYPES.get(
-        Path(name).suffix.lower(), (Path(name).suffix or name, "application/octet-stream")
-    )
+    shown, kind = TYPES.get(Path(name).suffix.lower(), (Path(name).suffix or name, "application/octet-stream"))
     size = f"{max(1, round(len(data) / 1024)):,} kB"
     hidden = f'<span class="unseen"> of {_line(piece)}, </span>'
     link = f'<a href="{_data(kind, data)}" download="{_line(name)}">'
@@ -133,9 +125,7 @@ def _download(name: str, data: bytes, piece: str) -> str:
 def _facts(facts: Mapping[str, str], heading: str, level: int) -> str:
     if not facts:
         return ""
-    rows = "".join(
-        f"<div><dt>{_line(name)}</dt><dd>{_line(value)}</dd></div>" for name, value in facts.items()
-    )
+    rows = "".join(f"<div><dt>{_line(name)}</dt><dd>{_line(value)}</dd></div>" for name, value in facts.items())
     return f'<section class="facts"><h{level}>{heading}</h{level}><dl>{rows}</dl></section>'
 
 

@@ -43,9 +43,7 @@ class PianoRoll(Renderer):
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
         if isinstance(piece, str):
-            raise UsageError(
-                f"a piano roll shows music and {path.name} would be text: write it as .txt or .html"
-            )
+            raise UsageError(f"a piano roll shows music and {path.name} would be text: write it as .txt or .html")
         files.write_bytes(path, piano_roll(piece, about))
 
 
@@ -100,9 +98,7 @@ class Lanes:
     """How high (inches above the foot of a row) each key lies: drums below, keys above, only those used."""
 
     def __init__(self, score: Score) -> None:
-        keys = [
-            n for track in score.tracks if not track.is_drum for n in track.notes.numpy()["pitch"].tolist()
-        ]
+        keys = [n for track in score.tracks if not track.is_drum for n in track.notes.numpy()["pitch"].tolist()]
         drums = {n for track in score.tracks if track.is_drum for n in track.notes.numpy()["pitch"].tolist()}
         self.drums = sorted(drums)
         if keys or not drums:
@@ -245,11 +241,13 @@ class _Page:
                 ticks = np.arange(bar.start + beat, bar.end - 0.5, beat)
                 beats += [[(self._x(row, tick), y), (self._x(row, tick), top)] for tick in ticks]
             new, meter = (bar.numerator, bar.denominator) != meter, (bar.numerator, bar.denominator)
-            # A pickup has no meter of its own: that of the first full bar counts.
-            label = f"{number}   {bar.numerator}/{bar.denominator}" if new and number else f"{number}"
             if x >= label_at:
-                canvas.text(x + 0.02, top + 0.05, label, 7, SOFT)
-                label_at = x + canvas.width_of(label, 7) + 0.1
+                canvas.text(x + 0.02, top + 0.05, str(number), 7, SOFT)
+                label_at = x + canvas.width_of(str(number), 7) + 0.1
+                if new and number:  # a pickup has no meter of its own: that of the first full bar counts
+                    name = f"{bar.numerator}/{bar.denominator}"
+                    canvas.text(label_at, top + 0.05, name, 7, INK, BOLD)
+                    label_at += canvas.width_of(name, 7, BOLD) + 0.1
         canvas.lines(beats, BEAT_LINE, 0.6)
         x = self._x(row, row.end)
         lines.append([(x, y), (x, top)])
@@ -277,9 +275,7 @@ class _Page:
             elif pitch % 12 in (0, 5):
                 seams.append([(left, at), (right, at)])
             if pitch % 12 == 0:
-                canvas.text(
-                    left - 0.05, at + lanes.lane / 2 - 0.035, pitch_name(pitch), 7, INK, align="right"
-                )
+                canvas.text(left - 0.05, at + lanes.lane / 2 - 0.035, pitch_name(pitch), 7, INK, align="right")
         canvas.lines(seams, FAINT, 0.5)
         canvas.boxes(black, ["#2b2b30"] * len(black))
 
@@ -309,9 +305,7 @@ def _colors(index: int) -> tuple[str, str]:
     """The colour of a track and of the edge of its notes; when colours come round again, edges are black."""
     color = COLORS[index % len(COLORS)]
     channels = (round(int(color[at : at + 2], 16) * 0.55) for at in (1, 3, 5))
-    return color, "#" + "".join(f"{channel:02x}" for channel in channels) if index < len(
-        COLORS
-    ) else "#000000"
+    return color, "#" + "".join(f"{channel:02x}" for channel in channels) if index < len(COLORS) else "#000000"
 
 
 def _shades(color: str, velocity: npt.NDArray[Any]) -> Floats:

@@ -39,9 +39,7 @@ class Csv(Renderer):
         table = io.StringIO()
         writer = csv.writer(table)
         writer.writerow(COLUMNS)
-        writer.writerows(
-            [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in row] for row in rows(piece)
-        )
+        writer.writerows([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in row] for row in rows(piece))
         files.write_text(path, table.getvalue())
 
 
