@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from erato.representations.base import Space
 
@@ -48,8 +47,7 @@ class Categorical(Distribution):
         self.logits = logits
 
     def log_prob(self, y: Tensor) -> Tensor:
-        losses = F.cross_entropy(self.logits.flatten(0, 1).float(), y.flatten(), reduction="none")
-        return -losses.view(y.shape)
+        return self.logits.float().log_softmax(-1).gather(-1, y.unsqueeze(-1)).squeeze(-1)
 
     def sample(self, u: Tensor | None, filters: Filter) -> Tensor:
         logits = filters(self.logits[:, -1].float())

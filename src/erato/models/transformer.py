@@ -118,18 +118,18 @@ class Block(nn.Module):
     def forward(
         self,
         signal: Tensor,  # [B, T, W]
-        cos: Tensor,  # [T, 3, 1, D]
+        cos: Tensor,  # [T, 3, 1, 2, D / 2]
         sin: Tensor,
         kv: Tensor | None = None,  # room for keys and values, [B, 2H, room, D]
         n: int = 0,  # how much of it is filled
         mask: Tensor | None = None,  # [T, n + T]; None: causal
     ) -> Tensor:
         (batch, time, width), heads = signal.shape, self.heads
-        qkv = self.qkv(F.rms_norm(signal, (width,), self.attention_norm, EPS)).view(batch, time, 3, heads, -1)
+        qkv = self.qkv(F.rms_norm(signal, (width,), self.attention_norm, EPS)).view(batch, time, 3, heads, 2, -1)
         qk = qkv[:, :, :2]
-        qk = (qk * cos[:, :2] + qk.roll(qk.shape[-1] // 2, -1) * sin[:, :2]).type_as(qkv)
-        query, key = qk.transpose(1, 3).unbind(2)  # each [B, H, T, D]
-        value = qkv[:, :, 2].transpose(1, 2)
+        qk = (qk * cos[:, :2] + qk.flip(-2) * sin[:, :2]).type_as(qkv)
+        query, key = qk.flatten(-2).transpose(1, 3).unbind(2)  # each [B, H, T, D]
+        value = qkv[:, :, 2].flatten(-2).transpose(1, 2)
         if kv is not None:
             key, value = _remember(kv, n, key, value)
         seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
@@ -171,7 +171,7 @@ class _Layer(NamedTuple):
 class Transformer(SequenceModel):
     """Embedding, blocks, a norm, and logits over V symbols."""
 
-    cos: Tensor  # [C, 3, 1, D]: of queries, keys, and values, which are not turned
+    cos: Tensor  # [C, 3, 1, 2, D / 2]: of queries, keys, and values, which are not turned
     sin: Tensor
 
     def __init__(self, config: TransformerConfig, size: int) -> None:
@@ -268,13 +268,13 @@ class Transformer(SequenceModel):
         if not cache.layers:
             cache.layers = [self._layer(block, kv) for block, kv in zip(self.blocks, cache.kv, strict=True)]
         batch, heads, width = len(x), self.config.heads, self.config.width
-        half, upto = width // heads // 2, n + 1
+        upto = n + 1
         cos, sin = self.cos[n], self.sin[n]
         floor = cos.new_full((1, 1), EPS * width)
         signal = F.embedding(x[:, 0], self.embedding.weight)
         for layer in cache.layers:
-            qkv = torch.mm(_rms_norm(signal, layer.attention_norm, floor), layer.qkv).view(batch, 3, heads, -1)
-            qkv = torch.addcmul(qkv * cos, qkv.roll(half, -1), sin).view(batch, 3 * heads, -1)
+            qkv = torch.mm(_rms_norm(signal, layer.attention_norm, floor), layer.qkv).view(batch, 3, heads, 2, -1)
+            qkv = torch.addcmul(qkv * cos, qkv.flip(-2), sin).view(batch, 3 * heads, -1)
             layer.kv.select(2, n).copy_(qkv.narrow(1, heads, 2 * heads))
             query = qkv.narrow(1, 0, heads).unsqueeze(2)
             keys, values = layer.keys.narrow(2, 0, upto), layer.values.narrow(2, 0, upto)
@@ -312,14 +312,13 @@ def _rms_norm(signal: Tensor, weight: Tensor, floor: Tensor) -> Tensor:
 
 
 def _rotations(config: TransformerConfig) -> tuple[Tensor, Tensor]:
-    """cos and sin of the angles of each position, [C, 3, 1, D].
+    """cos and sin of the angles of each position, [C, 3, 1, 2, D / 2]; of sin, the first half is negative.
 
-    A pair is (d, d + D/2), as in transformers' Llama: x turned is x * cos + x rolled by D/2 * sin, where the first
-    half of sin is negative.
+    A pair is (d, d + D/2), as in transformers' Llama: x turned is x * cos + (x with its halves changed over) * sin.
     """
     width = config.width // config.heads
     speeds = config.rope_theta ** (-torch.arange(0, width, 2).float() / width)
     angles = torch.outer(torch.arange(config.context).float(), speeds)
-    cos, sin = torch.cat([angles.cos(), angles.cos()], -1), torch.cat([-angles.sin(), angles.sin()], -1)
+    cos, sin = torch.stack([angles.cos(), angles.cos()], 1), torch.stack([-angles.sin(), angles.sin()], 1)
     still = torch.ones_like(cos), torch.zeros_like(sin)
-    return torch.stack([cos, cos, still[0]], 1)[:, :, None], torch.stack([sin, sin, still[1]], 1)[:, :, None]
+    return torch.stack([cos, cos, still[0]], 1).unsqueeze(2), torch.stack([sin, sin, still[1]], 1).unsqueeze(2)
