@@ -83,7 +83,7 @@ class SequenceModel(nn.Module, ABC):
 
     def keep(self, before: State, after: State, x: Tensor, n: int) -> State:
         """The state after only the first `n` of the x that led from `before` to `after`."""
-        return self.extend(x[:, :n], before)[1]
+        return self.extend(x[:, :n], before)[1] if n else before
 
 
 class ModelConfig(ABC):

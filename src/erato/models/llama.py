@@ -92,7 +92,10 @@ def from_llama(config: dict[str, Any], weights: dict[str, Tensor]) -> Transforme
         state = {name: torch.cat([weights[f"{part}.weight"] for part in parts]) for name, parts in own.items()}
     except KeyError as error:
         raise UsageError(f"the weights have no {error.args[0]}: this is not a Llama checkpoint") from error
-    model.load_state_dict(state)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise UsageError(f"a weight has not the shape that the config says: {error}") from error
     return model
 
 

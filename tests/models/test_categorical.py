@@ -1,0 +1,49 @@
+"""Draws and log-probabilities of one symbol, against numbers worked out by hand."""
+
+import math
+
+import torch
+
+from erato.models import Categorical
+
+
+def unchanged(logits: torch.Tensor) -> torch.Tensor:
+    return logits
+
+
+def test_a_draw_is_the_inverse_of_the_cumulated_probabilities() -> None:
+    logits = torch.tensor([0.5, 0.25, 0.25]).log().expand(6, 1, 3)
+    u = torch.tensor([[0.0], [0.4999], [0.5001], [0.7499], [0.7501], [1 - 2**-53]], dtype=torch.float64)
+    assert Categorical(logits).sample(u, unchanged).tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_only_the_last_position_is_drawn_from() -> None:
+    logits = torch.tensor([[[9.0, 0.0], [-math.inf, 0.0]]])
+    assert Categorical(logits).sample(torch.tensor([[0.3]]), unchanged).tolist() == [1]
+
+
+def test_what_has_no_probability_is_never_drawn() -> None:
+    logits = torch.tensor([-math.inf, 0.0, -math.inf, 0.0, -math.inf]).expand(4, 1, 5)
+    u = torch.tensor([[0.0], [0.49], [0.51], [1 - 2**-53]], dtype=torch.float64)
+    assert Categorical(logits).sample(u, unchanged).tolist() == [1, 1, 3, 3]
+
+
+def test_without_numbers_the_likeliest_is_taken_and_the_first_of_equals() -> None:
+    logits = torch.tensor([[[0.0, 2.0, 1.0]], [[1.0, 0.0, 1.0]]])
+    assert Categorical(logits).sample(None, unchanged).tolist() == [1, 0]
+
+
+def test_filters_come_before_the_draw() -> None:
+    logits = torch.tensor([[[5.0, 1.0, 0.0]]])
+
+    def without_the_first(row: torch.Tensor) -> torch.Tensor:
+        return row.masked_fill(torch.tensor([True, False, False]), -math.inf)
+
+    assert Categorical(logits).sample(None, without_the_first).tolist() == [1]
+    assert Categorical(logits).sample(torch.tensor([[0.01]]), without_the_first).tolist() == [1]
+
+
+def test_log_probabilities_are_normalised() -> None:
+    logits = torch.tensor([[[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]]).log() + 5.0
+    found = Categorical(logits).log_prob(torch.tensor([[1, 2]]))
+    assert torch.allclose(found, torch.tensor([[math.log(0.2), math.log(0.8)]]), atol=1e-6)
