@@ -23,6 +23,7 @@ from erato.representations.remi_cursor import RemiCursor
 from erato.representations.remi_fit import fit
 from erato.representations.remi_grid import Grid, MeterRun, meter_runs
 from erato.representations.remi_vocabulary import TICKS_PER_QUARTER, WHOLE, Vocabulary
+from erato.representations.remi_writing import Placed, changes, write
 from erato.representations.unheld import as_score, unheld
 from erato.score import END, Piece, Score, end_tick, note_count, seconds
 
@@ -77,18 +78,6 @@ class RemiConfig(RepresentationConfig):
         return Remi(vocabulary)
 
 
-@dataclass(frozen=True)
-class _Notes:
-    """Notes on the grid; all arrays: [N]."""
-
-    bar: Ints
-    position: Ints  # steps since the bar line
-    slot: Ints
-    pitch: Ints
-    velocity: Ints
-    length: Ints  # steps
-
-
 class Remi(Representation):
     """A score as REMI events; made by `RemiConfig`."""
 
@@ -133,71 +122,26 @@ class Remi(Representation):
         length = np.floor(_steps(end, *per_tick) - begin + 0.5).astype(np.int64)
         lost["short notes"] = int(np.count_nonzero(length < 1))
         length = np.maximum(length, 1)
-        notes = _Notes(bar, position, slot, pitch, velocity, length)
+        notes = Placed(bar, position, slot, pitch, self._nearest_velocity[velocity], length)
 
         music_end = float((begin + length).max(initial=0))
         (end_bar,), (end_position,), (end_at,) = grid.place(_steps(np.array([finish]), *per_tick))
         silent = bool(end_at > music_end)
-        tempos = self._tempo_rows(score, grid, max(music_end, end_at), lost)
-        last_bar = int(max(bar.max(initial=0), tempos[0].max(initial=0)))
+        until = max(music_end, end_at)
+        tempos = self._tempo_rows(score, grid, until, lost)
+        announcing = np.flatnonzero((grid.signs >= 0) & (grid.starts < until))
+        last_bar = max(int(bars.max(initial=0)) for bars in (bar, tempos[0], announcing))
         if silent:
             last_bar = int(end_bar)
         elif prompt:
             last_bar = int(grid.place(np.array([music_end]))[0][0])
 
-        array, written = self._write(notes, tempos, grid.signs[: last_bar + 1])
+        array, written = write(v, notes, tempos, grid.signs[: last_bar + 1])
         lost["duplicate notes"] = len(bar) - written
         tail = [v.position + int(end_position)] if silent and end_position else []
         tail += [] if prompt else [v.end]
         array = np.append(array, tail).astype(np.int64)
         return Encoded(array, {reason: count for reason, count in lost.items() if count})
-
-    def _write(self, notes: "_Notes", tempos: tuple[Ints, Ints, Ints], signs: Ints) -> tuple[Ints, int]:
-        """The symbols of all bars, and the number of notes in them.
-
-        One row a note, a tempo and a bar, sorted by when and where; then each row writes its symbols.
-        tempos: bar, position, index. signs: [bars] the meter that a bar announces, or -1.
-        """
-        v = self.vocabulary
-        n, n_tempos, n_bars = len(notes.bar), len(tempos[0]), len(signs)
-        positions, tracks = v.tempo - v.position + 1, len(v.tracks) + 1  # position 0: the bar; track 0: its tempo
-        key = np.concatenate(
-            [
-                ((notes.bar * positions + notes.position + 1) * tracks + notes.slot + 1) * 128 + notes.pitch,
-                (tempos[0] * positions + tempos[1] + 1) * tracks * 128,
-                np.arange(n_bars) * (positions * tracks * 128),
-            ]
-        )
-        shorter = np.zeros(len(key), dtype=np.int64)
-        shorter[:n] = 0xFFFF - np.minimum(notes.length, 0xFFFF)
-        order = np.argsort((key << 16) | shorter, kind="stable")
-        order = order[_changes(key[order])]  # of equal notes the longest stays
-        key = key[order]
-        is_note, is_bar = order < n, order >= n + n_tempos
-        when, where = key // (tracks * 128), key // 128
-        moves = _changes(when) & ~is_bar
-        enters = _changes(where) & is_note & v.has_tracks
-
-        pieces = (notes.length + v.max_duration - 1) // v.max_duration
-        width = np.concatenate([1 + v.has_velocities + pieces, np.full(n_tempos, 1), 1 + (signs >= 0)])[order]
-        head = np.concatenate([v.pitch + notes.pitch, v.tempo + tempos[2], np.full(n_bars, v.bar)])[order]
-        ends = np.cumsum(width + moves + enters)
-        at = ends - width - moves - enters
-        # The last symbol, the longest duration, stands wherever nothing else is written: there a long note goes on.
-        array = np.full(int(ends[-1]), v.size - 1, dtype=np.int64)
-        array[at[moves]] = v.position + when[moves] % positions - 1
-        at += moves
-        array[at[enters]] = v.track + where[enters] % tracks - 1
-        at += enters
-        array[at] = head
-        signing = at[is_bar][signs >= 0]
-        array[signing + 1] = v.meter + signs[signs >= 0]
-        at, note = at[is_note], order[is_note]
-        if v.has_velocities:
-            array[at + 1] = v.velocity + self._nearest_velocity[notes.velocity[note]]
-        last = at + v.has_velocities + pieces[note]
-        array[last] = v.duration + (notes.length[note] - 1) % v.max_duration
-        return array, len(note)
 
     def _notes(self, score: Score, lost: Counter[str]) -> tuple[Ints, Ints, Ints, Ints, Ints]:
         """Onset and end (ticks), pitch, velocity and slot of all notes [N]; counts those that have no place."""
@@ -268,7 +212,7 @@ class Remi(Representation):
         index = np.abs(np.log(mspq)[:, None] - np.log(self._tempos)).argmin(1)
         kept = np.append(at[1:] != at[:-1], True) & ((at < until) | (at == 0))  # of several in one place the last
         bar, position, index = bar[kept], position[kept], index[kept]
-        changed = _changes(index)
+        changed = changes(index)
         return bar[changed], position[changed], index[changed]
 
     def decode(self, array: Array) -> Score:
@@ -308,7 +252,7 @@ class Remi(Representation):
             result.tracks.append(track)
             music_end = max(music_end, int((time.astype(np.int64) + duration).max()))
 
-        for at in np.flatnonzero(_changes(meter)):
+        for at in np.flatnonzero(changes(meter)):
             result.time_signatures.append(TimeSignatureTick(int(bar_start[at]), *v.meters[meter[at]]))
         if v.has_tempos:
             says = np.flatnonzero((a >= v.tempo) & (a < v.track))
@@ -395,11 +339,4 @@ class Remi(Representation):
 
 def _steps(ticks: Ints, steps_per_quarter: int, ticks_per_quarter: int) -> npt.NDArray[np.float64]:
     result: npt.NDArray[np.float64] = ticks * steps_per_quarter / ticks_per_quarter
-    return result
-
-
-def _changes(values: Ints) -> npt.NDArray[np.bool_]:
-    """Where a value differs from the one before; the first always does."""
-    result = np.ones(len(values), dtype=np.bool_)
-    result[1:] = values[1:] != values[:-1]
     return result
