@@ -4,7 +4,7 @@ from pathlib import Path
 
 from erato import pipeline
 from erato.errors import RunError
-from erato.render.page import PageItem, write_page
+from erato.renderers.page import PageItem, write_page
 from erato.reporter import Reporter
 
 _SEEDS = (1, 2, 3, 4)

@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f".{path.stem[:64]}.{os.getpid()}-{secrets.token_hex(4)}.tmp{path.suffix}")
 
 
+@cache
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary path to write to; it becomes `path` only when the block ends well."""
@@ -33,6 +41,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
+        if os.name == "posix":  # some writers leave a file that only its owner may read
+            temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         fsync_folder(path.parent)
     finally:

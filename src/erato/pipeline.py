@@ -25,8 +25,8 @@ from erato.models.base import SequenceModel
 from erato.models.describe import count_parameters
 from erato.reading import read_file
 from erato.recipe import Recipe
-from erato.render import RENDERERS, renderer_for
-from erato.render.base import About
+from erato.renderers import RENDERERS, renderer_for
+from erato.renderers.base import About
 from erato.reporter import Reporter
 from erato.representations.base import Representation
 from erato.sampling import Sampled, Sampler, Stop, sample
@@ -134,7 +134,7 @@ def load(path: str | Path, checkpoint: int | None = None) -> "Run":
     if not folder.is_dir():
         raise RunError(f"there is no run folder at {folder}: train one, or give the folder that `erato train` named.")
     record = run_folder.read_json(folder, "recipe.json")
-    if not isinstance(record, dict) or "recipe" not in record:
+    if "recipe" not in record:
         raise RunError(f"{folder / 'recipe.json'} is not the recipe of a run: give a folder that `erato train` made.")
     try:
         recipe = from_record(Recipe, record["recipe"], _CLASSES)
@@ -366,9 +366,9 @@ class Run:
         return encoded.array
 
     def _seed_window(self, seed: int) -> np.ndarray[Any, Any]:
-        windows = run_folder.read_json(self.folder, "prompts.json")
+        windows = run_folder.read_json(self.folder, "prompts.json", list)
         size = self.representation.space.size
-        window = windows[seed % len(windows)] if isinstance(windows, list) and windows else []
+        window = windows[seed % len(windows)] if windows else []
         if not all(isinstance(symbol, int) and 0 <= symbol < size for symbol in window):
             raise RunError(f"{self.folder / 'prompts.json'} is damaged: restore the file or train again.")
         return np.array(window, np.int64)
@@ -400,7 +400,7 @@ class Run:
         for sampled in samples:
             with run_folder.piece_number(out) as number:
                 stem = f"{number:03d}-seed{sampled.seed}"
-                about = About(f"{number:03d} · {self.recipe.name}", self.facts(sampled))
+                about = About(f"{self.recipe.name}, seed {sampled.seed}", self.facts(sampled))
                 paths = [out / f"{stem}{renderer.suffix}" for renderer in renderers]
                 for renderer, path in zip(renderers, paths, strict=True):
                     renderer.write(sampled.piece, path, about)
@@ -443,7 +443,7 @@ def _device() -> torch.device:
 def _summary(folder: Path, pieces: Pieces, encodings: Encodings, model: SequenceModel) -> str:
     count = {name: len(indices) for name, indices in encodings.split.items()}
     return (
-        f"{pieces.name}: {count['train']} pieces to learn from, {count['valid']} to choose by, {count['test']} for tests; "
+        f"{pieces.name}: {count['train']} pieces to learn from, {count['valid']} to choose by, {count['test']} to test; "
         f"{len(encodings.symbols):,} symbols of {encodings.representation.space.size} kinds; "
         f"{count_parameters(model):,} parameters; run {folder}"
     )

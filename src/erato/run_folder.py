@@ -16,7 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import erato
 from erato import datasets
 from erato.config import to_record
 from erato.corpora.base import Pieces
@@ -36,7 +35,7 @@ _PIECE_NUMBER = re.compile(r"\.?(\d+)-")
 def record(recipe: Recipe, pieces: Pieces) -> dict[str, Any]:
     """What recipe.json says: every part and number, and what they ran with."""
     return {
-        "erato": erato.__version__,
+        "erato": version("erato"),
         "libraries": {name: version(name) for name in _LIBRARIES},
         "corpus": {"name": pieces.name, "hash": pieces.hash},
         "recipe": to_record(recipe),
@@ -63,14 +62,17 @@ def write_run(
     write_json(folder / "recipe.json", said)
 
 
-def read_json(folder: Path, name: str) -> Any:
-    """One JSON file of a run; RunError if it is missing or damaged."""
+def read_json(folder: Path, name: str, kind: type = dict) -> Any:
+    """One JSON file of a run, a dict or a list; RunError if it is missing, damaged or something else."""
     try:
-        return json.loads((folder / name).read_text("utf-8"))
+        found = json.loads((folder / name).read_text("utf-8"))
     except FileNotFoundError:
         raise RunError(f"{folder / name} is missing: {folder} is not a complete run folder.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{folder / name} cannot be read ({error}): restore the file or train again.") from None
+    if not isinstance(found, kind):
+        raise RunError(f"{folder / name} is not what a run keeps there: restore the file or train again.")
+    return found
 
 
 def refuse_foreign(folder: Path) -> None:

@@ -156,7 +156,7 @@ def clip(score: Score, end_tick: int, mark_end: bool = True) -> Score:
 
 
 def bar_line(score: Score, number: int) -> int:
-    """The tick where full bar `number` ends (from 1, a pickup not counted), also where that is after the piece's end."""
+    """The tick where full bar `number` ends (from 1, a pickup not counted), also where that is after the piece."""
     wanted = number + has_pickup(score)
     found = bars(score)
     if len(found) < wanted:
@@ -179,7 +179,7 @@ def tick_at(score: Score, seconds: float) -> int:
 
 
 def slice_bars(score: Score, first: int, last: int) -> Score:
-    """Full bars `first` to `last` (from 1, a pickup not counted) as a score of their own, with what is in force there."""
+    """Full bars `first` to `last` (from 1, a pickup not counted) as a score, with what is in force there."""
     start = bar_line(score, first - 1) if first > 1 else bars(score)[int(has_pickup(score))].start
     result = clip(score, bar_line(score, last))
     meter = [event for event in time_signatures(score) if event[0] <= start][-1]

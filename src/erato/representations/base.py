@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Tokens:
-    """A space of symbols 0..size-1. `start` stands before the first symbol of a piece, `end` (if any) after the last."""
+    """Symbols 0..size-1. `start` stands before the first symbol of a piece, `end` (if any) after the last."""
 
     size: int
     start: int

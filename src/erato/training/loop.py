@@ -256,7 +256,8 @@ def train(
                         raise _diverged("held-out loss", state.step, training)
                     line["best"] = line["valid_loss"] < state.best_loss
                     if line["best"]:
-                        about = {"best": f"step {state.step}, held-out loss {line['valid_loss']!r}"}  # one entry: their order is not kept
+                        # one entry, as the order of several is not kept
+                        about = {"best": f"step {state.step}, held-out loss {line['valid_loss']!r}"}
                         save_weights(model.state_dict(), folder / "model.safetensors", about)
                     if listen:
                         listen(model, state.step)

@@ -7,7 +7,7 @@ import pytest
 from symusic import KeySignature, Note, Score, TimeSignature, Track
 
 from erato.errors import UsageError
-from erato.render import RENDERERS, About
+from erato.renderers import RENDERERS, About
 
 
 def score_with(name: str) -> Score:

@@ -18,8 +18,8 @@ from symusic import (
 )
 
 from erato.errors import UsageError
-from erato.render import RENDERERS, About
-from erato.render.midi import channels, midi_bytes
+from erato.renderers import RENDERERS, About
+from erato.renderers.midi import channels, midi_bytes
 
 
 @dataclass

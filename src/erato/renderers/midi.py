@@ -13,8 +13,8 @@ from symusic.core import TrackTick
 
 from erato import files
 from erato.errors import UsageError
-from erato.render.base import About, Renderer
-from erato.render.names import one_line
+from erato.renderers.base import About, Renderer
+from erato.renderers.names import one_line
 from erato.score import Piece, Score
 
 Event = tuple[int, int, bytes]  # tick, order among the events of one tick, bytes

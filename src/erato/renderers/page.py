@@ -11,10 +11,10 @@ from html import escape
 from pathlib import Path
 
 from erato import files
-from erato.render.base import About, Renderer
-from erato.render.midi import midi_bytes
-from erato.render.names import one_line, track_labels
-from erato.render.pianoroll import piano_roll, summary
+from erato.renderers.base import About, Renderer
+from erato.renderers.midi import midi_bytes
+from erato.renderers.names import one_line, track_labels
+from erato.renderers.pianoroll import piano_roll, summary
 from erato.score import Piece
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

@@ -8,8 +8,8 @@ import pytest
 from symusic import Score, Track
 
 from erato.errors import UsageError
-from erato.render import RENDERERS, About, renderer_for
-from erato.render.names import DRUMS, PROGRAMS, instrument_name, one_line, pitch_name, track_labels
+from erato.renderers import RENDERERS, About, renderer_for
+from erato.renderers.names import DRUMS, PROGRAMS, instrument_name, one_line, pitch_name, track_labels
 
 
 def test_a_renderer_is_found_by_suffix_in_any_case() -> None:
@@ -39,7 +39,7 @@ def test_every_renderer_writes_an_empty_score_over_what_was_there(suffix: str, t
 
 
 def test_matplotlib_is_imported_only_when_something_is_drawn() -> None:
-    program = "import sys, erato.render; print([m for m in ('matplotlib', 'torch', 'music21') if m in sys.modules])"
+    program = "import sys, erato.renderers; print([m for m in ('matplotlib', 'torch', 'music21') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -11,7 +11,7 @@ from unicodedata import bidirectional
 
 import numpy as np
 
-from erato.render.names import one_line
+from erato.renderers.names import one_line
 
 DPI = 120
 REGULAR, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from symusic import Note, Score, Track
 
-from erato.render import RENDERERS, About, PageItem, write_page
-from erato.render.midi import midi_bytes
-from erato.render.pianoroll import piano_roll
+from erato.renderers import RENDERERS, About, PageItem, write_page
+from erato.renderers.midi import midi_bytes
+from erato.renderers.pianoroll import piano_roll
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 HOSTILE = '"><script>alert(1)</script>\' onload="x" & \u202egnp.exe'

@@ -13,8 +13,8 @@ import numpy as np
 
 from erato import files
 from erato.errors import UsageError
-from erato.render.base import About, Renderer
-from erato.render.names import one_line, pitch_name, track_labels
+from erato.renderers.base import About, Renderer
+from erato.renderers.names import one_line, pitch_name, track_labels
 from erato.score import Bar, Piece, Score, bars, has_pickup
 
 COLUMNS = ("bar", "beat", "quarter", "pitch", "key", "quarters", "velocity", "track")

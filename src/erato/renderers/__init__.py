@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from erato.errors import unknown
-from erato.render.base import About, Renderer
-from erato.render.midi import Midi
-from erato.render.page import Page, PageItem, write_page
-from erato.render.pianoroll import PianoRoll
-from erato.render.text import Csv, Text
+from erato.renderers.base import About, Renderer
+from erato.renderers.midi import Midi
+from erato.renderers.page import Page, PageItem, write_page
+from erato.renderers.pianoroll import PianoRoll
+from erato.renderers.text import Csv, Text
 
 __all__ = ["RENDERERS", "About", "PageItem", "Renderer", "renderer_for", "write_page"]
 

@@ -11,8 +11,8 @@ import pytest
 from symusic import Note, Score, TimeSignature, Track
 
 from erato.errors import UsageError
-from erato.render import RENDERERS, About
-from erato.render.pianoroll import COLORS, MAX_ROWS, Lanes, hidden_tracks, piano_roll, rows_of
+from erato.renderers import RENDERERS, About
+from erato.renderers.pianoroll import COLORS, MAX_ROWS, Lanes, hidden_tracks, piano_roll, rows_of
 
 Pixels = npt.NDArray[np.int64]
 DPI = 120
@@ -133,7 +133,7 @@ def test_only_the_keys_used_are_shown_within_the_range_of_midi() -> None:
 
 
 def test_a_very_long_piece_says_what_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from erato.render import canvas
+    from erato.renderers import canvas
 
     written: list[str] = []
     draw = canvas.Canvas.text
@@ -177,7 +177,7 @@ def test_any_name_can_be_drawn(name: str) -> None:
 
 
 def test_a_line_runs_from_left_to_right_also_where_a_word_in_it_does_not() -> None:
-    from erato.render.canvas import Canvas
+    from erato.renderers.canvas import Canvas
 
     canvas = Canvas(6)
     canvas.text(0.5, -0.5, "שלום ____", 20, "#000000")

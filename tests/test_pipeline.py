@@ -1,0 +1,267 @@
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from symusic import Score
+
+import erato
+from erato import pipeline, run_folder
+from erato.errors import CorpusError, RunError, UsageError
+from erato.recipes import RECIPES, TINY
+from erato.renderers import RENDERERS
+from erato.score import bars, end_tick, has_pickup, seconds
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Every recipe's TINY twin, trained two steps on the same music."""
+    from tests.conftest import scale_score  # type: ignore[import-not-found]
+
+    folder = tmp_path_factory.mktemp("trained")
+    music = folder / "music"
+    music.mkdir()
+    for number in range(12):
+        scale_score(60 + number % 5, seed=number).dump_midi(music / f"piece{number:02d}.mid")
+    return {name: pipeline.train(recipe, music, folder / name) for name, recipe in TINY.items()}
+
+
+def test_every_recipe_has_a_tiny_twin_of_the_same_parts():
+    assert TINY.keys() == RECIPES.keys()
+    for name, recipe in RECIPES.items():
+        assert type(TINY[name].model) is type(recipe.model)
+        assert TINY[name].representation == recipe.representation
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_run_composes_the_same_piece_for_the_same_seed_after_loading(trained, name, tmp_path):
+    run = trained[name]
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(run.folder, moved)
+    first = run.compose(seed=5, length=40)[0]
+    erato.render(first, tmp_path / "a.mid")
+    erato.render(erato.load(moved).compose(seed=5, length=40)[0], tmp_path / "b.mid")
+    erato.render(run.compose(seed=6, length=40)[0], tmp_path / "c.mid")
+    assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes() != (tmp_path / "c.mid").read_bytes()
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_piece_i_of_a_batch_is_the_piece_of_seed_plus_i(trained, name):
+    batch = trained[name].sample(n=3, seed=10, length=30)
+    alone = [trained[name].sample(seed=10 + i, length=30)[0] for i in range(3)]
+    for one, other in zip(batch, alone, strict=True):
+        assert one.seed == other.seed
+        assert one.piece == other.piece
+        assert one.log_prob == pytest.approx(other.log_prob, abs=1e-3)
+        assert one.symbols == 30
+
+
+@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("suffix", RENDERERS)
+def test_every_piece_is_written_as_every_kind_of_file(trained, name, suffix, tmp_path):
+    piece = trained[name].compose(seed=1, length=60)[0]
+    path = erato.render(piece, tmp_path / f"x{suffix}", "A title")
+    assert path.stat().st_size > 100 or suffix in (".txt", ".csv")
+    if suffix == ".mid":
+        assert sum(len(t.notes) for t in Score(path).tracks) == sum(len(t.notes) for t in piece.tracks)
+
+
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_bars_are_exactly_as_many_as_asked(trained, count):
+    for piece in trained["event-transformer"].compose(n=3, seed=1, bars=count):
+        assert len(bars(piece)) - has_pickup(piece) == count
+        assert end_tick(piece) == bars(piece)[-1].end
+
+
+def test_seconds_are_exactly_as_asked(trained):
+    for name in TINY:
+        sampled = trained[name].sample(seed=2, seconds=3.5)[0]
+        assert seconds(sampled.piece) == pytest.approx(3.5, abs=0.01)
+        assert sampled.seconds == pytest.approx(3.5, abs=0.01)
+
+
+def test_a_continuation_begins_with_its_prompt_and_adds_the_bars_asked_for(trained, make_score, tmp_path):
+    prompt = make_score(62, bars=4, seed=77)
+    prompt.dump_midi(tmp_path / "prompt.mid")
+    sampled = trained["event-transformer"].sample(tmp_path / "prompt.mid", seed=1, bars=3)[0]
+    assert len(bars(sampled.piece)) == 7
+    assert sampled.bars == 3
+
+    def heard(score, until):
+        return sorted((n.time, n.duration, n.pitch) for t in score.tracks for n in t.notes if n.time < until)
+
+    assert heard(sampled.piece, 4 * 1920) == heard(prompt, 4 * 1920)
+
+
+def test_a_prompt_that_stops_inside_a_bar_has_that_bar_finished_first(trained, make_score):
+    prompt = make_score(62, bars=2, seed=3)
+    for track in prompt.tracks:
+        track.notes = type(track.notes)([n for n in track.notes if n.time < 1920 + 960])
+        for note in track.notes:
+            note.duration = min(note.duration, 1920 + 960 - note.time)
+    piece = trained["event-transformer"].compose(prompt, seed=1, bars=2)[0]
+    assert len(bars(piece)) == 4
+
+
+def test_the_bytes_of_a_budget_in_steps_are_the_same_every_time(music_folder, tmp_path):
+    for name, recipe in TINY.items():
+        files = []
+        for attempt in "ab":
+            run = pipeline.train(recipe, music_folder, tmp_path / f"{name}-{attempt}")
+            files.append((run.folder / "model.safetensors").read_bytes())
+        assert files[0] == files[1]
+
+
+def test_a_run_folder_holds_what_the_design_says(trained):
+    for run in trained.values():
+        there = {path.name for path in run.folder.iterdir()}
+        assert there >= {
+            "recipe.json",
+            "representation.json",
+            "model.safetensors",
+            "model.txt",
+            "last",
+            "metrics.jsonl",
+            "manifest.json",
+            "samples",
+        }
+        assert not [path for path in run.folder.rglob("*") if path.suffix in (".pkl", ".pt", ".tmp")]
+        assert run.manifest["files"][0]["sha256"]
+
+
+def test_the_same_command_goes_on_and_other_folders_are_refused(music_folder, tmp_path, monkeypatch):
+    recipe = TINY["event-transformer"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pipeline.training, "train", _interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(recipe, music_folder)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    notes = []
+    reporter = pipeline.Reporter()
+    reporter.note = notes.append
+    run = pipeline.train(recipe, music_folder, reporter=reporter)
+    assert run.folder == Path("runs/event-transformer-music-001")
+    assert any("going on" in note for note in notes)
+    assert pipeline.train(recipe, music_folder).folder == Path("runs/event-transformer-music-002")
+    with pytest.raises(RunError, match="finished"):
+        pipeline.train(recipe, music_folder, "runs/event-transformer-music-001")
+    with pytest.raises(RunError, match="another run"):
+        pipeline.train(recipe, music_folder, "runs/event-transformer-music-001", settings=["model.width=32"])
+    with pytest.raises(RunError, match="not a run folder"):
+        pipeline.train(recipe, music_folder, music_folder)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RunError, match="is a file"):
+        pipeline.train(recipe, music_folder, tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def _interrupted(*_, **__):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("name", ["recipe.json", "representation.json", "model.safetensors", "manifest.json"])
+def test_a_missing_or_damaged_file_is_named(trained, name, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(trained["note-chord-lstm"].folder, folder)
+    good = (folder / name).read_bytes()
+    for bad in (None, b"", b"[]", b"nonsense", good[: len(good) // 2], b'{"recipe": {"type": "os.system"}}'):
+        if bad is None:
+            (folder / name).unlink()
+        else:
+            (folder / name).write_bytes(bad)
+        if name == "manifest.json" and bad and bad.startswith(b'{"recipe"'):
+            continue  # only shown, never used
+        with pytest.raises(RunError, match=name.replace(".", r"\.") + "|cannot be used"):
+            run = erato.load(folder)
+            run.facts(run.sample(length=2)[0])
+
+
+def test_weights_of_another_model_or_not_finite_are_refused(trained, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    folder = tmp_path / "run"
+    shutil.copytree(trained["event-transformer"].folder, folder)
+    weights = load_file(folder / "model.safetensors")
+    first = next(iter(weights))
+    save_file({**weights, first: np.full_like(weights[first], np.nan)}, folder / "model.safetensors")
+    with pytest.raises(RunError, match="not finite"):
+        erato.load(folder)
+    shutil.copy(trained["note-chord-lstm"].folder / "model.safetensors", folder)
+    with pytest.raises(RunError, match="another model"):
+        erato.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"n": 0}, "n must be at least 1"),
+        ({"seed": -1}, "seed must be"),
+        ({"bars": 0}, "bars must be above 0"),
+        ({"seconds": float("nan")}, "seconds must be above 0"),
+        ({"bars": 2, "length": 5}, "one of bars, seconds and length"),
+        ({"temperature": 0.0}, "temperature"),
+        ({"top_p": 1.7}, "top_p must be in"),
+        ({"loudness": 3}, "temperature"),
+        ({"prompt": "nowhere.mid"}, "there is no file 'nowhere.mid'"),
+    ],
+)
+def test_what_cannot_be_composed_is_said(trained, settings, said):
+    with pytest.raises(UsageError, match=said):
+        trained["event-transformer"].compose(**settings)
+
+
+def test_bars_of_a_run_without_bars_names_what_to_give_instead(trained):
+    with pytest.raises(UsageError, match="seconds"):
+        trained["note-chord-lstm"].compose(bars=4)
+
+
+def test_a_corpus_that_cannot_be_learned_from_is_refused(make_score, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(CorpusError):
+        pipeline.train(TINY["event-transformer"], empty)
+    (empty / "a.pdf").write_bytes(b"%PDF-1.4 nothing")
+    with pytest.raises(CorpusError):
+        pipeline.train(TINY["event-transformer"], empty)
+    make_score(bars=8).dump_midi(empty / "one.mid")
+    with pytest.raises(CorpusError, match=r"windows\.length"):
+        pipeline.train(TINY["event-transformer"], empty, settings=["windows.length=100000"])
+
+
+def test_twenty_at_once_write_twenty_pieces(trained, tmp_path):
+    sampled = trained["event-transformer"].sample(length=10)
+
+    def write(_):
+        return trained["event-transformer"].write(sampled, tmp_path / "out", ["mid", "txt"])
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(write, range(20)))
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == sorted(f"{n:03d}-seed0.{suffix}" for n in range(1, 21) for suffix in ("mid", "txt"))
+
+
+def test_numbers_go_on_after_999(tmp_path):
+    (tmp_path / "1005-seed1.mid").touch()
+    with run_folder.piece_number(tmp_path) as number:
+        assert number == 1006
+
+
+def test_excerpts_begin_with_what_is_in_force(make_score):
+    piece = make_score(bars=6, seed=1)
+    part = pipeline.excerpt(piece, 3, 4)
+    whole = sorted((n.time - 2 * 1920, n.pitch) for t in piece.tracks for n in t.notes if 2 * 1920 <= n.time < 4 * 1920)
+    assert sorted((n.time, n.pitch) for t in part.tracks for n in t.notes) == whole
+    assert len(bars(part)) == 2
+    with pytest.raises(UsageError, match="6 bars"):
+        pipeline.excerpt(piece, 3, 9)
+
+
+def test_the_recipe_file_says_every_number(trained):
+    for name, run in trained.items():
+        said = json.loads((run.folder / "recipe.json").read_text())
+        assert said["recipe"]["name"] == name
+        assert said["recipe"]["training"]["optimizer"]["lr"] > 0
+        assert said["libraries"]["torch"]
