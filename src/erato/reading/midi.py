@@ -36,8 +36,10 @@ def read(data: bytes, name: str, limits: Limits) -> Reading:
     tracks = list(_tracks(data, name, limits))
     if int.from_bytes(data[8:10], "big") == 2 and len(tracks) > 1:
         raise ReadError("unsupported", f"{name} is MIDI of format 2 (separate patterns); formats 0 and 1 are read.")
-    if int.from_bytes(data[10:12], "big") < len(tracks):
-        lost["wrong number of tracks in the header"] = 1
+    if (missing := int.from_bytes(data[10:12], "big") - len(tracks)) > 0:
+        lost["tracks that the header counts and the file does not have"] = missing
+    elif missing:
+        lost["tracks that the header does not count, read all the same"] = -missing
     smpte = _smpte(division, name) if division & 0x8000 else None
     data = _with_header(data, len(tracks), smpte[0] if smpte else division)
 
@@ -45,7 +47,9 @@ def read(data: bytes, name: str, limits: Limits) -> Reading:
     score = _parse(data, name)
     if smpte:
         score.tempos = TempoTickList([TempoTick(0, mspq=smpte[1])])
-    _mend(score, lost)
+    if _mend(score, lost) == 127:  # a real pitch, or a byte that is none and was read as the nearest
+        for start, stop in tracks:
+            scan(data[start:stop], name, set())
     _check(score, name, limits)
     if any(events):
         _place(events, score, data, tracks)
@@ -128,31 +132,27 @@ def _lyrics(data: bytes, tracks: list[tuple[int, int]], name: str, limits: Limit
 
 def _parse(data: bytes, name: str) -> Score:
     try:
-        return Score.from_midi(data)
+        return Score.from_midi(data, True)  # else data bytes above 127 are written outside its arrays
     except Exception:  # symusic raises RuntimeError, and others for odd text
         raise ReadError("damaged", f"{name} is damaged: its MIDI events break off or make no sense.") from None
 
 
-def _mend(score: Score, lost: dict[str, int]) -> None:
-    """Drops what no score can hold, and counts it."""
+def _mend(score: Score, lost: dict[str, int]) -> int:
+    """Drops or mends what no score can hold, and counts it; the highest pitch there is."""
 
     def count(what: str, how_many: int) -> None:
         if how_many:
             lost[what] = lost.get(what, 0) + how_many
 
+    highest = 0
     for track in score.tracks:
         notes = track.notes.numpy()
-        wrong = (notes["pitch"] < 0) | (notes["velocity"] < 0)
-        short = notes["duration"] == 0
-        if wrong.any() or short.any():
-            count("notes of impossible pitch or loudness", int(wrong.sum()))
-            count("notes without length, now of one tick", int((short & ~wrong).sum()))
-            kept = {key: values[~wrong] for key, values in notes.items()}
-            durations = np.maximum(kept["duration"], 1)
-            track.notes = NoteTickList.from_numpy(kept["time"], durations, kept["pitch"], kept["velocity"])
-        if not 0 <= track.program <= 127:
-            count("programs that do not exist", 1)
-            track.program = 0
+        highest = max(highest, int(notes["pitch"].max(initial=0)))
+        short = int((notes["duration"] == 0).sum())
+        if short:
+            count("notes without length, now of one tick", short)
+            durations = np.maximum(notes["duration"], 1)
+            track.notes = NoteTickList.from_numpy(notes["time"], durations, notes["pitch"], notes["velocity"])
     if len(score.tempos) and (score.tempos.numpy()["mspq"] <= 0).any():
         good = [tempo for tempo in score.tempos if tempo.mspq > 0]
         count("tempos of zero", len(score.tempos) - len(good))
@@ -165,6 +165,7 @@ def _mend(score: Score, lost: dict[str, int]) -> None:
     if len(keys) < len(score.key_signatures):
         count("impossible key signatures", len(score.key_signatures) - len(keys))
         score.key_signatures = KeySignatureTickList(keys)
+    return highest
 
 
 def _check(score: Score, name: str, limits: Limits) -> None:
@@ -195,7 +196,7 @@ def _place(events: list[list[Lyric]], score: Score, data: bytes, tracks: list[tu
         track.lyrics = TextMetaTickList()
     first, sung = 0, []
     for (start, stop), lyrics in zip(tracks, events, strict=True):
-        alone = Score.from_midi(_with_header(data[:14], 1, 480) + data[start - 8 : stop])
+        alone = Score.from_midi(_with_header(data[:14], 1, 480) + data[start - 8 : stop], True)
         last = first + len(alone.tracks)
         own = [index for index in range(first, min(last, len(score.tracks))) if len(score.tracks[index].notes)]
         first = last

@@ -48,6 +48,8 @@ def scan(track: bytes, name: str, kinds: Set[int]) -> tuple[int, list[Lyric]]:
                 if byte & 0x80:
                     status = byte
                     at += 1
+                if status < 0xA0 and track[at] & 0x80:
+                    raise ReadError("damaged", f"{name} is damaged: it has notes of a pitch above 127.")
                 at += _DATA_BYTES[status >> 4]
     except (IndexError, KeyError):
         raise ReadError("damaged", f"{name} is damaged: its MIDI events break off or make no sense.") from None

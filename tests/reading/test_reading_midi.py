@@ -1,0 +1,308 @@
+"""MIDI files written out byte by byte, whole and broken; what must come out was worked out by hand."""
+
+import gzip
+import random
+import struct
+import tracemalloc
+
+import pytest
+
+from erato.errors import ReadError
+from erato.reading import REASONS, Limits, Reading, read_bytes
+from erato.score import Score, end_tick, seconds
+
+
+def number(value: int) -> bytes:
+    """A variable-length quantity."""
+    out = [value & 0x7F]
+    while value := value >> 7:
+        out.append(value & 0x7F | 0x80)
+    return bytes(reversed(out))
+
+
+def meta(kind: int, data: bytes) -> bytes:
+    return b"\xff" + bytes([kind]) + number(len(data)) + data
+
+
+def note(pitch: int, length: int, before: int = 0, channel: int = 0) -> bytes:
+    on, off = bytes([0x90 | channel, pitch, 80]), bytes([0x80 | channel, pitch, 0])
+    return number(before) + on + number(length) + off
+
+
+END = b"\0" + meta(0x2F, b"")
+NOTE = note(60, 480)
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack(">I", len(body)) + body
+
+
+def smf(*tracks: bytes, division: int = 480, form: int = 1, count: int | None = None) -> bytes:
+    header = struct.pack(">HHH", form, len(tracks) if count is None else count, division)
+    return chunk(b"MThd", header) + b"".join(chunk(b"MTrk", track + END) for track in tracks)
+
+
+def read(data: bytes, name: str = "song.mid", limits: Limits | None = None) -> Reading:
+    return read_bytes(data, name, limits or Limits())
+
+
+def score_of(data: bytes, name: str = "song.mid") -> Score:
+    (piece,) = read(data, name).pieces
+    assert piece.name == "" and piece.split is None
+    assert isinstance(piece.piece, Score)
+    return piece.piece
+
+
+def rows(score: Score, track: int = 0) -> list[tuple[int, int, int, int]]:
+    return [(n.time, n.duration, n.pitch, n.velocity) for n in score.tracks[track].notes]
+
+
+def refusal(data: bytes, name: str = "song.mid", limits: Limits | None = None) -> ReadError:
+    with pytest.raises(ReadError) as caught:
+        read(data, name, limits)
+    assert caught.value.reason in REASONS
+    assert name in str(caught.value) and str(caught.value).endswith(".") and "\n" not in str(caught.value)
+    return caught.value
+
+
+def test_notes_tempo_meter_key_and_markers_arrive() -> None:
+    start = b"\0" + meta(0x51, b"\x0f\x42\x40") + b"\0" + meta(0x58, b"\x03\x02\x18\x08")
+    start += b"\0" + meta(0x59, b"\xfd\x01") + b"\0" + meta(3, b"Lead")
+    score = score_of(smf(start + NOTE + note(64, 240, before=480) + number(960) + meta(6, b"end")))
+    assert score.ticks_per_quarter == 480
+    assert rows(score) == [(0, 480, 60, 80), (960, 240, 64, 80)]
+    assert [(t.time, t.mspq) for t in score.tempos] == [(0, 1_000_000)]
+    assert [(m.numerator, m.denominator) for m in score.time_signatures] == [(3, 4)]
+    assert [(k.key, k.tonality) for k in score.key_signatures] == [(-3, 1)]
+    assert [(m.time, m.text) for m in score.markers] == [(2160, "end")]
+    assert score.tracks[0].name == "Lead"
+    assert end_tick(score) == 2160
+    assert seconds(score) == pytest.approx(4.5)
+
+
+def test_running_status_and_note_on_with_velocity_zero() -> None:
+    track = b"\0\x90\x3c\x50" + b"\x10\x3c\x00" + b"\0\x3e\x51" + b"\x10\x3e\x00"
+    assert rows(score_of(smf(track))) == [(0, 16, 60, 80), (16, 16, 62, 81)]
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        gzip.compress(smf(NOTE)),
+        b"RIFF" + struct.pack("<I", 999) + b"RMID" + b"DISP\3\0\0\0abc\0" + b"data" + struct.pack("<I", len(smf(NOTE)))
+        + smf(NOTE),
+        b"MThd\0\0\0\x08" + smf(NOTE)[8:14] + b"\0\0" + smf(NOTE)[14:],
+        smf(NOTE)[:14] + chunk(b"XFIH", b"odd") + smf(NOTE)[14:],
+        smf(NOTE) + b"tail",
+    ],
+    ids=["gzip", "riff", "long header", "foreign chunk", "trailing bytes"],
+)  # fmt: skip
+def test_wrappings_change_nothing(wrapped: bytes) -> None:
+    assert rows(score_of(wrapped)) == [(0, 480, 60, 80)]
+
+
+def test_a_header_that_counts_too_few_tracks_is_mended_and_flagged() -> None:
+    reading = read(smf(NOTE, NOTE, count=0))
+    score = reading.pieces[0].piece
+    assert isinstance(score, Score) and score.note_num() == 2
+    assert reading.lost == {"tracks that the header does not count, read all the same": 2}
+    assert read(smf(NOTE, NOTE)).lost == {}
+
+
+def test_a_clock_in_frames_becomes_ticks_of_the_same_length() -> None:
+    # 25 frames of 40 ticks: 1000 ticks are a second; 29.97 frames of 100 ticks: 2997 are.
+    assert seconds(score_of(smf(note(60, 1500), division=0xE728))) == pytest.approx(1.5)
+    assert seconds(score_of(smf(note(60, 2997), division=0xE364))) == pytest.approx(1.0, abs=1e-4)
+    assert refusal(smf(NOTE, division=0xFF00)).reason == "bad-timing"
+
+
+def test_what_no_score_can_hold_is_dropped_and_counted() -> None:
+    bad = b"\0" + meta(0x51, b"\0\0\0") + b"\0" + meta(0x58, b"\0\2\x18\x08") + b"\0" + meta(0x59, b"\x09\x00")
+    reading = read(smf(bad + NOTE + note(62, 0)))
+    score = reading.pieces[0].piece
+    assert isinstance(score, Score)
+    assert rows(score) == [(0, 480, 60, 80), (480, 1, 62, 80)]
+    assert not score.tempos and not score.time_signatures and not score.key_signatures
+    assert reading.lost == {
+        "tempos of zero": 1,
+        "impossible time signatures": 1,
+        "impossible key signatures": 1,
+        "notes without length, now of one tick": 1,
+    }
+
+
+def test_the_highest_pitch_is_read_and_a_byte_that_is_none_is_not() -> None:
+    assert rows(score_of(smf(note(127, 480)))) == [(0, 480, 127, 80)]
+    assert refusal(smf(NOTE + b"\0\x90\xf8\x50\x10\x80\xf8\x00")).reason == "damaged"
+
+
+def test_lyrics_stand_on_the_track_that_sings_them() -> None:
+    alto = b"\0" + meta(3, b"Alto") + b"\0" + meta(5, b"A-") + note(60, 480) + b"\0" + meta(5, b"men") + note(62, 480)
+    soprano = b"\0" + meta(3, b"Sopr") + b"\0" + meta(5, b"Gl\xf3-") + note(72, 480) + b"\0" + meta(5, b"ria") + NOTE
+    score = score_of(smf(soprano, alto))
+    sung = {track.name: [(line.time, line.text) for line in track.lyrics] for track in score.tracks}
+    assert sung == {"Sopr": [(0, "Gló-"), (480, "ria")], "Alto": [(0, "A-"), (480, "men")]}
+
+
+def test_a_track_of_words_goes_to_the_notes_it_falls_on() -> None:
+    words = b"\0" + meta(3, b"Words") + number(240) + meta(5, b"la") + number(480) + meta(5, b"li")
+    piano = note(40, 960) + note(43, 960)  # begins at 0 and 960
+    voice = note(60, 480, before=240) + note(62, 480)  # begins at 240 and 720
+    score = score_of(smf(words, piano, voice))
+    assert len(score.tracks) == 2
+    assert [[(line.time, line.text) for line in track.lyrics] for track in score.tracks] == [
+        [],
+        [(240, "la"), (720, "li")],
+    ]
+
+
+def test_lyrics_of_a_track_with_two_channels_follow_the_onsets() -> None:
+    # One MIDI track, two channels: symusic makes two tracks of it.
+    track = b"\0" + meta(5, b"sol") + b"\0\x91\x43\x50" + b"\x60" + meta(5, b"la") + b"\0\x91\x45\x50"
+    track += b"\x60\x81\x43\x00" + b"\0\x81\x45\x00" + note(30, 48, before=7)
+    score = score_of(smf(track))
+    sung = {t.notes[0].pitch: [line.text for line in t.lyrics] for t in score.tracks}
+    assert sung == {67: ["sol", "la"], 30: []}
+
+
+def test_karaoke_files_keep_their_words_as_text() -> None:
+    words = b"\0" + meta(1, b"@TTitle") + b"\0" + meta(1, b"\\Oh ") + number(480) + meta(1, b"yes")
+    score = score_of(smf(words, NOTE + NOTE), "song.kar")
+    assert [(line.time, line.text) for line in score.tracks[0].lyrics] == [(0, "Oh "), (480, "yes")]
+    assert not score_of(smf(words, NOTE + NOTE)).tracks[0].lyrics  # in other files text is remarks
+
+
+LONG = b"\xff\xff\xff\x7f" + meta(1, b"")  # an event after 2 ** 28 - 1 ticks
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "says"),
+    [
+        (b"%PDF-1.7 and so on", "not-music", "a PDF"),
+        (b"GIF89a" + bytes(40), "not-music", "a picture"),
+        (b"Just some words\n" * 9, "not-music", "text"),
+        (b"\0" * 100, "not-music", "binary data"),
+        (b"MThd\0\0\0\6\0\1", "damaged", "header"),
+        (b"RIFF\4\0\0\0RMID", "damaged", "RIFF"),
+        (b"", "empty", "empty"),
+        (smf(NOTE, division=0), "bad-timing", "0 ticks"),
+        (smf(b""), "no-notes", "no notes"),
+        (smf(), "no-notes", "no notes"),
+        (smf(NOTE, NOTE, form=2), "unsupported", "format 2"),
+        (smf(LONG * 20 + NOTE), "too-long", "ticks"),
+        (smf(NOTE, LONG * 9), "too-long", "ticks"),
+        (smf(note(60, 480, before=60_000_000)), "too-long", "hours"),
+        (gzip.compress(smf(NOTE))[:-12], "damaged", "gzip"),
+        (smf(b"\x10\x3c\x50" + NOTE), "damaged", "damaged"),
+        (smf(b"\0\xf4" + NOTE), "damaged", "damaged"),
+    ],
+)
+def test_refusals_name_their_reason(data: bytes, reason: str, says: str) -> None:
+    error = refusal(data)
+    assert error.reason == reason
+    assert says in str(error)
+
+
+def test_limits_are_kept() -> None:
+    assert refusal(smf(NOTE, NOTE, NOTE), limits=Limits(tracks=2)).reason == "too-large"
+    assert refusal(smf(NOTE + NOTE), limits=Limits(notes=1)).reason == "too-many-notes"
+    assert refusal(smf(NOTE), limits=Limits(ticks=479)).reason == "too-long"
+    assert refusal(smf(NOTE), limits=Limits(seconds=0.4)).reason == "too-long"
+    assert refusal(smf(NOTE), limits=Limits(file_bytes=20)).reason == "too-large"
+    assert read(smf(NOTE), limits=Limits(tracks=1, notes=1, ticks=480, seconds=0.5)).pieces
+
+
+def test_time_is_that_of_the_tempos_not_of_the_slowest_one() -> None:
+    # One slow beat among many fast ones must not make a short piece too long: 2 s + 99 * 0.1 s.
+    slow, fast = meta(0x51, (2_000_000).to_bytes(3, "big")), meta(0x51, (100_000).to_bytes(3, "big"))
+    data = smf(b"\0" + slow + number(480) + fast, note(60, 48_000))
+    assert read(data, limits=Limits(seconds=12)).pieces
+    assert refusal(data, limits=Limits(seconds=11.8)).reason == "too-long"
+
+
+def test_long_text_is_not_mistaken_for_long_times() -> None:
+    names = b"".join(b"\0" + meta(1, "夜に駆ける".encode() * 40) for _ in range(30))
+    assert rows(score_of(smf(names, NOTE))) == [(0, 480, 60, 80)]
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        (b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk\0\0\0\x0f" + b"\xff\xff\xff\x7f\x90\x3c\x50" * 2 + b"\0"),
+        smf(b"\0\x90\x3c\x50\xff\xff\xff\x7f\x80\x3c\x00"),
+        smf(b"".join(b"\xff\xff\xff\x7f\x90\x3c\x50\xff\xff\xff\x7f\x80\x3c\x00" for _ in range(1000))),
+        gzip.compress(bytes(40 * 2**20)),
+        gzip.compress(smf(NOTE) + bytes(40 * 2**20)),
+    ],
+    ids=["37 bytes", "one note", "a thousand notes", "gzip of nothing", "gzip of much"],
+)
+def test_bombs_are_refused_in_little_memory(bomb: bytes) -> None:
+    tracemalloc.start()
+    try:
+        assert refusal(bomb, limits=Limits(file_bytes=2**20)).reason in ("too-long", "too-large", "damaged")
+        assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def rich() -> bytes:
+    first = b"\0" + meta(0x51, b"\x07\xa1\x20") + b"\0" + meta(0x58, b"\4\2\x18\x08") + b"\0" + meta(3, b"One")
+    first += b"\0\xc0\x05" + b"\0" + meta(5, b"la") + NOTE + b"\0\xb0\x40\x7f" + note(67, 240, channel=3)
+    second = b"\0\xf0\x03\x01\x02\xf7" + b"\0\xe0\x00\x40" + NOTE + note(38, 10, channel=9) + b"\x83\x60\x3c\x40"
+    return smf(first, second + b"\x10\x3c\x00")
+
+
+def only_refuses(data: bytes, name: str = "song.mid") -> bool:
+    """Reads; whatever happens must be a reading of sound scores or a ReadError."""
+    try:
+        reading = read(data, name)
+    except ReadError as error:
+        assert error.reason in REASONS
+        return True
+    for piece in reading.pieces:
+        assert isinstance(piece.piece, Score)
+        assert piece.piece.note_num() > 0 and piece.piece.ticks_per_quarter > 0
+        assert 0 <= piece.piece.start() <= end_tick(piece.piece) <= 2**30
+        for track in piece.piece.tracks:
+            assert all(0 <= n.pitch < 128 and n.duration > 0 and n.velocity >= 0 for n in track.notes)
+    return False
+
+
+def test_files_cut_off_anywhere_are_refused_or_flagged() -> None:
+    whole = rich()
+    assert not only_refuses(whole)
+    second = whole.rindex(b"MTrk")  # cut between its tracks, a file is whole but for the count in its header
+    for length in range(len(whole)):
+        if second <= length < second + 4:
+            assert read(whole[:length]).lost == {"tracks that the header counts and the file does not have": 1}
+        else:
+            assert only_refuses(whole[:length]), length
+    packed = gzip.compress(whole)
+    assert all(only_refuses(packed[:length]) for length in range(len(packed)))
+
+
+def test_flipped_bits_never_do_more_than_refuse() -> None:
+    whole = bytearray(rich())
+    for position in range(len(whole)):
+        for bit in range(8):
+            whole[position] ^= 1 << bit
+            only_refuses(bytes(whole))
+            only_refuses(bytes(whole), "song.kar")
+            whole[position] ^= 1 << bit
+
+
+def test_random_bytes_after_a_good_header_never_do_more_than_refuse() -> None:
+    rng = random.Random(7)
+    for _ in range(1500):
+        body = rng.randbytes(rng.randrange(60))
+        only_refuses(smf(body))
+        only_refuses(smf(b"\0" + meta(5, b"la") + NOTE + body))
+        only_refuses(smf(NOTE)[:14] + rng.randbytes(rng.randrange(40)))
+
+
+def test_wrong_track_lengths_are_refused() -> None:
+    whole = smf(NOTE, NOTE)
+    at = whole.index(b"MTrk") + 4
+    true = int.from_bytes(whole[at : at + 4], "big")
+    for lie in (0, true - 3, true - 1, true + 1, true + 5, true + 12, 100, 2**31, 2**32 - 1):
+        assert refusal(whole[:at] + lie.to_bytes(4, "big") + whole[at + 4 :]).reason == "damaged", lie
