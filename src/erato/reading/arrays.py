@@ -12,7 +12,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -169,7 +169,10 @@ def _array(data: bytes, name: str) -> list[npt.NDArray[Any]]:
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = header(file)
     if dtype.hasobject:
-        whole = _OnlyArrays(file, encoding="latin1").load()
+        try:
+            whole = _OnlyArrays(file, encoding="latin1").load()
+        except _Foreign as error:
+            raise ReadError("unsafe", f"{name} asks for {error}; only arrays of numbers are read.") from None
         if not isinstance(whole, _Array):
             raise ReadError("damaged", f"{name} is damaged: its pickled array is something else.")
         return whole.rows()
@@ -210,15 +213,31 @@ class _Array:
         return np.frombuffer(data, numeric).reshape(shape, order="F" if by_columns else "C")
 
 
+def _latin1(text: str, _: str) -> bytes:
+    """Stands in for `codecs.encode`, with which pickles of version 2 write their bytes."""
+    return text.encode("latin1")
+
+
+class _Foreign(Exception):
+    """A pickle names something that is no array."""
+
+
 class _OnlyArrays(pickle.Unpickler):
     """Admits numpy arrays of numbers and nothing else; runs nothing that the file names."""
 
+    known: ClassVar[dict[str, Any]] = {
+        "numpy.ndarray": _Array,
+        "numpy.dtype": _Dtype,
+        "numpy.core.multiarray._reconstruct": _Array,
+        "numpy._core.multiarray._reconstruct": _Array,
+        "_codecs.encode": _latin1,
+    }
+
     def find_class(self, module: str, name: str) -> Any:
-        if module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray"):
-            found = {"_reconstruct": _Array, "ndarray": _Array, "dtype": _Dtype}.get(name)
-            if found:
-                return found
-        raise ReadError("unsafe", f"the file asks for {module}.{name}; only arrays of numbers are read.")
+        """The stand-in for what the pickle names."""
+        if f"{module}.{name}" not in self.known:
+            raise _Foreign(f"{module}.{name}")
+        return self.known[f"{module}.{name}"]
 
 
 def _mat(data: bytes, name: str, limits: Limits) -> dict[str, list[list[Frames]]]:
@@ -253,9 +272,11 @@ def _check_unpacked(data: bytes, name: str, limit: int) -> None:
         kind, size = struct.unpack(f"{order}II", data[at : at + 8])
         part = data[at + 8 : at + 8 + size]
         if kind == 15:
-            part = zlib.decompressobj().decompress(part, limit - total + 1)[8:]
+            part = zlib.decompressobj().decompress(part, limit - total + 1)
         total += len(part)
         check_bytes(total, name, limit)
+        if kind == 15:
+            part = part[8:]
         rows, columns = struct.unpack(f"{order}II", part[24:32].ljust(8, b"\0"))
         if rows * columns > len(part):
             raise ReadError("damaged", f"{name} is damaged: a part names more cells than it holds.")

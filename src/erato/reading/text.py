@@ -9,8 +9,6 @@ def read(data: bytes, name: str, limits: Limits) -> Reading:
     check_bytes(len(data), name, limits.text_bytes)
     body = data.removeprefix(b"\xef\xbb\xbf")
     skipped = len(data) - len(body)
-    if (at := body.find(0)) >= 0:
-        raise ReadError("encoding", f"{name} is not text: byte {at + skipped} is 0x00.")
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -18,6 +16,8 @@ def read(data: bytes, name: str, limits: Limits) -> Reading:
         raise ReadError(
             "encoding", f"{name} is not UTF-8 text: byte {at} is 0x{value:02x}; save it as UTF-8."
         ) from None
+    if (at := body.find(0)) >= 0:
+        raise ReadError("encoding", f"{name} is not text: byte {at + skipped} is 0x00.")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise ReadError("empty", f"{name} holds no text.")
