@@ -119,7 +119,8 @@ def verses(reading: Reading, name: str) -> Reading:
             pieces.append(NamedPiece(named.name, text))
     if not pieces:
         raise ReadError("other-kind", f"{name} has no words.")
-    return Reading(pieces)
+    missed = {what: count for what, count in reading.lost.items() if what.startswith("syllables")}
+    return Reading(pieces, missed)
 
 
 def _words(score: Score) -> str:
@@ -134,7 +135,7 @@ def _words(score: Score) -> str:
             if not line.endswith("-"):
                 lines.append(line)
                 line = ""
-        word = syllable.text.strip()
+        word = re.sub(r"^\d+\.\s*", "", syllable.text.strip())  # the number of a verse
         line = line.removesuffix("-") + word if line.endswith("-") else f"{line} {word}"
     lines.append(line.removesuffix("-"))
     return "".join(f"{' '.join(line.split())}\n" for line in lines if line.strip())
@@ -163,8 +164,7 @@ class PythonReference(FileCorpus):
         return [Source(path.name, path)]
 
 
-CHORALES = ("bach/bwv*.mxl", "bach/bwv67.4.xml", "bach/bwv69.6.xml")
-NOT_CHORALES = ("bach/bwv846.mxl",)  # a prelude
+CHORALES = ("bach/bwv*[0-9].*.mxl", "bach/bwv[2-4]??.mxl", "bach/bwv*-*.mxl", "bach/bwv67.4.xml", "bach/bwv69.6.xml")
 
 BUILTIN: list[FileCorpus] = [
     Builtin(
@@ -211,7 +211,7 @@ BUILTIN: list[FileCorpus] = [
     Builtin(
         "chorale-lyrics",
         "text",
-        "the verses of Bach's chorales in German, a line a phrase",
+        "the verses of Bach's chorales in German as the soprano sings them, a line a phrase",
         CHORALES,
         licence="the verses are in the public domain; encoded by M. Greentree and others, distributed with music21 by "
         "permission",

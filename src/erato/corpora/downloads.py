@@ -34,6 +34,7 @@ TIMEOUT = 30.0  # seconds without a byte
 TRIES = 3  # times a transfer that breaks off is taken up again
 MOST_BYTES = 4 * 2**30  # that an archive may unpack to
 MOST_FILES = 100_000
+ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Download(FileCorpus):
         if from_file is not None:
             if not from_file.is_file():
                 raise CorpusError(f"{from_file} is not there: give the file that {self._address()} holds.")
-            if len(self.remotes) > 1 and not _is_archive(from_file):
+            if len(self.remotes) > 1 and not (zipfile.is_zipfile(from_file) or tarfile.is_tarfile(from_file)):
                 raise CorpusError(
                     f"{self.name} is {len(self.remotes)} files: give --from a folder or a ZIP archive of them, "
                     f"got {from_file}."
@@ -131,7 +132,7 @@ class Download(FileCorpus):
             if not got and archive is not None:
                 unpack(archive, fresh, self._wanted, self.name)
             for remote, path in got.items():
-                if _is_archive(path):
+                if remote.name.endswith(ARCHIVES):
                     unpack(path, fresh, self._wanted, self.name)
                 else:
                     shutil.copyfile(path, fresh / remote.name)
@@ -234,12 +235,6 @@ def _read_checksums(target: Path) -> dict[str, str]:
     with contextlib.suppress(OSError, ValueError):
         return dict(json.loads((target / "checksums.json").read_text("utf-8")))
     return {}
-
-
-def _is_archive(path: Path) -> bool:
-    # the first bytes, since .npz is a ZIP file too, and not one to unpack
-    name = path.name.removesuffix(".part")
-    return not name.endswith(".npz") and (zipfile.is_zipfile(path) or tarfile.is_tarfile(path))
 
 
 def unpack(archive: Path, folder: Path, wanted: Callable[[str], bool], name: str) -> None:

@@ -89,7 +89,7 @@ class Verdict:
     kept: list[str] = field(default_factory=list)  # tracks
     left_out: list[str] = field(default_factory=list)
     pieces: list[Facts] = field(default_factory=list)
-    repeated: dict[str, str] = field(default_factory=dict)  # pieces of a used file that others hold: {piece: where}
+    repeated: dict[str, str] = field(default_factory=dict)  # pieces that another file holds: {piece: file}
 
 
 def scan(sources: Sequence[Source], job: Job, progress: Progress | None = None) -> Iterator[Verdict]:
@@ -273,34 +273,35 @@ def _facts(job: Job, source: Source, named: NamedPiece, verdict: Verdict) -> Fac
         verdict.kept, verdict.left_out = kept, left_out
     fingerprint, histogram = sketch(piece)
     packed = pack(piece) if job.keep else b""
-    notes, seconds = score.note_count(piece), round(score.seconds(piece), 3)
-    return Facts(named.name, split, notes, seconds, 0, fingerprint, histogram, packed)
+    notes = score.note_count(piece)
+    seconds = round(score.seconds(piece), 3) if job.keep else 0.0
+    return Facts(named.name, split, notes, seconds, 0, fingerprint, histogram if job.keep else None, packed)
 
 
 def _find_duplicates(verdict: Verdict, seen: dict[bytes, str]) -> None:
-    """Notes what this file repeats. Published splits are kept whole: such a file is a duplicate as a whole or
-    not at all.
+    """Notes what this file repeats; `seen` says which file held what.
+
+    Published splits are kept whole: a file that brings its own is a duplicate as a whole or not at all.
     """
     if verdict.verdict == "skipped":
         return
     assert verdict.sha256
     name = verdict.source.name
     whole = bytes.fromhex(verdict.sha256)
-    of = seen.get(whole) or ""
-    if not of and all(facts.fingerprint in seen for facts in verdict.pieces):
+    of = seen.get(whole)
+    if of is None and all(facts.fingerprint in seen for facts in verdict.pieces):
         of = seen[verdict.pieces[0].fingerprint]
-    if of:
+    if of is not None:
         verdict.verdict, verdict.duplicate_of, verdict.pieces = "duplicate", of, []
         return
     seen[whole] = name
     keep = []
     for facts in verdict.pieces:
-        here = piece_name(name, facts.name)
-        where = seen.setdefault(facts.fingerprint, here)
-        if where is here or facts.split:
+        if facts.split or facts.fingerprint not in seen:
             keep.append(facts)
+            seen.setdefault(facts.fingerprint, name)
         else:
-            verdict.repeated[here] = where
+            verdict.repeated[piece_name(name, facts.name)] = seen[facts.fingerprint]
     verdict.pieces = keep
 
 
