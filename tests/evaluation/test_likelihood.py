@@ -1,0 +1,91 @@
+"""Likelihoods of whole pieces, against tables known by heart and against one pass over each piece."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from erato.evaluation import Likelihood, nats
+from erato.evaluation import likelihood as module
+from erato.models import MODELS, Categorical, SequenceModel
+from erato.representations.base import Tokens
+
+SPACE = Tokens(size=4, start=0, end=1)
+SMALL = {
+    "lstm": {"widths": (8,), "dropout": (0.5,), "embedding": 4},
+    "transformer": {"layers": 2, "width": 16, "heads": 2, "context": 16, "dropout": 0.5},
+}
+
+
+class Counting(SequenceModel):
+    """Gives the t-th symbol of a piece the probabilities of row t % 2, whatever it is; counts what it reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.25, 0.5, 0.125, 0.125]])
+        self.symbols_read = 0
+        self.starts: list[int] = []
+
+    def start(self, batch: int) -> Tensor:
+        return torch.zeros(batch, 1, dtype=torch.long)
+
+    def extend(self, x: Tensor, state: Tensor, mask: Tensor | None = None) -> tuple[Categorical, Tensor]:
+        assert len(x) == len(state) and mask is not None and mask.shape == x.shape
+        if (state == 0).all():
+            self.starts += x[:, 0].tolist()
+        self.symbols_read += x.numel()
+        place = state + torch.arange(x.shape[1])
+        return Categorical(self.table[place % 2].log()), state + x.shape[1]
+
+
+def test_a_piece_costs_what_its_symbols_cost() -> None:
+    model = Counting()
+    found = nats(model, [np.array([2, 1, 3]), np.array([0]), np.array([], np.int64)], SPACE)
+    assert found.nats == pytest.approx([-math.log(0.3 * 0.5 * 0.4), -math.log(0.1), 0])
+    assert found.symbols.tolist() == [3, 1, 0]
+    assert found.correct.tolist() == [2, 0, 0]  # the likeliest are 3, 1, 3, 1, ...
+    assert found.nats_per_symbol == pytest.approx(-math.log(0.3 * 0.5 * 0.4 * 0.1) / 4)
+    assert found.accuracy == 0.5
+    assert model.starts == [SPACE.start, SPACE.start]
+
+
+def test_nothing_to_score_is_nought() -> None:
+    found = nats(Counting(), [], SPACE)
+    assert found.nats.shape == (0,) and found.nats_per_symbol == 0 and found.accuracy == 0
+
+
+def test_no_more_is_read_than_there_is() -> None:
+    generator = np.random.default_rng(1)
+    arrays = [generator.integers(0, 4, n) for n in generator.integers(1, 3000, 60)]
+    model = Counting()
+    nats(model, arrays, SPACE)
+    assert model.symbols_read < 1.3 * sum(map(len, arrays))
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_it_is_the_likelihood_of_forward_in_blocks_and_batches_of_any_size(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(1)
+    model = MODELS[name](**SMALL[name]).build(SPACE)
+    generator = np.random.default_rng(2)
+    arrays = [generator.integers(1, 4, n).astype(np.uint8) for n in (37, 1, 0, 70, 33, 32, 31, 64, 65, 37)]
+    expected, hits = [], []
+    with torch.no_grad():
+        model.eval()
+        for array in arrays:
+            x = torch.tensor([[SPACE.start, *array.tolist()]])
+            distribution = model(x[:, :-1]) if len(array) else None
+            expected.append(0.0 if distribution is None else -distribution.log_prob(x[:, 1:]).sum().item())
+            right = 0 if distribution is None else (distribution.logits.argmax(-1) == x[:, 1:]).sum().item()
+            hits.append(right)
+    model.train()
+    for block in (1, 32, 1024):
+        monkeypatch.setattr(module, "BLOCK", block)
+        for batch_symbols in (1, 40, 100, 16_384):
+            found: Likelihood = nats(model, arrays, SPACE, batch_symbols=batch_symbols)
+            assert found.nats == pytest.approx(expected, abs=1e-4)
+            assert found.correct.tolist() == hits
+            assert model.training
