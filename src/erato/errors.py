@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+_SHOWN = 24  # names that a sentence can hold
+
+
 class EratoError(Exception):
     """Something that the person who called can mend."""
 
@@ -41,4 +44,5 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     known = sorted(known)
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]}? " if close else ""
-    return UsageError(f"unknown {kind} {name!r}: {hint}There is {', '.join(known) or 'none'}.")
+    there = ", ".join(known[:_SHOWN]) + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
+    return UsageError(f"unknown {kind} {name!r}: {hint}There is {there or 'none'}.")

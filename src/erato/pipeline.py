@@ -169,7 +169,8 @@ def find_piece(name: str, reporter: Reporter | None = None) -> tuple[Piece, str]
         found = corpora.find(corpus)
         pieces = found.pieces("text" if found.kind == "text" else "music", progress=(reporter or Reporter()).progress)
         names = {entry.name: index for index, entry in enumerate(pieces.entries)}
-        return pieces[lookup(f"piece of {corpus}", wanted, names)], wanted
+        short = {Path(name).stem: name for name in names}  # bwv66.6 for bach/bwv66.6.mxl
+        return pieces[lookup(f"piece of {corpus}", short.get(wanted, wanted), names)], wanted
     path = Path(name)
     if not path.is_file():
         raise UsageError(

@@ -114,6 +114,9 @@ class _State:
     sums: dict[str, float] = field(default_factory=dict)  # measured since the last evaluation
 
 
+_REST = 8  # with a budget in minutes, training lasts at least so many times as long as the evaluation before
+
+
 class TrainingError(EratoError):
     """Training that cannot go on; the last good state stays on disk."""
 
@@ -208,6 +211,7 @@ def train(
     sums = {key: torch.tensor(value) for key, value in state.sums.items()}
     seen, since = state.sums.get("symbols", 0), time.monotonic()  # for the symbols a second
     started, shown = since - state.seconds, 0.0
+    rest_until = 0.0  # by the clock: when the next evaluation may be
 
     model.train()
     with Log(folder, state.step) as log, _Stop() as stop:
@@ -237,7 +241,7 @@ def train(
             spent = max(state.step / total, (now - started) / limit)
             over = spent >= 1
             line = None
-            if over or int(spent * training.evaluations) > state.evaluations:
+            if over or (int(spent * training.evaluations) > state.evaluations and now >= rest_until):
                 symbols = float(sums["symbols"])
                 line = {
                     "step": state.step,
@@ -266,12 +270,9 @@ def train(
                     state.best_loss, state.best_step, state.without_better = line["valid_loss"], state.step, 0
                 else:
                     state.without_better += 1
-                state.evaluations, sums, seen, since = (
-                    int(spent * training.evaluations),
-                    {},
-                    0.0,
-                    time.monotonic(),
-                )
+                state.evaluations, sums, seen, since = int(spent * training.evaluations), {}, 0.0, time.monotonic()
+                if training.minutes:  # on a slow machine, or with a long held-out part: evaluate less often
+                    rest_until = since + _REST * (since - now)
                 state.stopped_early = not over and state.without_better >= (training.patience or math.inf)
                 over = over or state.stopped_early or (time.monotonic() - started) >= limit
             if line or stop.asked:
