@@ -90,8 +90,8 @@ def test_it_comes_near_the_entropy_of_a_markov_chain() -> None:
 
     def chain(length: int) -> np.ndarray:
         x = [0, 0]
-        for _ in range(length):
-            x.append(int(generator.choice(6, p=table[x[-2], x[-1]])))
+        for u in generator.random(length):
+            x.append(min(5, int(np.searchsorted(table[x[-2], x[-1]].cumsum(), u))))
         return np.array(x[2:])
 
     train, test = [chain(1000) for _ in range(20)], [chain(1000) for _ in range(3)]

@@ -101,9 +101,10 @@ class Ngram:
     def nats(self, arrays: Sequence[Array]) -> Floats:
         """The negative log-likelihood of each piece, from its first symbol to its last."""
         costs = -np.log(self._mixed(*self._shares(arrays))[-1])
-        ends = np.cumsum([len(array) for array in arrays])
-        sums = np.concatenate([[0.0], np.cumsum(costs)])
-        found: Floats = sums[ends] - sums[ends - [len(array) for array in arrays]]
+        lengths = np.array([len(array) for array in arrays], np.int64)
+        ends = lengths.cumsum()
+        sums = np.concatenate([[0.0], costs.cumsum()])
+        found: Floats = sums[ends] - sums[ends - lengths]
         return found
 
     def _row(self, arrays: Sequence[Array]) -> tuple[Ints, npt.NDArray[np.bool_]]:
