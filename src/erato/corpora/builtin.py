@@ -67,7 +67,7 @@ class Builtin(FileCorpus):
         if not paths:
             raise CorpusError(f"{self.name} is not in this music21, whose corpus was left out: install its wheel.")
         names = [path.relative_to(folder).as_posix() for path in paths]
-        return [Source(name, path, self.group(name)) for name, path in zip(names, paths, strict=True)]
+        return [Source(name, str(path), self.group(name)) for name, path in zip(names, paths, strict=True)]
 
 
 def _chorale(name: str) -> str | None:
@@ -161,7 +161,7 @@ class PythonReference(FileCorpus):
         path = cache_folder() / "builtin" / "python-reference.txt"
         if not path.exists() or path.read_text("utf-8") != text:
             files.write_text(path, text)
-        return [Source(path.name, path)]
+        return [Source(path.name, str(path))]
 
 
 CHORALES = ("bach/bwv*[0-9].*.mxl", "bach/bwv[2-4]??.mxl", "bach/bwv*-*.mxl", "bach/bwv67.4.xml", "bach/bwv69.6.xml")

@@ -24,7 +24,7 @@ def _maestro_works(folder: Path, found: list[Source]) -> list[Source]:
     for source in found:
         if row := rows.get(source.name):
             group = f"{row['canonical_composer']}: {row['canonical_title']}"
-            works.append(Source(source.name, source.path, group, _SPLITS[row["split"]]))
+            works.append(Source(source.name, source.place, group, _SPLITS[row["split"]]))
         elif not source.name.endswith((".csv", ".json", ".txt", "LICENSE", "README")):
             works.append(source)
     return works
@@ -32,7 +32,7 @@ def _maestro_works(folder: Path, found: list[Source]) -> list[Source]:
 
 def _ptb_splits(_: Path, found: list[Source]) -> list[Source]:
     """ptb.train.txt, ptb.valid.txt and ptb.test.txt are the published splits."""
-    return [Source(source.name, source.path, split=_SPLITS.get(source.path.name.split(".")[1])) for source in found]
+    return [Source(source.name, source.place, split=_SPLITS.get(source.path.name.split(".")[1])) for source in found]
 
 
 _MOZART = [f"mz_{work}_{movement}" for work in (311, 330, 331, 332, 333, 545, 570) for movement in (1, 2, 3)]
@@ -45,7 +45,7 @@ def _mozart_splits(_: Path, found: list[Source]) -> list[Source]:
         work = source.path.stem.split("_")[1] if source.path.stem in _MOZART else None
         if work:
             split: Split = "valid" if work == "570" else "train"
-            described.append(Source(source.name, source.path, f"K. {work}", split))
+            described.append(Source(source.name, source.place, f"K. {work}", split))
     return described
 
 

@@ -66,7 +66,7 @@ def list_files(path: Path) -> list[Source]:
     if not os.path.lexists(path):
         raise CorpusError(f"{printable(str(path))} is not there: give the path of a folder or a file.")
     if not path.is_dir():
-        return [Source(printable(path.name), path)]
+        return [Source(printable(path.name), str(path))]
     try:
         next(path.iterdir(), None)
     except OSError as error:
@@ -86,18 +86,17 @@ def _walk(folder: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[Sou
         with os.scandir(folder) as listing:
             found = sorted(listing, key=lambda entry: os.fsencode(entry.name))
     except OSError as error:
-        yield Source(printable(prefix.rstrip("/")), folder, trouble=error.strerror or type(error).__name__)
+        yield Source(printable(prefix.rstrip("/")), str(folder), trouble=error.strerror or type(error).__name__)
         return
     for entry in found:
         name = prefix + entry.name
-        path = Path(entry.path)
         try:
             is_folder = entry.is_dir()
         except OSError:
             is_folder = False
         if not is_folder:
-            yield Source(printable(name), path)
+            yield Source(printable(name), entry.path)
             continue
         if reading.SUFFIXES.get(reading.suffix_of(entry.name)):
-            yield Source(printable(name), path, trouble="it is a folder")
-        yield from _walk(path, name + "/", seen)
+            yield Source(printable(name), entry.path, trouble="it is a folder")
+        yield from _walk(Path(entry.path), name + "/", seen)

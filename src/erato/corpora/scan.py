@@ -36,15 +36,19 @@ LIMITS = Limits()
 Adapt = Callable[[Reading, str], Reading]  # what was read, and the name of the file
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """A file of a corpus: what the manifest calls it, and where it is."""
 
     name: str
-    path: Path
+    place: str  # its path, as the text that takes least memory: there may be very many
     group: str | None = None  # the work it belongs to, where the corpus knows
     split: Split | None = None  # where the corpus says so
     trouble: str | None = None  # why it cannot be read, where that is known already
+
+    @property
+    def path(self) -> Path:
+        return Path(self.place)
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,7 @@ def _read(job: Job, source: Source, verdict: Verdict) -> None:
         except ReadError as error:  # one tune of a book must not cost the others
             if len(result.pieces) == 1:
                 raise
-            lost[f"pieces: {REASONS[error.reason]}"] += 1
+            lost[f"pieces: {REASONS.get(error.reason, error.reason)}"] += 1
             last = error
     if not verdict.pieces:
         raise last

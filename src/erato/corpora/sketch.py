@@ -88,7 +88,7 @@ def works(histograms: Sequence[Histogram], folders: Sequence[str], titles: Seque
     for piece, title in enumerate(titles):
         join(piece, first.setdefault(title, piece))
 
-    block = 1024  # rows at a time: memory stays small for any number of pieces
+    block = 256  # rows at a time: memory stays small for any number of pieces
     for start in range(0, count, block):
         rows = slice(start, start + block)
         cosine = unit[rows] @ unit[start:].T

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-SECONDS_A_CHUNK = 300.0  # then its worker is given up
+SECONDS_A_CHUNK = 900.0  # then its worker is given up
 LEAD = 16  # chunks a worker may be ahead of the one that is waited for: bounds what is held in memory
 
 
@@ -45,7 +46,9 @@ class _Worker:
         context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
         self.pipe, theirs = context.Pipe()
         self.process: Any = context.Process(target=_serve, args=(theirs, work), daemon=True)  # type: ignore[attr-defined]
-        self.process.start()
+        with warnings.catch_warnings():  # newer Pythons warn of fork where threads run: ours only draw progress
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.process.start()
         theirs.close()
         self.ticket: tuple[int, list[Any]] | None = None
         self.deadline = 0.0
