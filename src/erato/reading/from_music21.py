@@ -98,13 +98,19 @@ def tune_name(tune: Any) -> str:
 
 
 def _score(parsed: Any, lost: Counter[str]) -> Score:
-    if parsed.atSoundingPitch is False or any(part.atSoundingPitch is False for part in parsed.parts):
+    if any(staff.atSoundingPitch is False for staff in (parsed, *_parts(parsed))):
         instruments = parsed.recurse().getElementsByClass("Instrument")
         if any(instrument.transposition is not None for instrument in instruments):
             parsed = parsed.toSoundingPitch()
     work = _written(parsed, lost)
     order = _playing_order(parsed, work, lost)
     return _as_score(work, order, lost)
+
+
+def _parts(parsed: Any) -> list[Any]:
+    from music21 import stream
+
+    return list(parsed.getElementsByClass(stream.Part)) or [parsed]
 
 
 # What is written
@@ -114,10 +120,10 @@ def _written(parsed: Any, lost: Counter[str]) -> _Work:
     from music21 import stream
 
     work = _Work()
-    streams = list(parsed.getElementsByClass(stream.Part)) or [parsed]
-    if streams != [parsed]:
+    parts = _parts(parsed)
+    if parts[0] is not parsed:
         _read_marks(parsed.getElementsNotOfClass(stream.Stream), work)
-    for part in streams:
+    for part in parts:
         starts = [_quarters(measure.offset) for measure in part.getElementsByClass(stream.Measure)]
         if len(starts) > len(work.bars):
             work.bars = sorted(set(starts))
@@ -225,7 +231,7 @@ def _playing_order(parsed: Any, work: _Work, lost: Counter[str]) -> list[int]:
     from music21 import bar, repeat, spanner, stream
 
     as_written = list(range(len(work.bars)))
-    for part in list(parsed.getElementsByClass(stream.Part)) or [parsed]:
+    for part in _parts(parsed):
         marks = list(part.recurse().getElementsByClass((bar.Repeat, repeat.RepeatExpression)))
         if not marks:
             continue
@@ -450,14 +456,9 @@ def _track(
 ) -> TrackTick:
     track = TrackTick(part.name, part.program, part.is_drum)
     rows = sorted(
-        (tick(at), max(1, tick(at + length) - tick(at)), note.pitch, note.velocity) for at, length, note in notes
+        (tick(at), note.pitch, max(1, tick(at + length) - tick(at)), note.velocity) for at, length, note in notes
     )
-    times, lengths, pitches, velocities = zip(*rows, strict=True)
-    track.notes = NoteTickList.from_numpy(
-        np.array(times, np.int32),
-        np.array(lengths, np.int32),
-        np.array(pitches, np.int8),
-        np.array(velocities, np.int8),
-    )
+    times, pitches, lengths, velocities = np.array(rows, np.int32).T
+    track.notes = NoteTickList.from_numpy(times, lengths, pitches.astype(np.int8), velocities.astype(np.int8))
     track.lyrics = TextMetaTickList([TextMetaTick(tick(at), text) for at, text in lyrics])
     return track
