@@ -34,9 +34,13 @@ class Bar:
     denominator: int
 
 
-def end_tick(score: Score) -> int:
-    """Where the piece ends: its `end` marker, or the end of its last note, whichever is later (ticks)."""
-    return max([_last_note_end(score), *(marker.time for marker in score.markers if marker.text == END)])
+def end_tick(score: Score, last_note_end: int | None = None) -> int:
+    """Where the piece ends: its `end` marker, or the end of its last note, whichever is later (ticks).
+
+    last_note_end: where that is known already.
+    """
+    last = _last_note_end(score) if last_note_end is None else last_note_end
+    return max([last, *(marker.time for marker in score.markers if marker.text == END)])
 
 
 def _last_note_end(score: Score) -> int:

@@ -115,56 +115,60 @@ class Remi(Representation):
     def _encode(self, score: Score, prompt: bool) -> Encoded:
         v, lost = self.vocabulary, unheld(score)
         per_tick = v.steps_per_quarter, score.ticks_per_quarter
-        finish = end_tick(score)
-        onset, end, pitch, velocity, slot = self._notes(score, lost)
+        finish, onset, end, pitch, velocity, slot = self._notes(score, lost)
         grid = self._grid(score, finish, prompt, lost)
-        bar, position, begin = grid.place(_steps(onset, *per_tick))
+        bar, position, begin = grid.place(_steps(np.append(onset, finish), *per_tick))
+        end_bar, end_position, end_at = int(bar[-1]), int(position[-1]), float(begin[-1])
+        bar, position, begin = bar[:-1], position[:-1], begin[:-1]
         length = np.floor(_steps(end, *per_tick) - begin + 0.5).astype(np.int64)
         lost["short notes"] = int(np.count_nonzero(length < 1))
         length = np.maximum(length, 1)
         notes = Placed(bar, position, slot, pitch, self._nearest_velocity[velocity], length)
 
         music_end = float((begin + length).max(initial=0))
-        (end_bar,), (end_position,), (end_at,) = grid.place(_steps(np.array([finish]), *per_tick))
-        silent = bool(end_at > music_end)
+        silent = end_at > music_end
         until = max(music_end, end_at)
         tempos = self._tempo_rows(score, grid, until, lost)
         announcing = np.flatnonzero((grid.signs >= 0) & (grid.starts < until))
         last_bar = max(int(bars.max(initial=0)) for bars in (bar, tempos[0], announcing))
         if silent:
-            last_bar = int(end_bar)
+            last_bar = end_bar
         elif prompt:
             last_bar = int(grid.place(np.array([music_end]))[0][0])
 
         array, written = write(v, notes, tempos, grid.signs[: last_bar + 1])
         lost["duplicate notes"] = len(bar) - written
-        tail = [v.position + int(end_position)] if silent and end_position else []
+        tail = [v.position + end_position] if silent and end_position else []
         tail += [] if prompt else [v.end]
         array = np.append(array, tail).astype(np.int64)
         return Encoded(array, {reason: count for reason, count in lost.items() if count})
 
-    def _notes(self, score: Score, lost: Counter[str]) -> tuple[Ints, Ints, Ints, Ints, Ints]:
-        """Onset and end (ticks), pitch, velocity and slot of all notes [N]; counts those that have no place."""
+    def _notes(self, score: Score, lost: Counter[str]) -> tuple[int, Ints, Ints, Ints, Ints, Ints]:
+        """The end of the piece; onset and end (ticks), pitch, velocity and slot of all notes that have a slot [N]."""
         v = self.vocabulary
         tracks = [track for track in score.tracks if len(track.notes)]
         slots, lost["tracks"] = v.slots([(track.program, track.is_drum, track.name) for track in tracks])
-        columns = []
-        for track, slot in zip(tracks, slots, strict=True):
-            notes = track.notes.numpy()
-            if slot < 0:
-                lost["notes without a track"] += len(notes["time"])
-                continue
-            lost["track names"] += track.name != v.tracks[slot].name
-            columns.append((*notes.values(), np.full(len(notes["time"]), slot)))
-        if not columns:
+        if not tracks:
             empty = np.zeros(0, dtype=np.int64)
-            return empty, empty, empty, empty, empty
-        time, duration, pitch, velocity, where = (
-            np.concatenate(column).astype(np.int64) for column in zip(*columns, strict=True)
+            return end_tick(score, 0), empty, empty, empty, empty, empty
+        columns = [track.notes.numpy() for track in tracks]
+        time, duration, pitch, velocity = (
+            np.concatenate([column[name] for column in columns], dtype=np.int64)
+            for name in ("time", "duration", "pitch", "velocity")
+        )
+        slot = np.repeat(slots, [len(column["time"]) for column in columns])
+        end = time + duration
+        finish = end_tick(score, int(end.max()))
+        if min(slots) < 0:
+            has = slot >= 0
+            lost["notes without a track"] = int(np.count_nonzero(~has))
+            time, end, pitch, velocity, slot = time[has], end[has], pitch[has], velocity[has], slot[has]
+        lost["track names"] = sum(
+            slot >= 0 and track.name != v.tracks[slot].name for track, slot in zip(tracks, slots, strict=True)
         )
         if not v.has_velocities:
             lost["velocities"] = int(np.count_nonzero(velocity != v.velocities[0]))
-        return time, time + duration, pitch, velocity, where
+        return finish, time, end, pitch, velocity, slot
 
     def _grid(self, score: Score, finish: int, prompt: bool, lost: Counter[str]) -> Grid:
         """The bars to write the score in; an unknown meter is an error in a prompt, else made of known ones."""
