@@ -117,7 +117,7 @@ class Remi(Representation):
         per_tick = v.steps_per_quarter, score.ticks_per_quarter
         finish, onset, end, pitch, velocity, slot = self._notes(score, lost)
         grid = self._grid(score, finish, prompt, lost)
-        bar, position, begin = grid.place(_steps(np.append(onset, finish), *per_tick))
+        bar, position, begin = grid.place(_steps(np.concatenate((onset, [finish])), *per_tick))
         end_bar, end_position, end_at = int(bar[-1]), int(position[-1]), float(begin[-1])
         bar, position, begin = bar[:-1], position[:-1], begin[:-1]
         length = np.floor(_steps(end, *per_tick) - begin + 0.5).astype(np.int64)
@@ -130,7 +130,7 @@ class Remi(Representation):
         until = max(music_end, end_at)
         tempos = self._tempo_rows(score, grid, until, lost)
         announcing = np.flatnonzero((grid.signs >= 0) & (grid.starts < until))
-        last_bar = max(int(bars.max(initial=0)) for bars in (bar, tempos[0], announcing))
+        last_bar = int(max([bar.max(initial=0), *tempos[0][-1:], *announcing[-1:]]))
         if silent:
             last_bar = end_bar
         elif prompt:
@@ -140,8 +140,10 @@ class Remi(Representation):
         lost["duplicate notes"] = len(bar) - written
         tail = [v.position + end_position] if silent and end_position else []
         tail += [] if prompt else [v.end]
-        array = np.append(array, tail).astype(np.int64)
-        return Encoded(array, {reason: count for reason, count in lost.items() if count})
+        return Encoded(
+            np.concatenate((array, np.array(tail, dtype=np.int64))),
+            {reason: count for reason, count in lost.items() if count},
+        )
 
     def _notes(self, score: Score, lost: Counter[str]) -> tuple[int, Ints, Ints, Ints, Ints, Ints]:
         """The end of the piece; onset and end (ticks), pitch, velocity and slot of all notes that have a slot [N]."""

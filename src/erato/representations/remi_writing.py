@@ -33,13 +33,13 @@ def write(v: Vocabulary, notes: Placed, tempos: tuple[Ints, Ints, Ints], signs: 
     key = np.concatenate(
         [
             ((notes.bar * positions + notes.position + 1) * tracks + notes.slot + 1) * 128 + notes.pitch,
-            (tempos[0] * positions + tempos[1] + 1) * tracks * 128,
+            (tempos[0] * positions + tempos[1] + 1) * (tracks * 128),
             np.arange(n_bars) * (positions * tracks * 128),
         ]
     )
     shorter = np.zeros(len(key), dtype=np.int64)
     shorter[:n] = 0xFFFF - np.minimum(notes.length, 0xFFFF)
-    order = np.argsort((key << 16) | shorter, kind="stable")
+    order = ((key << 16) | shorter).argsort(kind="stable")
     order = order[changes(key[order])]  # of equal notes the longest stays
     key = key[order]
     is_note, is_bar = order < n, order >= n + n_tempos
@@ -50,13 +50,14 @@ def write(v: Vocabulary, notes: Placed, tempos: tuple[Ints, Ints, Ints], signs: 
     pieces = (notes.length + v.max_duration - 1) // v.max_duration
     width = np.concatenate([1 + v.has_velocities + pieces, np.full(n_tempos, 1), 1 + (signs >= 0)])[order]
     head = np.concatenate([v.pitch + notes.pitch, v.tempo + tempos[2], np.full(n_bars, v.bar)])[order]
-    ends = np.cumsum(width + moves + enters)
-    at = ends - width - moves - enters
+    width = width + moves + enters
+    ends = width.cumsum()
+    at = ends - width
     # The last symbol, the longest duration, stands wherever nothing else is written: there a long note goes on.
     array = np.full(int(ends[-1]), v.size - 1, dtype=np.int64)
-    array[at[moves]] = v.position + when[moves] % positions - 1
+    array[at[moves]] = when[moves] % positions + (v.position - 1)
     at += moves
-    array[at[enters]] = v.track + where[enters] % tracks - 1
+    array[at[enters]] = where[enters] % tracks + (v.track - 1)
     at += enters
     array[at] = head
     signing = at[is_bar][signs >= 0]
