@@ -44,6 +44,14 @@ def test_verses_join_syllables_and_break_lines_at_fermatas() -> None:
     assert named.piece == "Befiehl du deine Wege\nund was\n"
 
 
+def test_verses_without_fermatas_break_at_punctuation() -> None:
+    score = parts(["Soprano"])
+    words = ["Hilf,", "Herr", "Je-", "su,", "lass"]
+    score.tracks[0].lyrics.extend([TextMeta(480 * i, word) for i, word in enumerate(words)])
+    (named,) = verses(Reading([NamedPiece("", score)]), "x").pieces
+    assert named.piece == "Hilf,\nHerr Jesu,\nlass\n"
+
+
 def test_chorales_have_four_voices_groups_and_origin() -> None:
     corpus = corpora.find("bach-chorales", max_files=4)
     pieces = corpus.pieces("music")

@@ -138,6 +138,8 @@ def _words(score: Score) -> str:
         word = re.sub(r"^\d+\.\s*", "", syllable.text.strip())  # the number of a verse
         line = line.removesuffix("-") + word if line.endswith("-") else f"{line} {word}"
     lines.append(line.removesuffix("-"))
+    if len(lines) == 1:  # no fermatas: phrases end where the sentence pauses
+        lines = re.split(r"(?<=[,.;:!?]) ", lines[0])
     return "".join(f"{' '.join(line.split())}\n" for line in lines if line.strip())
 
 
@@ -217,7 +219,7 @@ BUILTIN: list[FileCorpus] = [
         "permission",
         group=_chorale,
         adapt=verses,
-        version="verses1",
+        version="verses2",
     ),
     PythonReference(),
 ]
