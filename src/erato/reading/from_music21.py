@@ -1,70 +1,23 @@
 """music21 streams to scores: a parsed work in, one score a tune out. Knows nothing of files.
 
-Follows the conventions of `erato.score`. Tied notes become one, repeats are played, transposing instruments sound as
-they sound. Verses after the first, grace notes and what has no pitch are left out and counted. Times are exact
-fractions of a quarter note until the very end.
+Transposing instruments are read at the pitch they sound. Verses that are not sung, grace notes and what has no pitch
+are left out and counted; words for a tempo without a number are no tempo.
 """
 
-import math
 import re
-from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, TypeVar
 
-import numpy as np
-from symusic.core import (
-    KeySignatureTick,
-    NoteTickList,
-    TempoTick,
-    TextMetaTick,
-    TextMetaTickList,
-    TimeSignatureTick,
-    TrackTick,
-)
-
 from erato.reading.base import NamedPiece
-from erato.score import CHORD, END, FERMATA, Score
+from erato.reading.notated import Note, Part, Quarters, Timed, Work, sounding
+from erato.score import CHORD, FERMATA, Score
 
-TICKS_PER_QUARTER, FINEST = 480, 30_000  # a clock is made finer, up to here, where tuplets need it
+T = TypeVar("T")
+
 VELOCITY = 80  # where the notation says nothing
 REPEATS = 16  # a passage is played at most so many times
-
-Quarters = Fraction
-T = TypeVar("T")
-Timed = list[tuple[Quarters, T]]
-
-
-@dataclass
-class _Note:
-    pitch: int
-    velocity: int
-    length: Quarters
-    tie: str | None  # start, continue, stop
-
-
-@dataclass
-class _Part:
-    name: str
-    program: int
-    is_drum: bool
-    notes: Timed[_Note] = field(default_factory=list)
-    lyrics: Timed[tuple[int, str]] = field(default_factory=list)  # verse, syllable
-
-
-@dataclass
-class _Work:
-    """A work as it is written: every time in quarters from its beginning, every list in order."""
-
-    parts: list[_Part] = field(default_factory=list)
-    marks: Timed[str] = field(default_factory=list)
-    meters: Timed[tuple[int, int]] = field(default_factory=list)
-    keys: Timed[tuple[int, int]] = field(default_factory=list)
-    tempos: Timed[float] = field(default_factory=list)  # quarters a minute
-    bars: list[Quarters] = field(default_factory=list)  # where bars begin
-    end: Quarters = Fraction(0)
 
 
 def music21_to_scores(parsed: Any, name: str = "", lost: dict[str, int] | None = None) -> list[NamedPiece]:
@@ -104,7 +57,7 @@ def _score(parsed: Any, lost: Counter[str]) -> Score:
             parsed = parsed.toSoundingPitch()
     work = _written(parsed, lost)
     order = _playing_order(parsed, work, lost)
-    return _as_score(work, order, lost)
+    return sounding(work, order, lost)
 
 
 def _parts(parsed: Any) -> list[Any]:
@@ -116,10 +69,10 @@ def _parts(parsed: Any) -> list[Any]:
 # What is written
 
 
-def _written(parsed: Any, lost: Counter[str]) -> _Work:
+def _written(parsed: Any, lost: Counter[str]) -> Work:
     from music21 import stream
 
-    work = _Work()
+    work = Work()
     parts = _parts(parsed)
     if parts[0] is not parsed:
         _read_marks(parsed.getElementsNotOfClass(stream.Stream), work)
@@ -131,17 +84,21 @@ def _written(parsed: Any, lost: Counter[str]) -> _Work:
         flat = part.flatten()
         _read_marks(flat, work)
         work.parts.append(_read_notes(part, flat, work, lost))
-    work.marks, work.meters = _in_order(work.marks), _in_order(work.meters)
-    work.keys, work.tempos = _in_order(work.keys), _in_order(work.tempos)
+    work.marks = sorted(dict.fromkeys(work.marks), key=lambda mark: mark[0])  # once where every part has it
+    work.meters, work.keys = _one_a_time(work.meters), _one_a_time(work.keys)
+    work.tempos = _one_a_time(work.tempos)
     return work
 
 
-def _in_order(events: Timed[T]) -> Timed[T]:
-    """Sorted by time, and once where every part says the same."""
-    return sorted(dict.fromkeys(events), key=lambda event: event[0])
+def _one_a_time(changes: Timed[T]) -> Timed[T]:
+    """In order; of changes at the same time the first, which is that of the first part."""
+    first: dict[Quarters, T] = {}
+    for at, value in changes:
+        first.setdefault(at, value)
+    return sorted(first.items(), key=lambda change: change[0])
 
 
-def _read_marks(elements: Iterable[Any], work: _Work) -> None:
+def _read_marks(elements: Iterable[Any], work: Work) -> None:
     from music21 import bar, harmony, key, meter, tempo
 
     for element in elements:
@@ -167,12 +124,12 @@ def _chord_name(symbol: Any) -> str:
     return re.sub(r"(?<=[A-G])-+", lambda flats: "b" * len(flats.group()), symbol.figure or "N.C.")
 
 
-def _read_notes(part: Any, flat: Any, work: _Work, lost: Counter[str]) -> _Part:
+def _read_notes(part: Any, flat: Any, work: Work, lost: Counter[str]) -> Part:
     from music21 import chord, dynamics, expressions, harmony, instrument, note
 
     plays = part.getInstrument(returnDefault=True)
     is_drum = plays.midiChannel == 9 or isinstance(plays, instrument.UnpitchedPercussion)
-    found = _Part(part.partName or "", min(max(plays.midiProgram or 0, 0), 127), is_drum)
+    found = Part(part.partName or "", min(max(plays.midiProgram or 0, 0), 127), is_drum)
     velocity = VELOCITY
     for element in flat:
         at = _quarters(element.offset)
@@ -197,7 +154,7 @@ def _read_notes(part: Any, flat: Any, work: _Work, lost: Counter[str]) -> _Part:
                 loud = single.volume.velocity or element.volume.velocity or velocity
                 tie = single.tie or element.tie
                 length = _quarters(element.quarterLength)
-                found.notes.append((at, _Note(pitch, min(max(loud, 1), 127), length, tie and tie.type)))
+                found.notes.append((at, Note(pitch, min(max(loud, 1), 127), length, tie and tie.type)))
     return found
 
 
@@ -226,7 +183,7 @@ def _quarters(value: float | Fraction) -> Quarters:
 # What is played
 
 
-def _playing_order(parsed: Any, work: _Work, lost: Counter[str]) -> list[int]:
+def _playing_order(parsed: Any, work: Work, lost: Counter[str]) -> list[int]:
     """The bars in the order in which they are played, as indices of `work.bars`."""
     from music21 import bar, repeat, spanner, stream
 
@@ -263,202 +220,3 @@ def _playing_order(parsed: Any, work: _Work, lost: Counter[str]) -> list[int]:
         return as_written
     lost["repeats that are not played"] += 1
     return as_written
-
-
-@dataclass(frozen=True)
-class _Passage:
-    """What is written from `start` to `stop` is played `shift` later."""
-
-    start: Quarters
-    stop: Quarters
-    shift: Quarters
-
-
-def _passages(work: _Work, order: Sequence[int]) -> list[_Passage]:
-    """The bars as played; all of it as one passage where there are no bars."""
-    if not order:
-        return [_Passage(Fraction(0), work.end, Fraction(0))]
-    stops = [*work.bars[1:], max(work.end, work.bars[-1])]
-    played, now = [], work.bars[0]
-    for index in order:
-        played.append(_Passage(work.bars[index], stops[index], now - work.bars[index]))
-        now += stops[index] - work.bars[index]
-    return played
-
-
-def _unfold(events: Timed[T], passages: Sequence[_Passage]) -> Iterator[tuple[Quarters, T]]:
-    """The events as they are played; `events` are in order."""
-    times = [at for at, _ in events]
-    for passage in passages:
-        last = passage is passages[-1]
-        for at, value in events[bisect_left(times, passage.start) :]:
-            if at > passage.stop or (at == passage.stop and not last):
-                break
-            yield at + passage.shift, value
-
-
-def _unfold_state(changes: Timed[T], passages: Sequence[_Passage]) -> Timed[T]:
-    """Changes as they are played, with what holds at the start of a passage said again after a jump."""
-    times = [at for at, _ in changes]
-    played: Timed[T] = []
-
-    def put(at: Quarters, value: T) -> None:
-        if played and played[-1][0] == at:
-            del played[-1]  # the last word counts
-        if not played or played[-1][1] != value:
-            played.append((at, value))
-
-    for passage in passages:
-        index = bisect_right(times, passage.start)
-        if index:
-            put(passage.start + passage.shift, changes[index - 1][1])
-        for at, value in changes[index:]:
-            if at >= passage.stop:
-                break
-            put(at + passage.shift, value)
-    return played
-
-
-def _sung(lyrics: Timed[tuple[int, str]], passages: Sequence[_Passage], lost: Counter[str]) -> Timed[str]:
-    """The verse of each time a bar is played: the second verse the second time, and the first there is otherwise."""
-    sung: Timed[str] = []
-    heard: set[tuple[Quarters, tuple[int, str]]] = set()
-    times_played: Counter[Quarters] = Counter()
-    for passage in passages:
-        times_played[passage.start] += 1
-        here = [(at, line) for at, line in lyrics if passage.start <= at < passage.stop]
-        verses = {verse for _, (verse, _) in here}
-        verse = times_played[passage.start]
-        if verse not in verses:
-            verse = min(verses, default=0)
-        heard.update(syllable for syllable in here if syllable[1][0] == verse)
-        sung.extend((at + passage.shift, text) for at, (number, text) in here if number == verse)
-    if len(heard) < len(lyrics):
-        lost["syllables of later verses"] += len(set(lyrics)) - len(heard)
-    return sung
-
-
-def _tied(notes: Iterable[tuple[Quarters, _Note]], lost: Counter[str]) -> list[tuple[Quarters, Quarters, _Note]]:
-    """(onset, length, note) with tied notes joined; a tie that leads nowhere is counted and the notes stay apart."""
-    joined: list[tuple[Quarters, Quarters, _Note]] = []
-    held: dict[int, int] = {}  # pitch -> the note that waits for its continuation
-    for at, note in notes:
-        if note.tie in ("continue", "stop"):
-            index = held.get(note.pitch)
-            if index is not None and sum(joined[index][:2]) == at:
-                onset, length, first = joined[index]
-                joined[index] = (onset, length + note.length, first)
-                if note.tie == "stop":
-                    del held[note.pitch]
-                continue
-            lost["ties from nowhere"] += 1
-        joined.append((at, note.length, note))
-        if note.tie in ("start", "continue"):
-            held[note.pitch] = len(joined) - 1
-    return joined
-
-
-def _meters(work: _Work, passages: Sequence[_Passage], lost: Counter[str]) -> Timed[tuple[int, int]]:
-    """The time signatures that give the bars as they are played: a short first bar is a pickup.
-
-    Bars that are cut in two by a repeat count as one; a bar that stays too short or too long has a meter of its own.
-    """
-    if not work.bars:
-        return _unfold_state(work.meters, passages)
-    found: Timed[tuple[int, int]] = []
-
-    def put(at: Quarters, meter: tuple[int, int]) -> None:
-        if not found or found[-1][1] != meter:
-            found.append((at, meter))
-
-    bars = [
-        (passage.start + passage.shift, passage.stop - passage.start, _in_force(work.meters, passage.start))
-        for passage in passages
-        if passage.stop > passage.start
-    ]
-    index = 0
-    while index < len(bars):
-        at, length, meter = bars[index]
-        full = Fraction(4 * meter[0], meter[1])
-        following = index + 1
-        if length < full and 0 < index < len(bars) - 1:
-            together = length
-            while together < full and following < len(bars) and bars[following][2] == meter:
-                together += bars[following][1]
-                following += 1
-            if together != full:
-                following, together = index + 1, length
-        else:
-            together = length
-        own = None
-        if together % full and (following < len(bars) or together > full):
-            own = _as_meter(together)
-            if own is None:
-                lost["bars of a length that no meter has"] += 1
-        put(at, own or meter)
-        index = following
-    return found
-
-
-def _in_force(meters: Timed[tuple[int, int]], at: Quarters) -> tuple[int, int]:
-    index = bisect_right([start for start, _ in meters], at)
-    return meters[index - 1][1] if index else (4, 4)
-
-
-def _as_meter(length: Quarters) -> tuple[int, int] | None:
-    for denominator in (4, 8, 16, 32, 64):
-        count = length * denominator / 4
-        if count.denominator == 1 and count <= 64:
-            return int(count), denominator
-    return None
-
-
-def _as_score(work: _Work, order: Sequence[int], lost: Counter[str]) -> Score:
-    passages = _passages(work, order)
-    as_written = order == list(range(len(order)))
-    everything = [_Passage(Fraction(0), work.end, Fraction(0))] if as_written else passages
-    parts = [(part, _tied(_unfold(part.notes, everything), lost)) for part in work.parts]
-    per_quarter = _ticks_per_quarter(
-        time for _, notes in parts for onset, length, _ in notes for time in (onset, length)
-    )
-
-    def tick(time: Quarters) -> int:
-        return round(time * per_quarter)
-
-    score = Score(per_quarter)
-    for part, notes in parts:
-        if notes:
-            score.tracks.append(_track(part, notes, _sung(part.lyrics, passages, lost), tick))
-    for at, (numerator, denominator) in _meters(work, passages, lost):
-        score.time_signatures.append(TimeSignatureTick(tick(at), numerator, denominator))
-    for at, (sharps, minor) in _unfold_state(work.keys, everything):
-        score.key_signatures.append(KeySignatureTick(tick(at), sharps, minor))
-    for at, per_minute in _unfold_state(work.tempos, everything):
-        score.tempos.append(TempoTick(tick(at), mspq=round(60e6 / per_minute)))
-    for at, text in _unfold(work.marks, everything):
-        score.markers.append(TextMetaTick(tick(at), text))
-    end = tick(everything[-1].stop + everything[-1].shift)
-    if end > score.end():
-        score.markers.append(TextMetaTick(end, END))
-    return score
-
-
-def _ticks_per_quarter(times: Iterable[Quarters]) -> int:
-    needed = math.lcm(TICKS_PER_QUARTER, *{time.denominator for time in times})
-    return needed if needed <= FINEST else TICKS_PER_QUARTER
-
-
-def _track(
-    part: _Part,
-    notes: list[tuple[Quarters, Quarters, _Note]],
-    lyrics: Timed[str],
-    tick: Callable[[Quarters], int],
-) -> TrackTick:
-    track = TrackTick(part.name, part.program, part.is_drum)
-    rows = sorted(
-        (tick(at), note.pitch, max(1, tick(at + length) - tick(at)), note.velocity) for at, length, note in notes
-    )
-    times, pitches, lengths, velocities = np.array(rows, np.int32).T
-    track.notes = NoteTickList.from_numpy(times, lengths, pitches.astype(np.int8), velocities.astype(np.int8))
-    track.lyrics = TextMetaTickList([TextMetaTick(tick(at), text) for at, text in lyrics])
-    return track
