@@ -5,6 +5,7 @@ reason is in `REASONS`.
 """
 
 from pathlib import Path
+from stat import S_ISREG
 from typing import Literal
 
 from erato.errors import ReadError
@@ -47,6 +48,7 @@ SUFFIXES: dict[str, Kind] = {
     ".txt": "text",
     ".md": "text",
 }
+TEXT = {suffix for suffix, kind in SUFFIXES.items() if kind == "text"}
 
 
 def suffix_of(path: Path | str) -> str:
@@ -64,15 +66,14 @@ def read_file(path: Path, limits: Limits = Limits()) -> Reading:  # noqa: B008 (
     """The pieces of one file; ReadError says why there are none."""
     suffix = _known_suffix(path.name)
     try:
-        if not path.is_file():
-            raise ReadError("unreadable", f"{path.name} is not there, or not a file.")
-        most = limits.text_bytes if SUFFIXES[suffix] == "text" else limits.file_bytes
-        with path.open("rb") as file:
-            data = file.read(most + 1)
+        about = path.stat()
+        if not S_ISREG(about.st_mode):  # a pipe would be waited for without end
+            raise ReadError("unreadable", f"{path.name} is not a file.")
+        check_bytes(about.st_size, path.name, limits.text_bytes if suffix in TEXT else limits.file_bytes)
+        data = path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ReadError("unreadable", f"{path.name} cannot be read: {reason}.") from None
-    check_bytes(len(data), path.name, most)
     return read_bytes(data, path.name, limits)
 
 

@@ -46,6 +46,8 @@ def read(data: bytes, name: str, limits: Limits) -> Reading:
     events = _lyrics(data, tracks, name, limits)
     score = _parse(data, name)
     if smpte:
+        if len(score.tempos):
+            lost["tempos, which a clock in seconds does not have"] = len(score.tempos)
         score.tempos = TempoTickList([TempoTick(0, mspq=smpte[1])])
     if _mend(score, lost) == 127:  # a real pitch, or a byte that is none and was read as the nearest
         for start, stop in tracks:
