@@ -153,6 +153,13 @@ def test_what_is_too_small_is_refused(tmp_path: Path, song: Song, name: str, dat
         Folder(tmp_path).pieces("text" if name.endswith("txt") else "music")
 
 
+def test_a_part_that_is_too_short_to_cut_is_named(tmp_path: Path, song: Song, tune: Tune) -> None:
+    (tmp_path / "song.mid").write_bytes(song(tune(0, 80)))
+    (tmp_path / "song (1).mid").write_bytes(song([60, 62]))
+    files = Folder(tmp_path).pieces("music").manifest["files"]
+    assert {file["name"]: file.get("reason") for file in files} == {"song.mid": None, "song (1).mid": "too-short"}
+
+
 def test_cut_of_a_text_without_breaks() -> None:
     parts = cut("x" * 100)
     assert parts is not None

@@ -52,18 +52,20 @@ class FileCorpus(Corpus):
     def pieces(self, kind: Kind, *, seed: int = 0, progress: Progress | None = None) -> Pieces:
         if self.kind not in (kind, "any"):
             raise CorpusError(f"{self.name} is {self.kind}, and {kind} is wanted: choose another corpus or recipe.")
-        sources = self.sources(progress)
-        sources = first_files(sources, self.max_files)
+        sources = first_files(self.sources(progress), self.max_files)
         root = cache_folder()
         job = replace(self.job, kind=kind, track=self.track, keep=True, readings=root / "readings")
-        folder = root / "corpora"
-        digests = [digest(job, source) for source in sources]
-        store = DiskStore.open(folder / _key(job, sources, digests))
+        digests = []
+        for number, source in enumerate(sources, 1):
+            digests.append(digest(job, source))
+            if progress:
+                progress(number, len(sources), "looking")
+        store = DiskStore.open(root / "corpora" / _key(job, sources, digests))
         if store is None:
-            store = self._build(sources, job, seed, progress)
+            store = self._build(sources, job, progress)
         return self._split(store, kind, seed)
 
-    def _build(self, sources: Sequence[Source], job: Job, seed: int, progress: Progress | None) -> DiskStore:
+    def _build(self, sources: Sequence[Source], job: Job, progress: Progress | None) -> DiskStore:
         """Reads all files into a new store."""
         verdicts: list[Verdict] = []
         with StoreWriter(cache_folder() / "corpora") as writer:
@@ -95,8 +97,11 @@ class FileCorpus(Corpus):
                     pieces.append(piece | {"name": f"{piece['name']} ({split})", "split": split} | facts)
                     parts.append(pack(part))
                 number += 1
-            if "pieces" in file:
+            if pieces:
                 file["pieces"] = pieces
+            elif file.pop("pieces", None):
+                message = f"{file['name']} is too short to hold something out of it."
+                file |= {"verdict": "skipped", "reason": "too-short", "message": message}
         manifest["splits"] = BY_TIME
         if not len(parts):
             raise CorpusError(f"{self.name} is too small: nothing can be held out of one short piece; add more pieces.")
@@ -152,6 +157,10 @@ class FileCorpus(Corpus):
         files = store.manifest["files"]
         records = [(file["name"], piece) for file in files for piece in file.get("pieces", ())]
         splits = assign([piece["group"] for _, piece in records], [piece["split"] for _, piece in records], seed)
+        if not {"train", "valid"} <= set(splits):
+            raise CorpusError(
+                f"{self.name} is too small: nothing is left to learn from or to hold out; add more pieces."
+            )
         entries = []
         for (file, piece), split in zip(records, splits, strict=True):
             piece["split"] = split

@@ -27,6 +27,7 @@ from erato.reading import Limits, NamedPiece, Reading
 
 REASONS = reading.REASONS | {
     "no-track": "none of its tracks is one that was asked for",
+    "too-short": "the only work there is, and too short to hold something out of it",
     "crashed": "the process that read it ended",
 }
 CHUNK = 32  # quick files a worker takes at a time
