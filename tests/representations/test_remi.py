@@ -126,6 +126,17 @@ def test_one_tempo_or_velocity_is_no_symbol_but_comes_back_exactly():
     assert remi.encode(other).lost == {"velocities": 1, "tempos": 1, "tracks": 1}
 
 
+def test_what_comes_after_the_end_is_left_alone():
+    score = piano(
+        (0, 480, 60), meters=[(0, 4, 4), (99_840, 3, 4)], tempos=[(0, 500_000), (240, 250_000), (100_000, 400_000)]
+    )
+    remi = RemiConfig().fit([score])
+    assert spelled(remi, remi.encode(score).array) == (
+        "Bar TimeSig_4/4 Position_0 Tempo_120.00 Pitch_60 Duration_12 Position_6 Tempo_240.00 <end>"
+    )
+    assert remi.encode_prompt(score).array.tolist() == remi.encode(score).array[:-1].tolist()
+
+
 METERS = [(4, 4), (3, 4), (2, 4), (6, 8), (7, 8), (5, 8), (1, 4), (2, 2), (3, 16)]
 
 

@@ -128,7 +128,7 @@ class Remi(Representation):
         music_end = float((begin + length).max(initial=0))
         silent = end_at > music_end
         until = max(music_end, end_at)
-        tempos = self._tempo_rows(score, grid, until, lost)
+        tempos = self._tempo_rows(score, grid, until, finish, lost)
         announcing = np.flatnonzero((grid.signs >= 0) & (grid.starts < until))
         last_bar = int(max([bar.max(initial=0), *tempos[0][-1:], *announcing[-1:]]))
         if silent:
@@ -203,8 +203,10 @@ class Remi(Representation):
                     yield start, meter
                     start += int(self._bar_64ths[meter])
 
-    def _tempo_rows(self, score: Score, grid: Grid, until: float, lost: Counter[str]) -> tuple[Ints, Ints, Ints]:
-        """Bar, position and index of each change of tempo before `until` (steps); the first is at 0."""
+    def _tempo_rows(
+        self, score: Score, grid: Grid, until: float, finish: int, lost: Counter[str]
+    ) -> tuple[Ints, Ints, Ints]:
+        """Bar, position and index of each change of tempo before the end (`until` steps, `finish` ticks)."""
         v = self.vocabulary
         tempos = score.tempos.numpy()
         if not v.has_tempos:
@@ -212,6 +214,7 @@ class Remi(Representation):
             empty = np.zeros(0, dtype=np.int64)
             return empty, empty, empty
         order = np.argsort(tempos["time"], kind="stable")
+        order = order[tempos["time"][order] <= finish]
         time = np.append(0, tempos["time"][order].clip(0))
         mspq = np.append(DEFAULT_MSPQ, tempos["mspq"][order].clip(1))
         bar, position, at = grid.place(_steps(time, v.steps_per_quarter, score.ticks_per_quarter))

@@ -13,7 +13,7 @@ from erato.score import Score, end_tick
 
 ALWAYS = ((4, 4), (3, 4), (2, 4), (6, 8))
 GRID = 24  # tempos an octave: 120 * 2^(k/24)
-WIDEST = 48  # the grid reaches two octaves from 120, 30 to 480 quarters a minute
+WIDEST = 96  # the grid reaches four octaves from 120, 7.5 to 1920 quarters a minute
 
 
 def fit(
