@@ -183,9 +183,9 @@ class Transformer(SequenceModel):
         self.norm = nn.Parameter(torch.ones(config.width))
         self.head = nn.Linear(config.width, size, bias=False)
         for name, weight in self.named_parameters():
-            if weight.dim() == 2:  # as GPT-2: what is added to the signal begins smaller in a deeper model
+            if weight.dim() == 2:  # what is added to the signal begins smaller in a deeper model, as in GPT-2
                 adds = name.endswith(("out.weight", "down.weight"))
-                nn.init.normal_(weight, std=0.02 / (math.sqrt(2 * config.layers) if adds else 1.0))
+                nn.init.normal_(weight, std=1 / math.sqrt(weight.shape[1] * (2 * config.layers if adds else 1)))
         if config.tied:
             self.head.weight = self.embedding.weight
         cos, sin = _rotations(config)
