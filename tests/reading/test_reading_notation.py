@@ -155,7 +155,8 @@ def test_lyrics_keep_their_hyphens() -> None:
     assert sung(score) == [(0, "Hal-"), (1, "le-"), (2, "lu-"), (3, "ja!"), (4, "Ja")]
 
 
-REPEAT = '<barline location="right"><repeat direction="backward"/></barline>'
+BACK = '<repeat direction="backward"/>'
+REPEAT = f'<barline location="right">{BACK}</barline>'
 
 
 def ending(number: str, kind: str, side: str, repeat: str = "") -> str:
@@ -177,12 +178,18 @@ def test_repeats_are_played_and_the_second_verse_is_sung_the_second_time() -> No
 
 
 def test_first_and_second_endings() -> None:
-    first = (
-        ending("1", "start", "left") + note("D4", 8) + ending("1", "stop", "right", '<repeat direction="backward"/>')
-    )
+    first = ending("1", "start", "left") + note("D4", 8) + ending("1", "stop", "right", BACK)
     second = ending("2", "start", "left") + note("E4", 8) + ending("2", "discontinue", "right")
     score = score_of(musicxml([attributes() + FULL, first, second]))
     assert rows(score) == [(0, 4, 60), (4, 4, 62), (8, 4, 60), (12, 4, 64)]
+
+
+def test_a_repeat_without_a_beginning_goes_back_to_the_end_of_the_one_before() -> None:
+    first = ending("1", "start", "left") + note("D4", 8) + ending("1", "stop", "right", BACK)
+    second = ending("2", "start", "left") + note("E4", 8) + ending("2", "discontinue", "right")
+    measures = [attributes() + FULL, first, second, note("F4", 8), note("G4", 8) + REPEAT, note("A4", 8) + REPEAT]
+    pitches = [pitch for _, _, pitch in rows(score_of(musicxml(measures)))]
+    assert pitches == [60, 62, 60, 64, 65, 67, 65, 67, 69, 69]
 
 
 def test_a_repeat_of_a_thousand_times_is_not_played_but_counted() -> None:

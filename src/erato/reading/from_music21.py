@@ -185,7 +185,7 @@ def _quarters(value: float | Fraction) -> Quarters:
 
 def _playing_order(parsed: Any, work: Work, lost: Counter[str]) -> list[int]:
     """The bars in the order in which they are played, as indices of `work.bars`."""
-    from music21 import bar, repeat, spanner, stream
+    from music21 import bar, repeat, stream
 
     as_written = list(range(len(work.bars)))
     for part in _parts(parsed):
@@ -195,22 +195,8 @@ def _playing_order(parsed: Any, work: Work, lost: Counter[str]) -> list[int]:
         measures = list(part.getElementsByClass(stream.Measure))
         if len(measures) != len(work.bars) or any((getattr(mark, "times", 0) or 0) > REPEATS for mark in marks):
             break
-        # The same bars without their notes: quick to unfold, and each with a number of its own.
-        skeleton, twin = stream.Part(), {}
-        for number, measure in enumerate(measures):
-            empty = twin[id(measure)] = stream.Measure(number=number + 1)
-            for side in ("leftBarline", "rightBarline"):
-                line = getattr(measure, side)
-                if isinstance(line, bar.Repeat):
-                    setattr(empty, side, bar.Repeat(direction=line.direction, times=line.times))
-            for sign in measure.getElementsByClass(repeat.RepeatExpression):
-                empty.insert(0, type(sign)())
-            skeleton.append(empty)
-        for bracket in part.recurse().getElementsByClass(spanner.RepeatBracket):
-            inside = [twin[id(measure)] for measure in bracket.getSpannedElements() if id(measure) in twin]
-            skeleton.insert(0, spanner.RepeatBracket(inside, number=bracket.number))
         try:
-            order = repeat.Expander(skeleton).measureMap()
+            order = repeat.Expander(_without_notes(part, measures)).measureMap()
         except Exception:  # badly formed repeats raise nearly anything
             break
         if len(order) > REPEATS * len(measures):
@@ -220,3 +206,39 @@ def _playing_order(parsed: Any, work: Work, lost: Counter[str]) -> list[int]:
         return as_written
     lost["repeats that are not played"] += 1
     return as_written
+
+
+def _without_notes(part: Any, measures: list[Any]) -> Any:
+    """The bars of a part with their repeats only: quick to unfold, and each with a number of its own.
+
+    A repeat without a beginning goes back to the end of the repeat before, where music21 goes back to the first bar.
+    """
+    from music21 import bar, repeat, spanner, stream
+
+    result = stream.Part()
+    empty = [stream.Measure(number=number + 1) for number in range(len(measures))]
+    for measure, twin in zip(measures, empty, strict=True):
+        for side in ("leftBarline", "rightBarline"):
+            line = getattr(measure, side)
+            if isinstance(line, bar.Repeat):
+                setattr(twin, side, bar.Repeat(direction=line.direction, times=line.times))
+        for sign in measure.getElementsByClass(repeat.RepeatExpression):
+            twin.insert(0, type(sign)())
+        result.append(twin)
+    index = {id(measure): number for number, measure in enumerate(measures)}
+    endings: set[int] = set()
+    for bracket in part.recurse().getElementsByClass(spanner.RepeatBracket):
+        inside = [index[id(measure)] for measure in bracket.getSpannedElements() if id(measure) in index]
+        endings.update(inside)
+        result.insert(0, spanner.RepeatBracket([empty[number] for number in inside], number=bracket.number))
+    begins, said = 0, True  # where the passage began that is now played, and whether a sign says so
+    for number, twin in enumerate(empty):
+        if isinstance(twin.leftBarline, bar.Repeat):
+            begins, said = number, True
+        goes_back = isinstance(twin.rightBarline, bar.Repeat) and twin.rightBarline.direction == "end"
+        if goes_back and not said:
+            empty[begins].leftBarline = bar.Repeat(direction="start")
+            said = True
+        if (goes_back or number in endings) and number + 1 not in endings:
+            begins, said = number + 1, False
+    return result
