@@ -56,6 +56,9 @@ class CountingRepresentation:
     space = Tokens(10, start=0, end=1)
     kind = "music"
 
+    def window(self, array, begin, length):
+        return array[begin : begin + length]
+
     def transposed(self, array, semitones):
         return None if (array + semitones).max() > 9 or (array + semitones).min() < 2 else array + semitones
 

@@ -12,7 +12,8 @@ from erato import pipeline, run_folder
 from erato.errors import CorpusError, RunError, UsageError
 from erato.recipes import RECIPES, TINY
 from erato.renderers import RENDERERS
-from erato.score import bars, end_tick, has_pickup, seconds
+from erato.sampling import Stop, sample
+from erato.score import bars, end_tick, has_pickup, note_count, seconds
 
 
 @pytest.fixture(scope="module")
@@ -265,3 +266,29 @@ def test_the_recipe_file_says_every_number(trained):
         assert said["recipe"]["name"] == name
         assert said["recipe"]["training"]["optimizer"]["lr"] > 0
         assert said["libraries"]["torch"]
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_piece_may_begin_from_a_training_window_which_is_not_part_of_it(trained, name):
+    run = trained[name]
+    prompts = json.loads((run.folder / "prompts.json").read_text())
+    for seed in range(12):
+        sampled = run.sample(seed=seed, begin="window", length=30)[0]
+        assert sampled.symbols == 30
+        window = run.representation.decode(np.array(prompts[seed % len(prompts)]))
+        continued = run.representation.decode(np.array(prompts[seed % len(prompts)] + _sampled(run, prompts, seed)))
+        assert note_count(sampled.piece) == note_count(continued) - note_count(window)
+
+
+def _sampled(run, prompts, seed):
+    """The symbols that the one sampling loop draws after the window."""
+    prompt = np.array(prompts[seed % len(prompts)])
+    cursor, space = run.representation.cursor(1), run.representation.space
+    return sample(run.model, prompt, cursor, space, [seed], run.recipe.sampler, Stop(length=30))[0].array.tolist()
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_bars_after_a_window_are_as_many_as_asked(trained, count):
+    for seed in range(6):
+        piece = trained["event-transformer"].compose(seed=seed, begin="window", bars=count)[0]
+        assert len(bars(piece)) - has_pickup(piece) == count

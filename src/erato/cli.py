@@ -16,7 +16,7 @@ import erato
 from erato.errors import EratoError, UsageError, unknown
 
 if TYPE_CHECKING:
-    from erato.pipeline import Reporter
+    from erato.reporter import Reporter
 
 
 class _Parser(argparse.ArgumentParser):
@@ -380,7 +380,7 @@ def _compose(given: argparse.Namespace) -> int:
             **changes,
         )
         written = run.write(samples, out, formats)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "path": str(paths[0]),
             "seed": sample.seed,

@@ -211,16 +211,14 @@ def collate(batch: Any) -> Any:
 
 
 def seed_windows(encodings: Encodings, length: int, count: int, seed: int) -> list[list[int]]:
-    """`count` windows of the training pieces to begin from, at most `length` symbols each, without `end`."""
+    """`count` windows of the training pieces to begin from, about `length` symbols each."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 1]))
     pieces = [array for array in encodings.part("train") if len(array) > 1]
     found = []
     for index in rng.integers(0, len(pieces), count) if pieces else []:
         piece = pieces[int(index)]
         begin = int(rng.integers(0, max(1, len(piece) - length)))
-        window = np.asarray(piece[begin : begin + length]).tolist()
-        end = encodings.representation.space.end
-        found.append(window[:-1] if end is not None and window[-1] == end else window)
+        found.append(encodings.representation.window(np.asarray(piece, np.int64), begin, length).tolist())
     return [window for window in found if window]
 
 

@@ -33,14 +33,12 @@ from erato.sampling import Sampled, Sampler, Stop, sample
 from erato.score import Piece, Score, bar_line, bars, clip, has_pickup, seconds, slice_bars, tick_at
 from erato.training.checkpoint import kept, load_weights
 
-_CLASSES: dict[str, type] = {
-    cls.__name__: cls
-    for cls in [
-        *representations.REPRESENTATIONS.values(),
-        *models.MODELS.values(),
-        *training.OBJECTIVES.values(),
-    ]
-}
+_PARTS: list[type] = [
+    *representations.REPRESENTATIONS.values(),
+    *models.MODELS.values(),
+    *training.OBJECTIVES.values(),
+]
+_CLASSES = {part.__name__: part for part in _PARTS}
 _LISTEN = 200  # symbols of the samples written while training
 
 
@@ -320,11 +318,12 @@ class Run:
         reached = self.representation.cursor(1)
         for symbol in prompt:
             reached.push(np.array([symbol]))
-        done_bars = done_seconds = 0
+        done_bars, done_seconds = 0, 0.0
         stop = Stop(length, new_bars, new_seconds)
         if stop == Stop():
             stop = Stop(length=self.recipe.length)
-        before = decode(prompt) if len(prompt) and keep else None
+        has_bars = reached.bars is not None
+        before = decode(prompt) if len(prompt) and (keep or has_bars) else None
         if isinstance(before, Score) and reached.bars is not None:
             done_bars = len(bars(before)) - has_pickup(before)
             if new_bars is not None:  # the bar that the prompt stops in is finished first
@@ -334,11 +333,15 @@ class Run:
         cursor = self.representation.cursor(len(seeds))
         found = []
         for sampled in sample(self.model, prompt, cursor, space, seeds, rule, stop):
-            array = np.concatenate([prompt, sampled.array]) if keep else sampled.array
+            array = np.concatenate([prompt, sampled.array]) if keep or has_bars else sampled.array
             piece = decode(array)
             if isinstance(piece, Score):
                 piece = _fitted(piece, done_bars, new_bars, done_seconds, new_seconds)
-            found.append(_sample(piece, sampled, done_bars, done_seconds, reached.bars is not None))
+                if has_bars and not keep:
+                    count = len(bars(piece)) - has_pickup(piece)
+                    piece = slice_bars(piece, min(done_bars + 1, count), count)
+            before_bars, before_seconds = (done_bars, done_seconds) if keep else (0, 0.0)
+            found.append(_sample(piece, sampled, before_bars, before_seconds, has_bars))
         return found
 
     def _prompt(self, prompt: Piece | Path | None, reporter: Reporter) -> np.ndarray[Any, Any] | None:
@@ -420,8 +423,7 @@ def _resolved(
     seed: int | None,
 ) -> Recipe:
     """The recipe with what the person set; a budget replaces the recipe's whole budget."""
-    if isinstance(recipe, str):
-        recipe = lookup("recipe", recipe, recipes.RECIPES)
+    found = lookup("recipe", recipe, recipes.RECIPES) if isinstance(recipe, str) else recipe
     changes: dict[str, Any] = {}
     if (minutes, steps, epochs) != (None, None, None):
         changes = {"minutes": minutes, "steps": steps, "epochs": epochs}
@@ -429,12 +431,12 @@ def _resolved(
         changes["keep_every"] = keep_every
     if precision is not None:
         changes["precision"] = precision
-    recipe = replace(recipe, training=replace(recipe.training, **changes))
+    found = replace(found, training=replace(found.training, **changes))
     if seed is not None:
-        recipe = replace(recipe, seed=seed)
+        found = replace(found, seed=seed)
     for setting in settings:
-        recipe = override(recipe, setting)
-    return recipe
+        found = override(found, setting)
+    return found
 
 
 def _device() -> torch.device:

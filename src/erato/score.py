@@ -196,8 +196,8 @@ def slice_bars(score: Score, first: int, last: int) -> Score:
     for track in result.tracks:
         for events in (track.notes, track.pedals, track.controls, track.pitch_bends, track.lyrics):
             events.filter(inside)
-    for events in (result.tempos, result.time_signatures, result.key_signatures, result.markers):
-        events.filter(inside)
+    for marks in (result.tempos, result.time_signatures, result.key_signatures, result.markers):
+        marks.filter(inside)
     if start:
         result = result.shift_time(-start)
     if not any(event.time == 0 for event in result.time_signatures):

@@ -89,6 +89,11 @@ class Representation(ABC):
             array = array[:-1]
         return Encoded(array, encoded.lost)
 
+    def window(self, array: Array, begin: int, length: int) -> Array:
+        """About `length` symbols from about `begin` on, so that they can stand alone as a prompt; without `end`."""
+        part = array[begin : begin + length]
+        return part[:-1] if len(part) and part[-1] == self.space.end else part
+
     @abstractmethod
     def decode(self, array: Array) -> Piece:
         """The piece that `array` stands for; any array a cursor allowed decodes, also one that stops halfway."""

@@ -220,6 +220,12 @@ class NoteChords(Representation):
             "seconds": float(steps.sum()) / self.config.steps_per_quarter * 60 / self.config.tempo,
         }
 
+    def window(self, array: Array, begin: int, length: int) -> Array:
+        """Symbols from `begin` on; where advances are learnt, from a note or chord to an advance."""
+        if self.config.advance == "learnt":
+            begin, length = begin - begin % 2, length - length % 2
+        return super().window(array, begin, length)
+
     def cursor(self, batch: int) -> "NoteChordsCursor":
         """A cursor that lets a note or chord be followed by a learnt advance, and by nothing else."""
         return NoteChordsCursor(self, batch)

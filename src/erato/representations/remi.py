@@ -25,7 +25,7 @@ from erato.representations.remi_grid import Grid, MeterRun, meter_runs
 from erato.representations.remi_vocabulary import TICKS_PER_QUARTER, WHOLE, Vocabulary
 from erato.representations.remi_writing import Placed, changes, write
 from erato.representations.unheld import as_score, unheld
-from erato.score import END, Piece, Score, end_tick, note_count, seconds
+from erato.score import END, Piece, Score, bars, clip, end_tick, has_pickup, note_count, seconds, slice_bars
 
 Ints = npt.NDArray[np.int64]
 DEFAULT_MSPQ = 500_000  # 120 quarters a minute
@@ -111,6 +111,17 @@ class Remi(Representation):
         if not note_count(score):
             raise UsageError("this prompt has no notes: give a file with music, or no prompt.")
         return self._encode(score, prompt=True)
+
+    def window(self, array: Array, begin: int, length: int) -> Array:
+        """Whole bars from about `begin` on, with the meter in force there, and the bar after them begun."""
+        a, score = np.asarray(array, dtype=np.int64), self.decode(array)
+        pickup = has_pickup(score)
+        first, last = (int((a[:until] == self.vocabulary.bar).sum()) - pickup for until in (begin + 1, begin + length))
+        first = max(first, 1)
+        part = slice_bars(score, first, max(first, last - 1))
+        if not note_count(part):
+            return np.empty(0, np.int64)
+        return self._encode(clip(part, bars(part)[-1].end), prompt=True).array
 
     def _encode(self, score: Score, prompt: bool) -> Encoded:
         v, lost = self.vocabulary, unheld(score)
