@@ -15,16 +15,18 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from erato import reading
 from erato.corpora.base import Corpus, Entry, Kind, Pieces, Progress
 from erato.corpora.scan import Facts, Job, Source, Verdict, digest, first_files, piece_name, reading_version, scan
-from erato.corpora.sketch import works
+from erato.corpora.sketch import BINS, works
 from erato.corpora.splits import BY_GROUP, BY_TIME, assign, cut
 from erato.corpora.store import DiskStore, StoreWriter, cache_folder, pack
 from erato.corpora.tracks import check_wanted
 from erato.errors import CorpusError, UsageError
 
-FORMAT = 1  # of stores, and of the rules for duplicates and groups: raise it when either changes
+FORMAT = 2  # of stores, and of the rules for duplicates and groups: raise it when either changes
 
 
 class FileCorpus(Corpus):
@@ -231,15 +233,9 @@ def _groups(verdicts: Sequence[Verdict]) -> list[str]:
         folder if folder in scored and source.group is None else _title(source, facts.name)
         for folder, (source, facts) in zip(folders, found, strict=True)
     ]
-    music = [index for index, (_, facts) in enumerate(found) if facts.histogram is not None]
-    first = list(range(len(found)))
-    by_title: dict[str, int] = {}
-    for index, title in enumerate(titles):
-        first[index] = by_title.setdefault(title, index)
-    histograms = [found[index][1].histogram for index in music]
-    alike = works([h for h in histograms if h is not None], [folders[i] for i in music], [titles[i] for i in music])
-    for index, of in zip(music, alike, strict=True):
-        first[index] = music[of]
+    nothing = np.zeros(BINS, np.uint32)  # a text has no outline, and is like nothing else
+    outlines = [nothing if facts.outline is None else facts.outline for _, facts in found]
+    first = works(outlines, folders, titles)
     in_folder = Counter(folders)
     together = Counter(zip(first, folders, strict=True))
     groups: list[str] = []
@@ -259,4 +255,4 @@ def _groups(verdicts: Sequence[Verdict]) -> list[str]:
 def _is_score(source: Source) -> bool:
     """Whether a file says that it is the score of the work whose performances lie beside it."""
     stem = PurePosixPath(source.name).name.split(".")[0].casefold()
-    return stem in ("midi_score", "xml_score", "score")
+    return stem in ("midi_score", "xml_score")

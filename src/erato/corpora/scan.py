@@ -20,7 +20,7 @@ from typing import Literal
 from erato import reading, score
 from erato.corpora import tracks, workers
 from erato.corpora.base import Progress, Split
-from erato.corpora.sketch import Histogram, sketch
+from erato.corpora.sketch import Outline, fingerprint, outline
 from erato.corpora.store import load_reading, pack, save_reading, unpack
 from erato.errors import ReadError
 from erato.reading import Limits, NamedPiece, Reading
@@ -75,7 +75,7 @@ class Facts:
     seconds: float
     chars: int
     fingerprint: bytes  # equal: the same piece
-    histogram: Histogram | None = None  # of pitches; None for text
+    outline: Outline | None = None  # None for text
     packed: bytes = b""  # the piece itself, where it is wanted
 
 
@@ -276,11 +276,10 @@ def _facts(job: Job, source: Source, named: NamedPiece, verdict: Verdict) -> Fac
     piece, kept, left_out = tracks.select(piece, job.track, source.name)
     if not verdict.pieces:
         verdict.kept, verdict.left_out = kept, left_out
-    fingerprint, histogram = sketch(piece)
-    packed = pack(piece) if job.keep else b""
-    notes = score.note_count(piece)
-    seconds = round(score.seconds(piece), 3) if job.keep else 0.0
-    return Facts(named.name, split, notes, seconds, 0, fingerprint, histogram if job.keep else None, packed)
+    facts = Facts(named.name, split, score.note_count(piece), 0.0, 0, fingerprint(piece))
+    if job.keep:
+        facts.seconds, facts.outline, facts.packed = round(score.seconds(piece), 3), outline(piece), pack(piece)
+    return facts
 
 
 def _find_duplicates(verdict: Verdict, seen: dict[bytes, str]) -> None:

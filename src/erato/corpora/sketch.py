@@ -1,11 +1,12 @@
-"""What makes two pieces the same piece, or the same work. Scores in; hashes, histograms and groups out. Knows
-no files.
+"""What makes two pieces the same piece, or the same work. Scores in; fingerprints, outlines, works out.
 
-Two measures, both independent of tempo markings, velocities and the division into tracks:
+Two measures, both independent of tempo, velocities and the division into tracks:
 - the fingerprint: equal for the same notes, also when all of them (drums apart) are transposed;
-- the histogram of pitches: performances and editions of one work agree in it, different works hardly ever do.
-Measured: of performances of one work 99 % have a cosine above 0.985; of 327,000 pairs of different pop songs
-none has. Short tunes have little to tell them apart, so for them it must be nearly exact.
+- the outline: how often which pitches stand close together. Performances and editions of one work agree in it,
+  also where one plays the repeats. Measured as cosines: 95 % of the pairs of performances of one work are above
+  0.97, none of 327,000 pairs of different pop songs, and 0.02 % of the pairs of movements by Palestrina.
+
+Knows nothing of files.
 """
 
 import hashlib
@@ -17,21 +18,20 @@ import numpy.typing as npt
 
 from erato.score import Score
 
-LONG = 300  # notes from which on a histogram tells works apart
-ALIKE_LONG, RATIO_LONG = 0.985, 2.5  # cosine; at most so many times the notes (repeats played or not)
-ALIKE_SHORT, RATIO_SHORT = 0.9985, 1.3
-ALIKE_IN_A_WORK = 0.9  # for the others in a folder most of which is one work
-
 GRID = 480  # steps a quarter in which fingerprints are taken
 DRUM = 256
+NEAR = 4  # notes after a note that count as close to it
+BINS = 512
+ALIKE = 0.975  # cosine of outlines from which on two pieces are one work
+ALIKE_IN_A_WORK = 0.8  # for the others in a folder most of which is one work
+RATIO = 2.5  # a work has at most so many times the notes of another of its performances
 
-Histogram = npt.NDArray[np.uint32]  # [128]
+Outline = npt.NDArray[np.uint32]  # [BINS]
 
 
-def sketch(score: Score) -> tuple[bytes, Histogram]:
-    """The fingerprint (16 bytes) and the pitch histogram [128] (without drums) of a score."""
+def fingerprint(score: Score) -> bytes:
+    """16 bytes that are equal for the same piece."""
     times, durations, pitches = [], [], []
-    histogram: Histogram = np.zeros(128, np.uint32)
     lowest = 128
     for track in score.tracks:
         if not len(track.notes):
@@ -43,11 +43,10 @@ def sketch(score: Score) -> tuple[bytes, Histogram]:
         if track.is_drum:
             pitch += DRUM  # never transposed, never the same as a pitch
         else:
-            histogram += np.bincount(pitch, minlength=128).astype(np.uint32)
             lowest = min(lowest, int(pitch.min()))
         pitches.append(pitch)
     if not times:
-        return hashlib.sha256(b"").digest()[:16], histogram
+        return hashlib.sha256(b"").digest()[:16]
     time, duration, pitch = np.concatenate(times), np.concatenate(durations), np.concatenate(pitches)
     time -= time.min()
     if score.ticks_per_quarter != GRID:  # the same notes are the same in files of another resolution
@@ -56,21 +55,38 @@ def sketch(score: Score) -> tuple[bytes, Histogram]:
     pitch[pitch < DRUM] -= lowest
     packed = (np.minimum(time, 2**34 - 1) << 29) | (np.minimum(duration, 2**20 - 1) << 9) | pitch
     packed.sort()
-    return hashlib.sha256(packed.tobytes()).digest()[:16], histogram
+    return hashlib.sha256(packed.tobytes()).digest()[:16]
 
 
-def works(histograms: Sequence[Histogram], folders: Sequence[str], titles: Sequence[str]) -> list[int]:
-    """For each piece the number of the first piece of its work; N histograms, folders and titles.
+def outline(score: Score) -> Outline:
+    """[BINS]: how often which two pitches (in either order, hashed) are at most NEAR notes apart; without drums."""
+    counts: Outline = np.zeros(BINS, np.uint32)
+    notes = [track.notes.numpy() for track in score.tracks if len(track.notes) and not track.is_drum]
+    if not notes:
+        return counts
+    time = np.concatenate([part["time"] for part in notes])
+    pitch = np.concatenate([part["pitch"] for part in notes]).astype(np.int64)
+    pitch = pitch[np.lexsort((pitch, time))]
+    for step in range(1, NEAR + 1):
+        first, second = pitch[:-step], pitch[step:]
+        pair = 128 * np.minimum(first, second) + np.maximum(first, second)
+        hashed = (pair * 2654435761 % 2**32) * BINS // 2**32  # Fibonacci hashing: spreads neighbours
+        counts += np.bincount(hashed, minlength=BINS).astype(np.uint32)
+    return counts
 
-    Pieces of one title are one work, and so are pieces whose histograms agree. Where one work has more than
-    half of a folder's pieces, the rest of that folder belongs to it too if it is anything like it (one that
-    breaks off, or with many wrong notes).
+
+def works(outlines: Sequence[Outline], folders: Sequence[str], titles: Sequence[str]) -> list[int]:
+    """For each piece the number of the first piece of its work; N outlines, folders and titles.
+
+    Pieces of one title are one work, and so are pieces whose outlines agree. Where one work has more than half of a
+    folder's pieces, the rest of that folder belongs to it too if it is anything like it (a performance that breaks
+    off, or one with many wrong notes).
     """
-    count = len(histograms)
+    count = len(outlines)
     if count == 0:
         return []
-    counts = np.stack(histograms).astype(np.float32)
-    notes = counts.sum(1)
+    counts = np.stack(outlines).astype(np.float32)
+    sizes = counts.sum(1)
     unit = counts / np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1e-9)
     parent = list(range(count))
 
@@ -90,19 +106,11 @@ def works(histograms: Sequence[Histogram], folders: Sequence[str], titles: Seque
 
     block = 256  # rows at a time: memory stays small for any number of pieces
     for start in range(0, count, block):
-        rows = slice(start, start + block)
-        cosine = unit[rows] @ unit[start:].T
-        near_rows, near_columns = np.nonzero(cosine > ALIKE_LONG)
-        keep = near_columns > near_rows
-        near_rows, near_columns = near_rows[keep], near_columns[keep]
-        fewer = np.minimum(notes[near_rows + start], notes[near_columns + start])
-        more = np.maximum(notes[near_rows + start], notes[near_columns + start])
-        close = cosine[near_rows, near_columns]
-        same = np.where(
-            fewer >= LONG, more <= RATIO_LONG * fewer, (close > ALIKE_SHORT) & (more <= RATIO_SHORT * fewer)
-        ) & (fewer > 0)
-        for a, b in zip(near_rows[same], near_columns[same], strict=True):
-            join(int(a) + start, int(b) + start)
+        cosine = unit[start : start + block] @ unit[start:].T
+        for row, column in zip(*np.nonzero(cosine > ALIKE), strict=True):
+            a, b = int(row) + start, int(column) + start
+            if a < b and max(sizes[a], sizes[b]) <= RATIO * min(sizes[a], sizes[b]):
+                join(a, b)
 
     members: dict[str, list[int]] = {}
     for piece, folder in enumerate(folders):
