@@ -45,7 +45,7 @@ def main() -> None:
     for order in (1, 2, 3, 4):
         model = Ngram.fit(encodings.part("train"), space.size, order=order)
         rows[f"{order}-gram"] = {
-            split: sum(model.nats(piece) for piece in encodings.part(split)) / sum(map(len, encodings.part(split)))
+            split: float(model.nats(encodings.part(split)).sum()) / sum(map(len, encodings.part(split)))
             for split in ("valid", "test")
         }
     rows[run.recipe.name] = {

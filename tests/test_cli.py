@@ -93,7 +93,7 @@ def test_check_counts_every_file_once(erato, music_folder):
     assert found["files"] == 15 == found["used"] + found["duplicates"] + len(found["skipped"])
     assert {"broken.mid", "letter.docx"} == {skipped["file"] for skipped in found["skipped"]}
     assert all(skipped["reason"] and skipped["message"] for skipped in found["skipped"])
-    code, out, err = erato("check", music_folder)
+    code, out, _ = erato("check", music_folder)
     assert code == 0
     assert "15 files" in out
     assert json.loads(Path("erato-check.json").read_text())["files"] == 15

@@ -7,7 +7,6 @@ leaves with code 1.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-
 _SHOWN = 24  # names that a sentence can hold
 
 

@@ -11,7 +11,7 @@ from symusic import Note, Score, Tempo, TextMeta, TimeSignature, Track
 from erato.errors import UsageError
 from erato.representations import NoteChordsConfig
 from erato.representations.note_chords import chord_name, normal_order, note_name
-from erato.score import end_tick, seconds
+from erato.score import end_tick, seconds, transpose
 
 PROPERTY = settings(
     max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=[*HealthCheck]
@@ -262,3 +262,18 @@ def test_foreign_and_damaged_states_are_named():
 def test_settings_that_make_no_sense_are_refused(setting, value):
     with pytest.raises(UsageError, match="must be"):
         NoteChordsConfig(**{setting: value})
+
+
+def test_every_key_lets_pieces_be_transposed_and_back():
+    score = make(
+        (False, [(0, 480, 60), (480, 480, 60), (480, 480, 64), (480, 480, 67), (960, 480, 57), (960, 480, 60)])
+    )
+    plain = NoteChordsConfig().fit([score])
+    every = NoteChordsConfig(every_key=True).fit([score])
+    symbols = every.encode(score).array
+    for semitones in range(-6, 7):
+        moved = every.transposed(symbols, semitones)
+        assert moved.tolist() == every.encode(transpose(score, semitones)).array.tolist()
+        assert every.transposed(moved, -semitones).tolist() == symbols.tolist()
+    assert plain.transposed(plain.encode(score).array, 1) is None
+    assert sum("." in symbol for symbol in every.symbols) == 24  # a triad and a third in twelve keys

@@ -27,7 +27,7 @@ def run(folder, counting, training=TRAINING, config=CONFIG, **rest):
 
 
 def test_it_learns_to_count_and_keeps_the_best_weights(tmp_path, counting):
-    model, result = run(tmp_path, counting, replace(TRAINING, steps=200, ema=None))
+    _, result = run(tmp_path, counting, replace(TRAINING, steps=200, ema=None))
     lines = read_metrics(tmp_path)
     assert result.best_loss == min(line["valid_loss"] for line in lines) < 0.5 < math.log(10)
     assert result.steps == 200 == lines[-1]["step"]

@@ -11,6 +11,8 @@ Where it departs from the published system, and why:
   pass over the music teaches a hundred times as much and an epoch reads every symbol about once;
 - the best loss is that of held-out pieces; the published one keeps the best training loss;
 - the published one takes the most probable symbol each time, and soon repeats itself; here symbols are drawn;
+- pieces are transposed at random while training, as a few hundred are too few for words of several notes each
+  (`--set windows.transpose=0` learns them in their own keys alone);
 - all voices of a piece are read, not the first instrument's alone; pieces keep their boundaries;
 - gradients are clipped at 1, as a long run with RMSprop otherwise diverges now and then.
 """
@@ -28,9 +30,9 @@ RECIPE = Recipe(
     name="note-chord-lstm",
     summary="notes and chords as words, as music21 names them; three LSTM layers",
     corpus="bach-chorales",
-    representation=NoteChordsConfig(),
+    representation=NoteChordsConfig(every_key=True),
     model=LstmConfig(widths=(256, 512, 256), dropout=(0.5, 0.3, 0.0), embedding=128, dense=256, dense_dropout=0.3),
-    windows=Windows(length=100),
+    windows=Windows(length=100, transpose=6),
     training=Training(
         batch=64,
         optimizer=Optimizer("rmsprop", lr=1e-3, rho=0.9),

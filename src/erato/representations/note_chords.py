@@ -31,6 +31,7 @@ START, END, FIRST = 0, 1, 2
 TICKS_PER_QUARTER = 480  # of decoded scores
 VELOCITY = 90  # of decoded notes
 CHORD_BASE = 60  # pitch class 0 of a decoded chord
+MOVES = 6  # semitones up and down that notes are moved by to be in every key
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class NoteChordsConfig(RepresentationConfig):
     longest: float = 4.0  # quarters, of the learnt advances
     steps_per_quarter: int = 12  # notes within half a step of each other begin together
     tempo: float = 120.0  # quarters a minute of decoded scores
+    every_key: bool = False  # the vocabulary holds what was seen in every key, so that pieces can be transposed
 
     def __post_init__(self) -> None:
         if self.advance not in ("fixed", "random", "learnt"):
@@ -75,6 +77,9 @@ class NoteChordsConfig(RepresentationConfig):
             pitches.update(np.unique(_NAMED[onsets.lowest[~onsets.is_chord]]).tolist())
             if self.advance == "learnt":
                 advances.update(np.unique(np.minimum(onsets.advance, self.steps(self.longest))).tolist())
+        if self.every_key:
+            pitches = {_NAMED[p + key] for p in pitches for key in range(-MOVES, MOVES + 1) if 0 <= p + key <= 127}
+            chords = {_rotated(classes, key) for classes in chords for key in range(12)}
         if not pitches and not chords:
             raise UsageError("note_chords found no pitched note in the training pieces: choose tracks that have some.")
         symbols = sorted([*(note_name(pitch) for pitch in pitches), *(chord_name(classes) for classes in chords)])
@@ -113,6 +118,7 @@ class NoteChords(Representation):
         parsed = [parse(symbol) for symbol in self.symbols]
         self._pitch = np.array([pitch for pitch, _ in parsed], dtype=np.int64)  # -1 for chords
         self._classes = np.array([classes for _, classes in parsed], dtype=np.int64)  # 0 for notes
+        self._moves: dict[int, Ints] = {}  # by semitones: [V] the symbol that each becomes, -1 for none
         self._sounds = [
             [pitch] if pitch >= 0 else chord_pitches(symbol)
             for symbol, (pitch, _) in zip(self.symbols, parsed, strict=True)
@@ -225,6 +231,16 @@ class NoteChords(Representation):
         if self.config.advance == "learnt":
             begin, length = begin - begin % 2, length - length % 2
         return super().window(array, begin, length)
+
+    def transposed(self, array: Array, semitones: int) -> Array | None:
+        """Notes and chords `semitones` higher; None where one of them is not in the vocabulary."""
+        if semitones not in self._moves:
+            moved = [_moved(symbol, semitones) for symbol in self.symbols]
+            known = {symbol: FIRST + index for index, symbol in enumerate(self.symbols)}
+            symbols = [START, END, *(known.get(symbol, -1) for symbol in moved)]
+            self._moves[semitones] = np.array([*symbols, *range(self.first_advance, self.space.size)], dtype=np.int64)
+        result = self._moves[semitones][np.asarray(array, dtype=np.int64)]
+        return None if (result < 0).any() else result
 
     def cursor(self, batch: int) -> "NoteChordsCursor":
         """A cursor that lets a note or chord be followed by a learnt advance, and by nothing else."""
@@ -369,6 +385,20 @@ def _tightness(rotation: list[int]) -> tuple[int, list[int]]:
 def chord_name(classes: int) -> str:
     """`0.4.7` for the pitch-class set with bits 0, 4 and 7."""
     return ".".join(map(str, normal_order(classes)))
+
+
+def _rotated(classes: int, semitones: int) -> int:
+    """The pitch-class set, transposed."""
+    up = classes << semitones % 12
+    return (up | up >> 12) & 0xFFF
+
+
+def _moved(symbol: str, semitones: int) -> str:
+    """The name of a note or chord, transposed; "" for a note that leaves 0 to 127."""
+    pitch, classes = parse(symbol)
+    if pitch < 0:
+        return chord_name(_rotated(classes, semitones))
+    return note_name(pitch + semitones) if 0 <= pitch + semitones <= 127 else ""
 
 
 def chord_pitches(name: str) -> list[int]:
