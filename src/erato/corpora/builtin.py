@@ -190,7 +190,7 @@ BUILTIN: list[FileCorpus] = [
     Builtin(
         "folk-tunes",
         "music",
-        "German songs of Erk's collection (Essen), O'Neill's and Ryan's fiddle tunes: about 4,900 melodies. The other "
+        "German songs of Erk's collection (Essen), O'Neill's and Ryan's fiddle tunes: about 4,750 melodies. The other "
         "Essen volumes are left out, because reading them takes minutes",
         ("essenFolksong/erk*.abc", "oneills1850/*.abc", "ryansMammoth/*.abc"),
         licence="the tunes are in the public domain; the Essen encodings (Schaffrath, Dahlig-Turek; ABC by S. Shlien) "
