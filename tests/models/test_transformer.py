@@ -20,7 +20,7 @@ def make(config: TransformerConfig = CONFIG, size: int = 13) -> Transformer:
     model = config.build(Tokens(size, start=0)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.mul_(1 + 4 * torch.rand_like(parameter))
+            parameter.mul_(0.5 + torch.rand_like(parameter))
     return model
 
 

@@ -173,6 +173,7 @@ class Transformer(SequenceModel):
 
     cos: Tensor  # [C, 3, 1, 2, D / 2]: of queries, keys, and values, which are not turned
     sin: Tensor
+    floor: Tensor  # [1, 1]: EPS times W
 
     def __init__(self, config: TransformerConfig, size: int) -> None:
         super().__init__()
@@ -191,6 +192,7 @@ class Transformer(SequenceModel):
         cos, sin = _rotations(config)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
+        self.register_buffer("floor", torch.full((1, 1), EPS * config.width), persistent=False)
 
     def start(self, batch: int) -> TransformerState:
         return TransformerState(batch)
@@ -269,9 +271,8 @@ class Transformer(SequenceModel):
             cache.layers = [self._layer(block, kv) for block, kv in zip(self.blocks, cache.kv, strict=True)]
         batch, heads, width = len(x), self.config.heads, self.config.width
         upto = n + 1
-        cos, sin = self.cos[n], self.sin[n]
-        floor = cos.new_full((1, 1), EPS * width)
-        signal = F.embedding(x[:, 0], self.embedding.weight)
+        cos, sin, floor = self.cos[n], self.sin[n], self.floor
+        signal = F.embedding(x, self.embedding.weight).view(batch, width)
         for layer in cache.layers:
             qkv = torch.mm(_rms_norm(signal, layer.attention_norm, floor), layer.qkv).view(batch, 3, heads, 2, -1)
             qkv = torch.addcmul(qkv * cos, qkv.flip(-2), sin).view(batch, 3 * heads, -1)
@@ -301,12 +302,16 @@ class Transformer(SequenceModel):
 
     def _predict(self, signals: list[Tensor]) -> Categorical:
         signal = signals[0] if len(signals) == 1 else torch.cat(signals, 1)
-        normed = F.rms_norm(signal, (self.config.width,), self.norm, EPS)
+        width = self.config.width
+        if torch.is_grad_enabled():
+            normed = F.rms_norm(signal, (width,), self.norm, EPS)
+        else:
+            normed = _rms_norm(signal, self.norm * math.sqrt(width), self.floor)
         return Categorical(F.linear(normed, self.head.weight))
 
 
 def _rms_norm(signal: Tensor, weight: Tensor, floor: Tensor) -> Tensor:
-    """RMSNorm of signal [B, W] in five small operations; weight: times the root of W, floor: EPS times W."""
+    """RMSNorm without gradients, in fewer operations; weight: times the root of W, floor: EPS times W."""
     length = torch.linalg.vector_norm(signal, 2, -1, True)
     return torch.addcmul(floor, length, length).rsqrt_().mul(signal).mul_(weight)
 

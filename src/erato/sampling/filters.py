@@ -62,7 +62,7 @@ def filtered(logits: Tensor, sampler: Sampler, allowed: Tensor | None, recent: T
     allowed: [B, V] true where a symbol may be drawn; recent: [B, N] symbols that came last.
     """
     if allowed is not None:
-        logits = logits.masked_fill(~allowed, -math.inf)
+        logits = torch.where(allowed, logits, -math.inf)
     if sampler.looks_back and recent is not None and recent.shape[1]:
         logits = penalise(logits, recent, sampler.repetition_penalty)
     if sampler.temperature != 1:
