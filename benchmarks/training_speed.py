@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from erato import corpora, training
 from erato.datasets import IGNORE, WindowDataset, encode_corpus
 from erato.recipes import RECIPES
-from erato.training.loop import batch_order
+from erato.training.batches import batch_order
 
 
 def main() -> None:
@@ -79,9 +79,8 @@ def main() -> None:
     for block in range(given.blocks):
         pair = (ours(), bare()) if block % 2 else (bare(), ours())[::-1]
         ratios.append(pair[0] / pair[1])
-        print(
-            f"block {block + 1:2}: Erato {1e3 * pair[0]:7.1f} ms a step, bare {1e3 * pair[1]:7.1f} ms, ratio {ratios[-1]:.3f}"
-        )
+        ours_ms, bare_ms = 1e3 * pair[0], 1e3 * pair[1]
+        print(f"block {block + 1:2}: Erato {ours_ms:7.1f} ms a step, bare {bare_ms:7.1f} ms, ratio {ratios[-1]:.3f}")
     print(f"{recipe.name}, {given.threads} threads: median ratio {statistics.median(ratios):.3f} of {len(ratios)}")
 
 

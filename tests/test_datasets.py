@@ -5,7 +5,7 @@ import pytest
 
 from erato.datasets import IGNORE, WindowDataset, Windows, seed_windows
 from erato.errors import CorpusError
-from erato.training.loop import batch_order
+from erato.training.batches import batch_order
 
 
 def test_windows_read_what_stands_before_what_they_predict(counting):

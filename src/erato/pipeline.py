@@ -9,7 +9,7 @@ The command line calls these same functions. They print nothing: who wants to se
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from erato import corpora, models, recipes, representations, run_folder, training
+from erato.composing import Ints, Sample, compose_after
 from erato.config import from_record, lookup, override, to_record
 from erato.corpora.base import Corpus, Pieces, Report
 from erato.datasets import Encodings, WindowDataset, encode_corpus
@@ -29,8 +30,8 @@ from erato.renderers import RENDERERS, renderer_for
 from erato.renderers.base import About
 from erato.reporter import Reporter
 from erato.representations.base import Representation
-from erato.sampling import Sampled, Sampler, Stop, sample
-from erato.score import Piece, Score, bar_line, bars, clip, has_pickup, seconds, slice_bars, tick_at
+from erato.sampling import Sampler, Stop
+from erato.score import Piece, bars, has_pickup, slice_bars
 from erato.training.checkpoint import kept, load_weights
 
 _PARTS: list[type] = [
@@ -40,21 +41,6 @@ _PARTS: list[type] = [
 ]
 _CLASSES = {part.__name__: part for part in _PARTS}
 _LISTEN = 200  # symbols of the samples written while training
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A composed piece and how it came about.
-
-    log_prob: of the new symbols, in nats, at temperature 1. bars, seconds: of new music; None where there are none.
-    """
-
-    piece: Piece
-    seed: int
-    log_prob: float
-    symbols: int
-    bars: int | None
-    seconds: float | None
 
 
 def check(path: str | Path, max_files: int | None = None, reporter: Reporter | None = None) -> Report:
@@ -283,7 +269,15 @@ class Run:
         Sampler, as in temperature=0.8. Raises UsageError for what cannot be done.
         """
         reporter = reporter or Reporter()
-        _check_counts(n, seed, bars, seconds, length)
+        if n < 1:
+            raise UsageError(f"n must be at least 1 piece, got {n}.")
+        if not 0 <= seed < 2**63 - n:
+            raise UsageError(f"seed must be a whole number from 0 to 2^63, got {seed}.")
+        stop = Stop(length, bars, seconds)
+        if sum(value is not None for value in (bars, seconds, length)) > 1:
+            raise UsageError("give one of bars, seconds and length, not several.")
+        if stop == Stop():
+            stop = Stop(length=self.recipe.length)
         rule = sampler or self.recipe.sampler
         if changes:
             try:
@@ -291,60 +285,20 @@ class Run:
             except TypeError:
                 known = sorted(to_record(rule).keys() - {"type"})
                 raise UsageError(
-                    f"compose takes no {', '.join(changes)}; of the sampler it takes {', '.join(known)}."
+                    f"there is no {', '.join(changes)} in composing; of the sampler, set {', '.join(known)}."
                 ) from None
         given = self._prompt(prompt, reporter)
-        seeds = [seed + index for index in range(n)]
-        if given is None and (begin or self.recipe.begin) == "window":
-            results = []
-            for one in seeds:  # each piece has a window of its own
-                results += self._continue(self._seed_window(one), [one], rule, bars, seconds, length, keep=False)
-            return results
-        return self._continue(given, seeds, rule, bars, seconds, length, keep=True)
+        seeds = range(seed, seed + n)
+        if given is None and (begin or self.recipe.begin) == "window":  # each piece has a window of its own
+            return [self._after(self._seed_window(one), [one], rule, stop, False)[0] for one in seeds]
+        return self._after(np.empty(0, np.int64) if given is None else given, seeds, rule, stop, True)
 
-    def _continue(
-        self,
-        given: np.ndarray[Any, Any] | None,
-        seeds: list[int],
-        rule: Sampler,
-        new_bars: int | None,
-        new_seconds: float | None,
-        length: int | None,
-        keep: bool,
+    def _after(
+        self, prompt: Ints, seeds: Sequence[int], rule: Sampler, stop: Stop, include_prompt: bool
     ) -> list[Sample]:
-        """Samples on from `given`; the pieces begin with it if `keep`."""
-        prompt = np.empty(0, np.int64) if given is None else given
-        space, decode = self.representation.space, self.representation.decode
-        reached = self.representation.cursor(1)
-        for symbol in prompt:
-            reached.push(np.array([symbol]))
-        done_bars, done_seconds = 0, 0.0
-        stop = Stop(length, new_bars, new_seconds)
-        if stop == Stop():
-            stop = Stop(length=self.recipe.length)
-        has_bars = reached.bars is not None
-        before = decode(prompt) if len(prompt) and (keep or has_bars) else None
-        if isinstance(before, Score) and reached.bars is not None:
-            done_bars = len(bars(before)) - has_pickup(before)
-            if new_bars is not None:  # the bar that the prompt stops in is finished first
-                stop = replace(stop, bars=new_bars + done_bars - int(reached.bars[0]))
-        if before is not None and reached.seconds is not None:
-            done_seconds = float(reached.seconds[0])
-        cursor = self.representation.cursor(len(seeds))
-        found = []
-        for sampled in sample(self.model, prompt, cursor, space, seeds, rule, stop):
-            array = np.concatenate([prompt, sampled.array]) if keep or has_bars else sampled.array
-            piece = decode(array)
-            if isinstance(piece, Score):
-                piece = _fitted(piece, done_bars, new_bars, done_seconds, new_seconds)
-                if has_bars and not keep:
-                    count = len(bars(piece)) - has_pickup(piece)
-                    piece = slice_bars(piece, min(done_bars + 1, count), count)
-            before_bars, before_seconds = (done_bars, done_seconds) if keep else (0, 0.0)
-            found.append(_sample(piece, sampled, before_bars, before_seconds, has_bars))
-        return found
+        return compose_after(prompt, self.model, self.representation, seeds, rule, stop, include_prompt)
 
-    def _prompt(self, prompt: Piece | Path | None, reporter: Reporter) -> np.ndarray[Any, Any] | None:
+    def _prompt(self, prompt: Piece | Path | None, reporter: Reporter) -> Ints | None:
         """The symbols of what is to be continued."""
         if prompt is None:
             return None
@@ -369,7 +323,7 @@ class Run:
             raise UsageError("nothing of the prompt can be held by this run: give one like the pieces it learned from.")
         return encoded.array
 
-    def _seed_window(self, seed: int) -> np.ndarray[Any, Any]:
+    def _seed_window(self, seed: int) -> Ints:
         windows = run_folder.read_json(self.folder, "prompts.json", list)
         size = self.representation.space.size
         window = windows[seed % len(windows)] if windows else []
@@ -444,40 +398,9 @@ def _device() -> torch.device:
 
 
 def _summary(folder: Path, pieces: Pieces, encodings: Encodings, model: SequenceModel) -> str:
-    count = {name: len(indices) for name, indices in encodings.split.items()}
+    count = {split: len(indices) for split, indices in encodings.split.items()}
     return (
-        f"{pieces.name}: {count['train']} pieces to learn from, {count['valid']} to choose by, {count['test']} to test; "
+        f"{pieces.name}: {count['train']} pieces to learn, {count['valid']} to choose by, {count['test']} to test, "
         f"{len(encodings.symbols):,} symbols of {encodings.representation.space.size} kinds; "
         f"{count_parameters(model):,} parameters; run {folder}"
     )
-
-
-def _check_counts(n: int, seed: int, new_bars: int | None, new_seconds: float | None, length: int | None) -> None:
-    if n < 1:
-        raise UsageError(f"n must be at least 1 piece, got {n}.")
-    if not 0 <= seed < 2**63 - n:
-        raise UsageError(f"seed must be a whole number from 0 to 2^63, got {seed}.")
-    for name, value in (("bars", new_bars), ("seconds", new_seconds), ("length", length)):
-        if value is not None and not 0 < value < float("inf"):
-            raise UsageError(f"{name} must be above 0, got {value}.")
-    if sum(value is not None for value in (new_bars, new_seconds, length)) > 1:
-        raise UsageError("give one of bars, seconds and length, not several.")
-
-
-def _fitted(
-    piece: Score, done_bars: int, new_bars: int | None, done_seconds: float, new_seconds: float | None
-) -> Score:
-    """The score cut, or padded with rests, to exactly the length asked for."""
-    if new_bars is not None:
-        return clip(piece, bar_line(piece, done_bars + new_bars))
-    if new_seconds is not None:
-        return clip(piece, tick_at(piece, done_seconds + new_seconds))
-    return piece
-
-
-def _sample(piece: Piece, sampled: Sampled, done_bars: int, done_seconds: float, has_bars: bool) -> Sample:
-    new_bars, new_seconds = None, None
-    if isinstance(piece, Score):
-        new_bars = len(bars(piece)) - has_pickup(piece) - done_bars if has_bars else None
-        new_seconds = max(0.0, seconds(piece) - done_seconds)
-    return Sample(piece, sampled.seed, sampled.log_prob, len(sampled.array), new_bars, new_seconds)

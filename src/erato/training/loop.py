@@ -6,8 +6,6 @@ minutes, whichever ends first; budgets of steps or epochs give the same bytes ev
 
 import json
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,17 +13,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch import nn
 
-from erato.datasets import Encodings, WindowDataset, collate
+from erato.datasets import Encodings, WindowDataset
 from erato.errors import EratoError, UsageError
+from erato.training.average import Average
+from erato.training.batches import Stream
 from erato.training.checkpoint import load_state, save_state, save_weights
 from erato.training.log import Log
 from erato.training.objective import Objective
 from erato.training.optimizers import Optimizer, Schedule
+from erato.training.stop import Stop
 
 
 @dataclass(frozen=True)
@@ -121,65 +120,6 @@ class TrainingError(EratoError):
     """Training that cannot go on; the last good state stays on disk."""
 
 
-def batch_order(windows: int, batch: int, seed: int, drawn: int) -> Iterator[list[tuple[int, int]]]:
-    """Batches of (epoch, window) for ever, every window once an epoch in an order of its own, from batch `drawn` on."""
-    per_epoch = -(-windows // batch)
-    epoch, at = divmod(drawn, per_epoch)
-    while True:
-        order = np.random.Generator(np.random.Philox(key=[seed, 2**63 + epoch])).permutation(windows)
-        for number in range(at, per_epoch):
-            yield [(epoch, int(index)) for index in order[number * batch : (number + 1) * batch]]
-        epoch, at = epoch + 1, 0
-
-
-class Average:
-    """The exponential moving average of a model's weights (Polyak 1992), with a short memory in its first steps."""
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.shadow = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        weight = 1 - min(self.decay, (1 + step) / (10 + step))
-        own = model.state_dict()
-        floats = [name for name, tensor in self.shadow.items() if tensor.is_floating_point()]
-        torch._foreach_lerp_([self.shadow[n] for n in floats], [own[n] for n in floats], weight)
-
-    @contextmanager
-    def applied(self, model: nn.Module) -> Iterator[None]:
-        """The model with the averaged weights, for as long as the block lasts."""
-        own = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-        model.load_state_dict(self.shadow)
-        try:
-            yield
-        finally:
-            model.load_state_dict(own)
-
-
-class _Stop:
-    """Ctrl-C and SIGTERM ask the loop to save and leave after the step it is in; a second one leaves at once."""
-
-    def __init__(self) -> None:
-        self.asked: int | None = None
-
-    def _ask(self, number: int, frame: object) -> None:
-        if self.asked is not None:
-            raise KeyboardInterrupt
-        self.asked = number
-
-    def __enter__(self) -> "_Stop":
-        self._before: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._ask)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-
 def train(
     model: nn.Module,
     data: Encodings,
@@ -207,14 +147,14 @@ def train(
     total = _total_steps(training, len(dataset))
     limit = training.minutes * 60 if training.minutes else math.inf
     rng = torch.Generator().manual_seed(seed)
-    stream = _Stream(dataset, training, seed, state.batches, device)
+    stream = Stream(dataset, training.batch, seed, state.batches, training.workers, device)
     sums = {key: torch.tensor(value) for key, value in state.sums.items()}
     seen, since = state.sums.get("symbols", 0), time.monotonic()  # for the symbols a second
     started, shown = since - state.seconds, 0.0
     rest_until = 0.0  # by the clock: when the next evaluation may be
 
     model.train()
-    with Log(folder, state.step) as log, _Stop() as stop:
+    with Log(folder, state.step) as log, Stop() as stop:
         while True:
             spent = max(state.step / total, (time.monotonic() - started) / limit)
             rate = training.optimizer.lr * training.schedule.factor(spent)
@@ -292,40 +232,6 @@ def train(
                 return _result(state)
             if stop.asked:
                 raise KeyboardInterrupt
-
-
-class _Stream:
-    """The batches of a dataset for ever, on `device`, from batch `drawn` on; counts what was drawn."""
-
-    def __init__(self, dataset: WindowDataset, training: Training, seed: int, drawn: int, device: torch.device) -> None:
-        self.drawn, self.per_epoch = drawn, -(-len(dataset) // training.batch)
-        loader = DataLoader(
-            dataset,
-            batch_sampler=_Order(batch_order(len(dataset), training.batch, seed, drawn)),
-            collate_fn=collate,
-            num_workers=training.workers,
-            generator=torch.Generator(),  # or the loader would draw from the generator that dropout uses
-            pin_memory=device.type == "cuda",
-        )
-        self._batches, self._device = iter(loader), device
-
-    def __iter__(self) -> "_Stream":
-        return self
-
-    def __next__(self) -> list[Tensor]:
-        batch = next(self._batches)
-        self.drawn += 1
-        return [tensor.to(self._device, non_blocking=True) for tensor in batch]
-
-
-class _Order:
-    """An iterator as the loader wants it: something to iterate over."""
-
-    def __init__(self, order: Iterator[list[tuple[int, int]]]) -> None:
-        self._order = order
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return self._order
 
 
 def _autocast(losses: Iterator[Any], device: torch.device, precision: str) -> Iterator[Any]:

@@ -1,0 +1,95 @@
+"""From a prompt's symbols to finished pieces: a model and a representation in, pieces of exactly the asked length out.
+
+Sampling knows symbols; this knows where bars and seconds lie in the music that they stand for. Knows nothing of files.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from erato.models.base import SequenceModel
+from erato.representations.base import Representation
+from erato.sampling import Sampled, Sampler, Stop, sample
+from erato.score import Piece, Score, bar_line, bars, clip, has_pickup, seconds, slice_bars, tick_at
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A composed piece and how it came about.
+
+    log_prob: of the new symbols, in nats, at temperature 1. bars, seconds: of new music; None where there are none.
+    """
+
+    piece: Piece
+    seed: int
+    log_prob: float
+    symbols: int
+    bars: int | None
+    seconds: float | None
+
+
+def compose_after(
+    prompt: Ints,
+    model: SequenceModel,
+    representation: Representation,
+    seeds: Sequence[int],
+    sampler: Sampler,
+    stop: Stop,
+    include_prompt: bool,
+) -> list[Sample]:
+    """One piece a seed after `prompt` (symbols, may be empty), which the pieces begin with if `include_prompt`.
+
+    A prompt that stops inside a bar has that bar finished before new bars are counted.
+    """
+    reached = representation.cursor(1)
+    for symbol in prompt:
+        reached.push(np.array([symbol]))
+    has_bars = reached.bars is not None
+    done_seconds = 0.0 if reached.seconds is None else float(reached.seconds[0])
+    done_bars, whole = 0, include_prompt or has_bars  # a piece with bars is cut from the whole: they tell what it means
+    if len(prompt) and reached.bars is not None:
+        done_bars = _full_bars(representation.decode(prompt))
+    asked = stop
+    if stop.bars is not None and reached.bars is not None:
+        asked = replace(stop, bars=stop.bars + done_bars - int(reached.bars[0]))
+    found = []
+    for sampled in sample(
+        model, prompt, representation.cursor(len(seeds)), representation.space, seeds, sampler, asked
+    ):
+        piece = representation.decode(np.concatenate([prompt, sampled.array]) if whole else sampled.array)
+        before = (done_bars, done_seconds) if whole else (0, 0.0)
+        if isinstance(piece, Score):
+            piece = _fitted(piece, stop, *before)
+        if not include_prompt and has_bars and len(prompt):
+            assert isinstance(piece, Score)
+            piece = slice_bars(piece, min(done_bars + 1, _full_bars(piece)), _full_bars(piece))
+            before = (0, 0.0)
+        found.append(_sample(piece, sampled, has_bars, *before))
+    return found
+
+
+def _full_bars(piece: Piece) -> int:
+    """The bars of a score, a pickup not counted."""
+    assert isinstance(piece, Score)
+    return len(bars(piece)) - has_pickup(piece)
+
+
+def _fitted(piece: Score, stop: Stop, done_bars: int, done_seconds: float) -> Score:
+    """The score cut, or padded with rests, to exactly the length asked for."""
+    if stop.bars is not None:
+        return clip(piece, bar_line(piece, done_bars + stop.bars))
+    if stop.seconds is not None:
+        return clip(piece, tick_at(piece, done_seconds + stop.seconds))
+    return piece
+
+
+def _sample(piece: Piece, sampled: Sampled, has_bars: bool, done_bars: int, done_seconds: float) -> Sample:
+    new_bars, new_seconds = None, None
+    if isinstance(piece, Score):
+        new_bars = _full_bars(piece) - done_bars if has_bars else None
+        new_seconds = max(0.0, seconds(piece) - done_seconds)
+    return Sample(piece, sampled.seed, sampled.log_prob, len(sampled.array), new_bars, new_seconds)
