@@ -70,7 +70,7 @@ class Cache:
     kv: list[Tensor]  # one a layer, [B, 2H, room, D]: the keys of all heads, then the values
     symbols: Tensor  # [B, room]
     filled: int = 0
-    layers: "list[_Layer]" = field(default_factory=list)  # see `_step`
+    layers: "list[_Layer]" = field(default_factory=list)  # made by the first `_step`; the weights as they were then
 
     def copy(self, n: int, room: int) -> "Cache":
         """A cache of its own with the first n places of this one."""
@@ -81,7 +81,7 @@ class Cache:
             kv.append(new)
         symbols = self.symbols.new_empty(len(self.symbols), room)
         symbols[:, :n] = self.symbols[:, :n]
-        return Cache(kv, symbols, n)
+        return Cache(kv, symbols, n, _over(kv, self.layers))
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ class TransformerState:
             return TransformerState(len(rows))
         n = self.n
         kv = [layer[:, :, :n].index_select(0, rows) for layer in self.cache.kv]
-        return TransformerState(len(rows), n, Cache(kv, self.cache.symbols[:, :n].index_select(0, rows), n))
+        symbols = self.cache.symbols[:, :n].index_select(0, rows)
+        return TransformerState(len(rows), n, Cache(kv, symbols, n, _over(kv, self.cache.layers)))
 
 
 class Block(nn.Module):
@@ -155,12 +156,10 @@ def _remember(kv: Tensor, n: int, key: Tensor, value: Tensor) -> tuple[Tensor, T
 
 
 class _Layer(NamedTuple):
-    """A block as `_step` needs it: weights transposed, norms times the root of the width, and the cache."""
+    """A block as `_step` needs it: weights transposed, each with the norm before it, and the cache."""
 
-    attention_norm: Tensor
     qkv: Tensor
     out: Tensor
-    ffn_norm: Tensor
     gate_up: Tensor
     down: Tensor
     kv: Tensor
@@ -168,12 +167,21 @@ class _Layer(NamedTuple):
     values: Tensor
 
 
+def _over(kv: list[Tensor], layers: list[_Layer]) -> list[_Layer]:
+    """The same layers (if there are any yet) on other caches."""
+    heads = kv[0].shape[1] // 2
+    return [
+        layer._replace(kv=own, keys=own[:, :heads], values=own[:, heads:])
+        for layer, own in zip(layers, kv, strict=False)
+    ]
+
+
 class Transformer(SequenceModel):
     """Embedding, blocks, a norm, and logits over V symbols."""
 
     cos: Tensor  # [C, 3, 1, 2, D / 2]: of queries, keys, and values, which are not turned
     sin: Tensor
-    floor: Tensor  # [1, 1]: EPS times W
+    floor: Tensor  # [1, 1]: the root of EPS times W, the least that a norm divides by
 
     def __init__(self, config: TransformerConfig, size: int) -> None:
         super().__init__()
@@ -192,7 +200,7 @@ class Transformer(SequenceModel):
         cos, sin = _rotations(config)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
-        self.register_buffer("floor", torch.full((1, 1), EPS * config.width), persistent=False)
+        self.register_buffer("floor", torch.full((1, 1), math.sqrt(EPS * config.width)), persistent=False)
 
     def start(self, batch: int) -> TransformerState:
         return TransformerState(batch)
@@ -209,16 +217,17 @@ class Transformer(SequenceModel):
         self, x: Tensor, state: TransformerState, mask: Tensor | None = None
     ) -> tuple[Categorical, TransformerState]:
         # Padding stands at the end of causal layers: it reaches no output before it, so mask is not needed.
-        signals = []
+        signals: list[Tensor] = []
         while True:
             if state.n == self.context and x.shape[1]:
                 state = self._begun_anew(state)
-            block = x[:, : self.context - state.n]
-            signal, state = self._read(block, state)
+            room = self.context - state.n
+            if x.shape[1] <= room:
+                signal, state = self._read(x, state)
+                return self._predict([*signals, signal]), state
+            signal, state = self._read(x[:, :room], state)
             signals.append(signal)
-            if block.shape[1] == x.shape[1]:
-                return self._predict(signals), state
-            x = x[:, block.shape[1] :]
+            x = x[:, room:]
 
     def keep(self, before: TransformerState, after: TransformerState, x: Tensor, n: int) -> TransformerState:
         if before.n + x.shape[1] > self.context:  # the window was begun anew on the way
@@ -274,14 +283,14 @@ class Transformer(SequenceModel):
         cos, sin, floor = self.cos[n], self.sin[n], self.floor
         signal = F.embedding(x, self.embedding.weight).view(batch, width)
         for layer in cache.layers:
-            qkv = torch.mm(_rms_norm(signal, layer.attention_norm, floor), layer.qkv).view(batch, 3, heads, 2, -1)
+            qkv = torch.mm(_unit(signal, floor), layer.qkv).view(batch, 3, heads, 2, -1)
             qkv = torch.addcmul(qkv * cos, qkv.flip(-2), sin).view(batch, 3 * heads, -1)
             layer.kv.select(2, n).copy_(qkv.narrow(1, heads, 2 * heads))
             query = qkv.narrow(1, 0, heads).unsqueeze(2)
             keys, values = layer.keys.narrow(2, 0, upto), layer.values.narrow(2, 0, upto)
             seen = F.scaled_dot_product_attention(query, keys, values).reshape(batch, width)
             signal = torch.addmm(signal, seen, layer.out)
-            gate, up = torch.mm(_rms_norm(signal, layer.ffn_norm, floor), layer.gate_up).chunk(2, -1)
+            gate, up = torch.mm(_unit(signal, floor), layer.gate_up).chunk(2, -1)
             signal = torch.addmm(signal, F.silu(gate, inplace=True).mul_(up), layer.down)
         return signal.unsqueeze(1)
 
@@ -289,12 +298,10 @@ class Transformer(SequenceModel):
         assert isinstance(block, Block)
         root, heads = math.sqrt(self.config.width), block.heads
         return _Layer(
-            attention_norm=block.attention_norm * root,
-            qkv=block.qkv.weight.t(),
-            out=block.out.weight.t(),
-            ffn_norm=block.ffn_norm * root,
-            gate_up=block.gate_up.weight.t(),
-            down=block.down.weight.t(),
+            qkv=(block.qkv.weight * block.attention_norm * root).t().contiguous(),
+            out=block.out.weight.t().contiguous(),
+            gate_up=(block.gate_up.weight * block.ffn_norm * root).t().contiguous(),
+            down=block.down.weight.t().contiguous(),
             kv=kv,
             keys=kv[:, :heads],
             values=kv[:, heads:],
@@ -306,14 +313,13 @@ class Transformer(SequenceModel):
         if torch.is_grad_enabled():
             normed = F.rms_norm(signal, (width,), self.norm, EPS)
         else:
-            normed = _rms_norm(signal, self.norm * math.sqrt(width), self.floor)
+            normed = _unit(signal, self.floor).mul_(self.norm * math.sqrt(width))
         return Categorical(F.linear(normed, self.head.weight))
 
 
-def _rms_norm(signal: Tensor, weight: Tensor, floor: Tensor) -> Tensor:
-    """RMSNorm without gradients, in fewer operations; weight: times the root of W, floor: EPS times W."""
-    length = torch.linalg.vector_norm(signal, 2, -1, True)
-    return torch.addcmul(floor, length, length).rsqrt_().mul(signal).mul_(weight)
+def _unit(signal: Tensor, floor: Tensor) -> Tensor:
+    """The signal over the root of (sum of its squares + floor²): RMSNorm, but for its weight and root of W."""
+    return signal.div(torch.hypot(torch.linalg.vector_norm(signal, 2, -1, True), floor))
 
 
 def _rotations(config: TransformerConfig) -> tuple[Tensor, Tensor]:
