@@ -129,7 +129,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         "--track", action="append", default=[], metavar="T", help="only these tracks: index, name or program"
     )
     trained.add_argument("--max-files", type=_whole, metavar="N", help="use the first N files only")
-    trained.add_argument("--precision", choices=["float32", "bfloat16"], help="of the arithmetic")
+    trained.add_argument("--precision", choices=["auto", "float32", "bfloat16"], help="of the arithmetic")
     trained.add_argument(
         "--from", dest="from_file", metavar="FILE", help="a copy of a downloadable corpus, got by hand"
     )

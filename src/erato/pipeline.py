@@ -61,7 +61,7 @@ def train(
     track: Sequence[str] = (),
     max_files: int | None = None,
     from_file: str | Path | None = None,
-    precision: Literal["float32", "bfloat16"] | None = None,
+    precision: Literal["auto", "float32", "bfloat16"] | None = None,
     seed: int | None = None,
     reporter: Reporter | None = None,
 ) -> "Run":
@@ -373,7 +373,7 @@ def _resolved(
     epochs: int | None,
     settings: Sequence[str],
     keep_every: int | None,
-    precision: Literal["float32", "bfloat16"] | None,
+    precision: Literal["auto", "float32", "bfloat16"] | None,
     seed: int | None,
 ) -> Recipe:
     """The recipe with what the person set; a budget replaces the recipe's whole budget."""

@@ -27,8 +27,7 @@ LstmState = list[tuple[Tensor, Tensor]]  # one (h, c) a layer, each [B, H]
 
 @dataclass(frozen=True)
 class LstmConfig(ModelConfig):
-    """Sizes of a stack of LSTM layers (Hochreiter and Schmidhuber 1997); raises UsageError where they do not
-    fit.
+    """A stack of LSTM layers (Hochreiter and Schmidhuber 1997); UsageError where sizes do not fit.
 
     dropout: one rate after each LSTM layer. dense: units of the layer before the output; 0: none.
     """

@@ -26,7 +26,7 @@ EPS = 1e-5  # of the norms
 
 @dataclass(frozen=True)
 class TransformerConfig(ModelConfig):
-    """Sizes of a Transformer; raises UsageError where they do not fit.
+    """A decoder-only Transformer: rotary positions, RMSNorm, SwiGLU. UsageError where sizes do not fit.
 
     context: symbols it can see, even. ffn: units of a feed-forward layer as a multiple of the width (rounded
     to 16s).

@@ -24,6 +24,7 @@ RECIPE = Recipe(
         ema=0.99,
         minutes=10.0,
         evaluations=12,
+        precision="auto",
     ),
     sampler=Sampler(temperature=0.95, top_p=0.98),
 )

@@ -33,7 +33,8 @@ class Training:
 
     evaluations: how often the held-out pieces are looked at over the budget. patience: evaluations without a better
     loss after which it stops; None: never. ema: decay of the moving average of the weights that is kept; None: none.
-    valid_symbols: about how much held-out music an evaluation reads; None: all.
+    valid_symbols: about how much held-out music an evaluation reads; None: all. precision: of the arithmetic in the
+    forward pass (weights stay float32); auto: bfloat16 where the processor has it.
     """
 
     batch: int = 32
@@ -47,7 +48,7 @@ class Training:
     evaluations: int = 20
     patience: int | None = None
     valid_symbols: int | None = 40_000
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
     keep_every: int | None = None
     workers: int = 0
 
@@ -144,6 +145,7 @@ def train(
     state = _resume(folder, model, optimizers, average)
     if state.finished:
         return _result(state)
+    half = training.precision == "bfloat16" or (training.precision == "auto" and _has_bfloat16(device))
     total = _total_steps(training, len(dataset))
     limit = training.minutes * 60 if training.minutes else math.inf
     rng = torch.Generator().manual_seed(seed)
@@ -158,7 +160,7 @@ def train(
         while True:
             spent = max(state.step / total, (time.monotonic() - started) / limit)
             rate = training.optimizer.lr * training.schedule.factor(spent)
-            for name, loss, measures in _autocast(objective.losses(model, stream, rng), device, training.precision):
+            for name, loss, measures in _autocast(objective.losses(model, stream, rng), device, half):
                 optimizer = optimizers[name]
                 for group in optimizer.param_groups:
                     group["lr"] = rate
@@ -234,14 +236,22 @@ def train(
                 raise KeyboardInterrupt
 
 
-def _autocast(losses: Iterator[Any], device: torch.device, precision: str) -> Iterator[Any]:
+def _autocast(losses: Iterator[Any], device: torch.device, half: bool) -> Iterator[Any]:
     """The losses, each computed under autocast; what is done with them is not."""
     while True:
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
             item = next(losses, None)
         if item is None:
             return
         yield item
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is fast there, not merely emulated."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 @contextmanager
