@@ -14,7 +14,7 @@ RECIPE = Recipe(
     summary="bar, position, pitch, velocity, duration events; several tracks; learns something in minutes",
     corpus="bach-chorales",
     representation=RemiConfig(),
-    model=TransformerConfig(layers=4, heads=4, width=192, context=512, dropout=0.1),
+    model=TransformerConfig(layers=4, heads=4, width=128, context=512, dropout=0.1),
     windows=Windows(length=256, transpose=5),
     training=Training(
         batch=8,

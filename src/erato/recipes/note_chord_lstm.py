@@ -41,6 +41,7 @@ RECIPE = Recipe(
         epochs=200,
         evaluations=100,
         patience=10,
+        precision="auto",
     ),
     sampler=Sampler(temperature=1.0),
     begin="window",
