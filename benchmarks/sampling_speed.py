@@ -1,7 +1,7 @@
 """Cached sampling against transformers' `generate()`: the same weights, one thread, batch 1, greedy.
 
 Prints a table of medians and their ratio, from runs that alternate, and whether the symbols were the same. Asserts
-nothing about time. Needs `pip install transformers`; run it with nothing else running:
+nothing about time. Needs `pip install erato[bench]`; run it with nothing else running:
 
     python benchmarks/sampling_speed.py
 """

@@ -35,7 +35,9 @@ def main() -> None:
     pieces = corpora.find(given.corpus).pieces(recipe.representation.kind)
     encodings = encode_corpus(pieces, recipe.representation)
     dataset = WindowDataset(encodings, recipe.windows, 0, given.corpus)
-    settings = replace(recipe.training, minutes=None, epochs=None, steps=given.steps, ema=None, evaluations=1)
+    settings = replace(
+        recipe.training, minutes=None, epochs=None, steps=given.steps, ema=None, evaluations=1, precision="float32"
+    )
     settings = replace(settings, optimizer=replace(settings.optimizer, lr=1e-5))
     order = batch_order(len(dataset), settings.batch, 0, 0)
     batches = [dataset.__getitems__(next(order)) for _ in range(given.steps)]

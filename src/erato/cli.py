@@ -75,7 +75,7 @@ def run(arguments: Sequence[str]) -> int:
 def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     parser = _Parser(
         prog="erato",
-        description="Learns from your own music or words and writes new pieces.",
+        description="Learns from your own music and writes new pieces.",
         epilog="Start with: erato demo\nThen:       erato train event-transformer --corpus MY_FOLDER --minutes 10",
     )
     parser.add_argument("--version", action="version", version=f"erato {erato.__version__}")
@@ -98,7 +98,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 
     checked = command("check", "What can be read in a folder, what not and why.", "erato check my-midis", _check)
     checked.add_argument("path", help="a folder or a file")
-    checked.add_argument("--max-files", type=_whole, metavar="N", help="look at the first N files only")
+    checked.add_argument("--max-files", type=_whole, metavar="N", help="look at the first N files that may hold pieces")
     checked.add_argument("--report", metavar="FILE", help="where the report goes (default: erato-check.json)")
     _json(checked)
 
@@ -129,7 +129,11 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         "--track", action="append", default=[], metavar="T", help="only these tracks: index, name or program"
     )
     trained.add_argument("--max-files", type=_whole, metavar="N", help="use the first N files only")
-    trained.add_argument("--precision", choices=["auto", "float32", "bfloat16"], help="of the arithmetic")
+    trained.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        help="of the arithmetic; auto: bfloat16 where the processor has it",
+    )
     trained.add_argument(
         "--from", dest="from_file", metavar="FILE", help="a copy of a downloadable corpus, got by hand"
     )
@@ -261,7 +265,7 @@ def _list(given: argparse.Namespace) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
-    from erato import corpora, files
+    from erato import corpora, files  # not the pipeline, which takes a second to import
 
     with _reporter(given.json) as reporter:
         report = corpora.check(Path(given.path), max_files=given.max_files, progress=reporter.progress)
@@ -308,6 +312,7 @@ def _print_report(found: dict[str, Any]) -> None:
 
 def _train(given: argparse.Namespace) -> int:
     from erato import pipeline
+    from erato.models.describe import count_parameters
     from erato.training.log import read_metrics
 
     with _reporter(given.json) as reporter:
@@ -334,7 +339,7 @@ def _train(given: argparse.Namespace) -> int:
         "steps": metrics[-1]["step"],
         "seconds": metrics[-1]["seconds"],
         "best_loss": best,
-        "parameters": sum(p.numel() for p in run.model.parameters()),
+        "parameters": count_parameters(run.model),
     }
     if given.json:
         _print_json(found)
@@ -353,8 +358,6 @@ def _compose(given: argparse.Namespace) -> int:
     changes = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
     if given.strategy:
         changes["greedy"] = given.strategy == "greedy"
-    if changes.get("greedy"):  # the recipe's own temperature and filters are for drawing
-        changes = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0} | changes
     with _reporter(given.json) as reporter:
         run = pipeline.load(given.run, given.checkpoint)
         out = Path(given.out) if given.out else run.folder / "pieces"

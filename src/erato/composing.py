@@ -3,7 +3,7 @@
 Sampling knows symbols; this knows where bars and seconds lie in the music that they stand for. Knows nothing of files.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,8 @@ from erato.sampling import Sampled, Sampler, Stop, sample
 from erato.score import Piece, Score, bar_line, bars, clip, has_pickup, seconds, slice_bars, tick_at
 
 Ints = npt.NDArray[np.int64]
+_LIMIT = 8192  # symbols of a piece that does not end by itself
+_DENSEST = 2048  # symbols a bar, or a second
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,11 @@ def compose_after(
     sampler: Sampler,
     stop: Stop,
     include_prompt: bool,
+    told: Callable[[int, Ints], None] | None = None,
 ) -> list[Sample]:
     """One piece a seed after `prompt` (symbols, may be empty), which the pieces begin with if `include_prompt`.
 
-    A prompt that stops inside a bar has that bar finished before new bars are counted.
+    A prompt that stops inside a bar has that bar finished before new bars are counted. told: called after each symbol.
     """
     reached = representation.cursor(1)
     for symbol in prompt:
@@ -56,10 +59,11 @@ def compose_after(
     asked = stop
     if stop.bars is not None and reached.bars is not None:
         asked = replace(stop, bars=stop.bars + done_bars - int(reached.bars[0]))
+    # Far more symbols than music of that length holds: only a piece that gets nowhere is cut there.
+    limit = max(_LIMIT, round(_DENSEST * max(stop.bars or 0, stop.seconds or 0)))
     found = []
-    for sampled in sample(
-        model, prompt, representation.cursor(len(seeds)), representation.space, seeds, sampler, asked
-    ):
+    cursor, space = representation.cursor(len(seeds)), representation.space
+    for sampled in sample(model, prompt, cursor, space, seeds, sampler, asked, told, limit):
         piece = representation.decode(np.concatenate([prompt, sampled.array]) if whole else sampled.array)
         before = (done_bars, done_seconds) if whole else (0, 0.0)
         if isinstance(piece, Score):

@@ -1,7 +1,7 @@
 """Encoded pieces as training windows: pieces and a representation in, PyTorch's indexable set of windows out.
 
 `encode_corpus` fits the representation and encodes every piece once, into memory-mapped files in the cache folder; the
-second time it only opens them. `Windows` cuts what was encoded. Knows nothing of models.
+second time it only opens them. `WindowDataset` cuts what was encoded. Knows nothing of models.
 
 Legend: B batch, W window length (symbols).
 """
@@ -24,8 +24,8 @@ from erato import representations
 from erato.config import to_record
 from erato.corpora.base import SPLITS, Pieces, Split
 from erato.corpora.store import cache_folder
-from erato.errors import CorpusError, EratoError
-from erato.files import temporary_beside, to_json, write_json
+from erato.errors import CorpusError, EratoError, UsageError
+from erato.files import temporary_beside, write_json
 from erato.representations.base import Array, Representation, RepresentationConfig
 
 Progress = Callable[[int, int | None, str], None]
@@ -136,11 +136,11 @@ class Windows:
 
     def __post_init__(self) -> None:
         if self.length < 1:
-            raise CorpusError(f"windows.length must be at least 1, got {self.length}.")
+            raise UsageError(f"windows.length must be at least 1, got {self.length}.")
         if self.stride is not None and self.stride < 1:
-            raise CorpusError(f"windows.stride must be at least 1 or none, got {self.stride}.")
+            raise UsageError(f"windows.stride must be at least 1 or none, got {self.stride}.")
         if not 0 <= self.transpose <= 24:
-            raise CorpusError(f"windows.transpose must be from 0 to 24 semitones, got {self.transpose}.")
+            raise UsageError(f"windows.transpose must be from 0 to 24 semitones, got {self.transpose}.")
 
 
 class WindowDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -220,8 +220,3 @@ def seed_windows(encodings: Encodings, length: int, count: int, seed: int) -> li
         begin = int(rng.integers(0, max(1, len(piece) - length)))
         found.append(encodings.representation.window(np.asarray(piece, np.int64), begin, length).tolist())
     return [window for window in found if window]
-
-
-def manifest_json(pieces: Pieces, encodings: Encodings) -> str:
-    """The corpus, file by file, and what the representation could not hold of it."""
-    return to_json({**pieces.manifest, "not held by the representation": encodings.lost})

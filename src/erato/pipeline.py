@@ -238,7 +238,7 @@ class Run:
         said = self.manifest
         named = {
             "recipe": self.recipe.name,
-            "corpus": said.get("corpus"),
+            "learned from": said.get("corpus"),
             "licence": said.get("licence"),
             "citation": said.get("citation"),
         }
@@ -279,6 +279,8 @@ class Run:
         if stop == Stop():
             stop = Stop(length=self.recipe.length)
         rule = sampler or self.recipe.sampler
+        if changes.get("greedy") and "temperature" in changes:
+            raise UsageError("greedy always takes the likeliest symbol: leave out the temperature, or greedy.")
         if changes:
             try:
                 rule = replace(rule, **changes)
@@ -290,13 +292,16 @@ class Run:
         given = self._prompt(prompt, reporter)
         seeds = range(seed, seed + n)
         if given is None and (begin or self.recipe.begin) == "window":  # each piece has a window of its own
-            return [self._after(self._seed_window(one), [one], rule, stop, False)[0] for one in seeds]
-        return self._after(np.empty(0, np.int64) if given is None else given, seeds, rule, stop, True)
+            return [self._after(self._seed_window(one), [one], rule, stop, False, reporter)[0] for one in seeds]
+        return self._after(np.empty(0, np.int64) if given is None else given, seeds, rule, stop, True, reporter)
 
     def _after(
-        self, prompt: Ints, seeds: Sequence[int], rule: Sampler, stop: Stop, include_prompt: bool
+        self, prompt: Ints, seeds: Sequence[int], rule: Sampler, stop: Stop, include_prompt: bool, reporter: Reporter
     ) -> list[Sample]:
-        return compose_after(prompt, self.model, self.representation, seeds, rule, stop, include_prompt)
+        def told(step: int, _: Ints) -> None:
+            reporter.progress(step + 1, stop.length, "composing: symbols")
+
+        return compose_after(prompt, self.model, self.representation, seeds, rule, stop, include_prompt, told)
 
     def _prompt(self, prompt: Piece | Path | None, reporter: Reporter) -> Ints | None:
         """The symbols of what is to be continued."""
@@ -338,18 +343,8 @@ class Run:
         render(sampled, self.folder / "samples" / f"step{step:08d}{suffix}", f"step {step}")
 
     def facts(self, sampled: Sample) -> dict[str, str]:
-        """How a piece of this run was made, for people."""
-        manifest = self.manifest
-        facts = {
-            "seed": str(sampled.seed),
-            "recipe": self.recipe.name,
-            "learned from": str(manifest.get("corpus", "")),
-        }
-        if sampled.bars is not None:
-            facts["bars"] = str(sampled.bars)
-        if sampled.seconds is not None:
-            facts["length"] = f"{sampled.seconds:.1f} s"
-        return facts | {"nats a symbol": f"{-sampled.log_prob / max(sampled.symbols, 1):.2f}"}
+        """How a piece of this run was made and what it owes to whom, for people."""
+        return {"seed": str(sampled.seed), **self.origin()}
 
     def write(self, samples: Sequence[Sample], out: Path, formats: Sequence[str]) -> list[list[Path]]:
         """Writes each sample as `<NNN>-seed<S>.<suffix>` in `out`, next free numbers; the files of each sample."""

@@ -57,7 +57,7 @@ def write_run(
         folder / "prompts.json",
         datasets.seed_windows(encodings, recipe.windows.length, _PROMPTS, recipe.seed),
     )
-    write_text(folder / "manifest.json", datasets.manifest_json(pieces, encodings))
+    write_json(folder / "manifest.json", {**pieces.manifest, "not held by the representation": encodings.lost})
     write_text(folder / "model.txt", describe(model, encodings.representation.space))
     write_json(folder / "recipe.json", said)
 

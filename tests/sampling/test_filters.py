@@ -125,7 +125,6 @@ def test_something_is_always_left_to_draw() -> None:
         ({"temperature": math.inf}, "temperature must be above 0, got inf"),
         ({"repetition_penalty": 0.0}, "repetition_penalty must be above 0, got 0.0"),
         ({"repetition_window": -2}, r"repetition_window must be 0 \(all\) or more, got -2"),
-        ({"greedy": True, "temperature": 0.8}, "greedy .* temperature .* got 0.8"),
     ],
 )
 def test_values_that_are_not_allowed_are_refused(settings: dict[str, float], message: str) -> None:

@@ -1,4 +1,4 @@
-"""Every system the project implements, one short file each. The import line is the registration."""
+"""Every system the project implements, one short file each. An import and an entry in `_FILES` register one."""
 
 from erato.recipes import event_transformer, note_chord_lstm
 

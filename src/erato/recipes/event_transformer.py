@@ -32,6 +32,6 @@ RECIPE = Recipe(
 TINY = replace(
     RECIPE,
     model=TransformerConfig(layers=2, heads=2, width=16, context=32),
-    windows=Windows(length=16, transpose=2),
+    windows=replace(RECIPE.windows, length=16),
     training=replace(RECIPE.training, batch=2, minutes=None, steps=2, evaluations=1),
 )

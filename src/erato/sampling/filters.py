@@ -22,6 +22,7 @@ class Sampler:
 
     top_k=0, top_p=1, min_p=0 and repetition_penalty=1 mean off. The order is penalty, temperature, top-k,
     top-p, min-p. The penalty looks back on the last `repetition_window` symbols (0: on all of them).
+    greedy takes the likeliest symbol, which the settings of drawing do not change.
     """
 
     temperature: float = 1.0
@@ -39,11 +40,6 @@ class Sampler:
         _require("min_p", self.min_p, 0 <= self.min_p < 1, "in [0, 1)")
         _require("repetition_penalty", self.repetition_penalty, 0 < self.repetition_penalty < math.inf, "above 0")
         _require("repetition_window", self.repetition_window, self.repetition_window >= 0, "0 (all) or more")
-        if self.greedy and self.temperature != 1:
-            raise UsageError(
-                f"greedy always takes the likeliest symbol, so temperature must be left at 1.0 with it, "
-                f"got {self.temperature}: leave out one of the two"
-            )
 
     @property
     def looks_back(self) -> bool:

@@ -1,4 +1,4 @@
-"""From batches to weights: one loop, objectives, optimizers, checkpoints. The import line is the registration."""
+"""From batches to weights: one loop, objectives, optimizers, checkpoints. An entry in OBJECTIVES registers one."""
 
 from erato.training.likelihood import Likelihood
 from erato.training.loop import Progress, Result, Training, TrainingError, is_finished, train

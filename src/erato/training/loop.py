@@ -24,7 +24,7 @@ from erato.training.checkpoint import load_state, save_state, save_weights
 from erato.training.log import Log
 from erato.training.objective import Objective
 from erato.training.optimizers import Optimizer, Schedule
-from erato.training.stop import Stop
+from erato.training.stop import AskedToStop
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,6 @@ class Result:
     steps: int
     seconds: float
     best_loss: float
-    best_step: int
     stopped_early: bool
 
 
@@ -106,7 +105,6 @@ class _State:
     batches: int = 0  # drawn from the data so far
     seconds: float = 0.0
     best_loss: float = math.inf
-    best_step: int = 0
     without_better: int = 0
     evaluations: int = 0
     finished: bool = False
@@ -146,17 +144,17 @@ def train(
     if state.finished:
         return _result(state)
     half = training.precision == "bfloat16" or (training.precision == "auto" and _has_bfloat16(device))
-    total = _total_steps(training, len(dataset))
     limit = training.minutes * 60 if training.minutes else math.inf
     rng = torch.Generator().manual_seed(seed)
     stream = Stream(dataset, training.batch, seed, state.batches, training.workers, device)
+    total = _total_steps(training, stream.per_epoch)
     sums = {key: torch.tensor(value) for key, value in state.sums.items()}
     seen, since = state.sums.get("symbols", 0), time.monotonic()  # for the symbols a second
     started, shown = since - state.seconds, 0.0
     rest_until = 0.0  # by the clock: when the next evaluation may be
 
     model.train()
-    with Log(folder, state.step) as log, Stop() as stop:
+    with Log(folder, state.step) as log, AskedToStop() as stop:
         while True:
             spent = max(state.step / total, (time.monotonic() - started) / limit)
             rate = training.optimizer.lr * training.schedule.factor(spent)
@@ -209,7 +207,7 @@ def train(
                         listen(model, state.step)
                 log.write(line)
                 if line["best"]:
-                    state.best_loss, state.best_step, state.without_better = line["valid_loss"], state.step, 0
+                    state.best_loss, state.without_better = line["valid_loss"], 0
                 else:
                     state.without_better += 1
                 state.evaluations, sums, seen, since = int(spent * training.evaluations), {}, 0.0, time.monotonic()
@@ -265,13 +263,12 @@ def _evaluating(model: nn.Module, average: Average | None) -> Iterator[None]:
         model.train()
 
 
-def _total_steps(training: Training, windows: int) -> float:
-    per_epoch = -(-windows // training.batch)
+def _total_steps(training: Training, per_epoch: int) -> float:
     return min(training.steps or math.inf, (training.epochs or math.inf) * per_epoch)
 
 
 def _result(state: _State) -> Result:
-    return Result(state.step, state.seconds, state.best_loss, state.best_step, state.stopped_early)
+    return Result(state.step, state.seconds, state.best_loss, state.stopped_early)
 
 
 def _diverged(what: str, step: int, training: Training) -> TrainingError:

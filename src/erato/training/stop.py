@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 
-class Stop:
+class AskedToStop:
     """Ctrl-C and SIGTERM ask to leave at the next good moment; a second one leaves at once."""
 
     def __init__(self) -> None:
@@ -16,7 +16,7 @@ class Stop:
             raise KeyboardInterrupt
         self.asked = number
 
-    def __enter__(self) -> "Stop":
+    def __enter__(self) -> "AskedToStop":
         self._before: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
