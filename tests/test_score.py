@@ -76,7 +76,8 @@ def test_thousands_of_bars_and_meters_beyond_the_end():
 
 def test_the_line_of_a_bar_also_beyond_the_end():
     piece = make([(0, 2000, 60)], meters=[(0, 1, 4), (480, 4, 4)])
-    assert [s.bar_line(piece, number) for number in (1, 2, 3)] == [2400, 4320, 6240]
+    assert [s.bar_line(piece, number) for number in (0, 1, 2, 3)] == [480, 2400, 4320, 6240]
+    assert s.bar_line(make([(0, 10, 60)]), 0) == 0
     assert s.bar_line(make([(0, 10, 60)], meters=[(0, 3, 4)]), 4) == 4 * 1440
 
 
@@ -116,9 +117,41 @@ def test_clipping_cuts_what_sounds_and_leaves_out_what_begins_later():
 
 def test_clipping_marks_an_end_that_is_silent():
     piece = make([(0, 480, 60)], markers=[(600, "end"), (0, "fermata")])
-    longer, shorter, bare = s.clip(piece, 1920), s.clip(piece, 500), s.clip(piece, 1920, mark_end=False)
+    longer, shorter = s.clip(piece, 1920), s.clip(piece, 500)
     assert [(m.time, m.text) for m in longer.markers] == [(0, "fermata"), (1920, "end")]
-    assert [s.end_tick(piece) for piece in (longer, shorter, bare)] == [1920, 500, 600]
+    assert [s.end_tick(piece) for piece in (longer, shorter)] == [1920, 500]
+    assert s.end_tick(piece) == 600
+
+
+def test_a_part_keeps_what_is_in_force_and_leaves_the_whole_as_it_is():
+    piece = make(
+        [(0, 100, 60), (550, 100, 61), (700, 300, 62)],
+        meters=[(0, 3, 4), (600, 2, 4), (800, 4, 4)],
+        tempos=[(900, 80), (0, 100), (300, 90)],
+    )
+    piece.key_signatures.extend([KeySignature(0, 2, 0), KeySignature(650, 1, 0)])
+    part = s.between(piece, 600, 800)
+    assert [(note.time, note.duration, note.pitch) for note in part.tracks[0].notes] == [(100, 100, 62)]
+    assert s.time_signatures(part) == [(0, 2, 4)]
+    assert [(key.time, key.key) for key in part.key_signatures] == [(0, 2), (50, 1)]
+    assert [(tempo.time, round(tempo.qpm)) for tempo in part.tempos] == [(0, 90)]
+    assert not len(part.markers)
+    assert [tempo.time for tempo in piece.tempos] == [900, 0, 300]
+    assert [note.time for note in piece.tracks[0].notes] == [0, 550, 700]
+
+
+def test_a_part_that_ends_in_silence_keeps_its_length():
+    piece = make([(0, 480, 60), (3840, 480, 62)])
+    part = s.between(piece, 0, 3840)
+    assert len(s.bars(part)) == 2  # the second is a rest
+    assert [(marker.time, marker.text) for marker in part.markers] == [(3840, "end")]
+
+
+def test_a_marker_where_a_part_ends_belongs_to_what_follows():
+    marks = [(0, "coda"), (1920, "fermata"), (3840, "chord:G"), (3840, "end")]
+    piece = make([(0, 1920, 60), (1920, 1920, 62)], markers=marks)
+    assert [(m.time, m.text) for m in s.slice_bars(piece, 1, 1).markers] == [(0, "coda")]
+    assert [(m.time, m.text) for m in s.slice_bars(piece, 2, 2).markers] == [(0, "fermata")]
 
 
 def test_a_slice_of_bars_stands_alone():

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from symusic.core import KeySignatureTick, NoteTickList, ScoreTick, TempoTick, TextMetaTick, TimeSignatureTick
+from symusic.core import NoteTickList, ScoreTick, TextMetaTick
 
 END = "end"  # marker: where a piece ends that ends in silence
 FERMATA = "fermata"
 CHORD = "chord:"
+DEFAULT_MSPQ = 500_000  # microseconds a quarter where no tempo is said: 120 quarters a minute
 
 Score = ScoreTick  # what `symusic.Score(...)` makes: that one is a factory and no type
 Piece = Score | str  # what a corpus holds and a representation turns into an array: music or text
@@ -95,7 +96,7 @@ def has_pickup(score: Score) -> bool:
 
 def seconds_at(score: Score, ticks: Ints) -> npt.NDArray[np.float64]:
     """Seconds from the start for each tick, by the tempo events (120 beats a minute where there are none)."""
-    changes: dict[int, float] = {0: 0.5}
+    changes = {0: DEFAULT_MSPQ / 1e6}
     for tempo in sorted(score.tempos, key=lambda t: t.time):
         changes[max(0, tempo.time)] = tempo.mspq / 1e6
     at = np.array(sorted(changes), dtype=np.int64)
@@ -132,42 +133,51 @@ def transpose(score: Score, semitones: int) -> Score:
     return result
 
 
-def clip(score: Score, end_tick: int, mark_end: bool = True) -> Score:
-    """The score up to `end_tick`: what begins later is left out, what sounds across it is cut there.
+def between(score: Score, start: int, stop: int) -> Score:
+    """The part of a score from tick `start` to `stop`, as a score of exactly `stop - start` ticks.
 
-    With `mark_end` the piece ends exactly there: where its music ends before, it gets an `end` marker.
+    What begins outside is left out, what sounds across `stop` is cut there, and the meter, key and tempo in force at
+    `start` are kept. A part that ends in silence gets an `end` marker; of other markers, those at `stop` are outside.
     """
 
-    def before(event: Any) -> bool:
-        return bool(event.time < end_tick)
+    def inside(event: Any) -> bool:
+        return bool(start <= event.time < stop)
 
-    result = score.copy()
-    for track in result.tracks:
-        track.notes.filter(before)
-        track.pedals.filter(before)
+    part = score.copy()
+    for track in part.tracks:
+        for events in (track.notes, track.pedals, track.controls, track.pitch_bends, track.lyrics):
+            events.filter(inside)
         for event in [*track.notes, *track.pedals]:
-            event.duration = min(event.duration, end_tick - event.time)
-        track.controls.filter(before)
-        track.pitch_bends.filter(before)
-        track.lyrics.filter(before)
-    result.tempos.filter(before)
-    result.time_signatures.filter(before)
-    result.key_signatures.filter(before)
-    result.markers.filter(lambda marker: marker.time <= end_tick and not (mark_end and marker.text == END))
-    if mark_end and _last_note_end(result) < end_tick:
-        result.markers.append(TextMetaTick(end_tick, END))
-    return result
+            event.duration = min(event.duration, stop - event.time)
+    for changes in (part.time_signatures, part.key_signatures, part.tempos):
+        until_start = [change for change in changes if change.time <= start]
+        for in_force in sorted(until_start, key=lambda change: change.time)[-1:]:
+            in_force.time = start
+        changes.filter(inside)
+    part.markers.filter(lambda marker: inside(marker) and marker.text != END)
+    part = part.shift_time(-start)
+    if _last_note_end(part) < stop - start:
+        part.markers.append(TextMetaTick(stop - start, END))
+    return part
+
+
+def clip(score: Score, stop: int) -> Score:
+    """The beginning of a score, up to tick `stop`; see `between`."""
+    return between(score, 0, stop)
 
 
 def bar_line(score: Score, number: int) -> int:
-    """The tick where full bar `number` ends (from 1, a pickup not counted), also where that is after the piece."""
+    """The tick where full bar `number` ends (from 1, a pickup not counted), also where that is after the piece.
+
+    Bar 0 ends where the first full bar begins.
+    """
     wanted = number + has_pickup(score)
     found = bars(score)
     if len(found) < wanted:
         last = found[-1]
         length = score.ticks_per_quarter * 4 * last.numerator / last.denominator
         found = bars(score, last.start + round((wanted - len(found) + 1) * length))
-    return found[wanted - 1].end
+    return found[wanted - 1].end if wanted else 0
 
 
 def tick_at(score: Score, seconds: float) -> int:
@@ -183,27 +193,5 @@ def tick_at(score: Score, seconds: float) -> int:
 
 
 def slice_bars(score: Score, first: int, last: int) -> Score:
-    """Full bars `first` to `last` (from 1, a pickup not counted) as a score, with what is in force there."""
-    start = bar_line(score, first - 1) if first > 1 else bars(score)[int(has_pickup(score))].start
-    result = clip(score, bar_line(score, last))
-    meter = [event for event in time_signatures(score) if event[0] <= start][-1]
-    tempo = [event for event in sorted(score.tempos, key=lambda t: t.time) if event.time <= start]
-    key = [event for event in sorted(score.key_signatures, key=lambda k: k.time) if event.time <= start]
-
-    def inside(event: Any) -> bool:
-        return bool(event.time >= start)
-
-    for track in result.tracks:
-        for events in (track.notes, track.pedals, track.controls, track.pitch_bends, track.lyrics):
-            events.filter(inside)
-    for marks in (result.tempos, result.time_signatures, result.key_signatures, result.markers):
-        marks.filter(inside)
-    if start:
-        result = result.shift_time(-start)
-    if not any(event.time == 0 for event in result.time_signatures):
-        result.time_signatures.append(TimeSignatureTick(0, meter[1], meter[2]))
-    if tempo and not any(event.time == 0 for event in result.tempos):
-        result.tempos.append(TempoTick(0, mspq=tempo[-1].mspq))
-    if key and not any(event.time == 0 for event in result.key_signatures):
-        result.key_signatures.append(KeySignatureTick(0, key[-1].key, key[-1].tonality))
-    return result
+    """Full bars `first` to `last` (from 1, a pickup not counted) as a score; see `between`."""
+    return between(score, bar_line(score, first - 1), bar_line(score, last))

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from symusic import KeySignature, Note, Score, Tempo, TimeSignature, Track
+from symusic import Note, Score, Track
 
 from erato.corpora import Folder, Pieces
-from erato.corpora.splits import assign, between, cut
+from erato.corpora.splits import assign, cut
 from erato.errors import CorpusError
-from erato.score import bars, note_count
+from erato.score import bars, end_tick
 
 Song = Callable[..., bytes]
 Tune = Callable[..., list[int]]
@@ -166,17 +166,13 @@ def test_cut_of_a_text_without_breaks() -> None:
     assert [len(part) for part in parts.values() if isinstance(part, str)] == [80, 10, 10]
 
 
-def test_between_keeps_what_is_in_force() -> None:
-    score = Score(100)
-    track = Track("a", 0, False)
-    track.notes.extend([Note(0, 100, 60, 80), Note(550, 100, 61, 80), Note(700, 300, 62, 80)])
-    score.tracks.append(track)
-    score.time_signatures.extend([TimeSignature(0, 3, 4), TimeSignature(600, 2, 4)])
-    score.key_signatures.append(KeySignature(0, 2, 0))
-    score.tempos.extend([Tempo(0, 100), Tempo(300, 90), Tempo(900, 80)])
-    part = between(score, 600, 800)
-    assert [(n.time, n.duration, n.pitch) for n in part.tracks[0].notes] == [(100, 100, 62)]
-    assert [(s.time, s.numerator) for s in part.time_signatures] == [(0, 2)]
-    assert [(k.time, k.key) for k in part.key_signatures] == [(0, 2)]
-    assert [(t.time, round(t.qpm)) for t in part.tempos] == [(0, 90)]
-    assert note_count(score) == 3
+def test_cut_keeps_the_rest_that_a_part_ends_with() -> None:
+    score = Score(480)
+    score.tracks.append(Track("a", 0, False))
+    score.tracks[0].notes.extend([Note(bar * 1920, 480, 60, 80) for bar in range(10) if bar != 7])  # bar 7 is a rest
+    parts = cut(score)
+    assert parts is not None
+    music = {split: part for split, part in parts.items() if not isinstance(part, str)}
+    assert {split: len(bars(part)) for split, part in music.items()} == {"train": 8, "valid": 1, "test": 1}
+    assert end_tick(music["train"]) == 8 * 1920
+    assert end_tick(music["test"]) == 480  # the piece itself ends there

@@ -9,10 +9,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
-from symusic.core import NoteTickList, TextMetaTickList
-
 from erato.corpora.base import Split
-from erato.score import END, Piece, Score, bars, note_count
+from erato.score import Piece, Score, bars, between, end_tick, note_count
 
 BY_GROUP = "by group: a hash of the seed and the group decides, about 80/10/10"
 BY_TIME = "there is one work only: the first 80 % of each piece is train, the next 10 % valid, the last 10 % test"
@@ -82,7 +80,7 @@ def _cut_score(score: Score) -> dict[Split, Piece] | None:
         return None
     first = min(count * 8 // 10, count - 2)
     second = max(count * 9 // 10, first + 1)
-    ends = [lines[0].start, lines[first].start, lines[second].start, lines[-1].end]
+    ends = [lines[0].start, lines[first].start, lines[second].start, end_tick(score)]
     splits: tuple[Split, ...] = ("train", "valid", "test")
     parts: dict[Split, Piece] = {}
     for split, start, stop in zip(splits, ends[:-1], ends[1:], strict=True):
@@ -90,34 +88,3 @@ def _cut_score(score: Score) -> dict[Split, Piece] | None:
         if note_count(part):
             parts[split] = part
     return parts
-
-
-def between(score: Score, start: int, stop: int) -> Score:
-    """The part of a score from tick `start` to `stop`, from 0 on, with the meter, key and tempo that hold
-    there.
-    """
-    part = score.copy()
-    for track in part.tracks:
-        notes = [note for note in track.notes if start <= note.time < stop]
-        for note in notes:
-            note.duration = min(note.duration, stop - note.time)
-            note.time -= start
-        track.notes = NoteTickList(notes)
-        for name in ("controls", "pitch_bends", "pedals", "lyrics"):
-            events = [event for event in getattr(track, name) if start <= event.time < stop]
-            for event in events:
-                event.time -= start
-            setattr(track, name, events)
-    for name in ("time_signatures", "key_signatures", "tempos"):
-        events = sorted(getattr(part, name), key=lambda event: event.time)
-        before = [event for event in events if event.time <= start][-1:]
-        inside = [event for event in events if start < event.time < stop]
-        for event in [*before, *inside]:
-            event.time = max(0, event.time - start)
-        setattr(part, name, [*before, *inside])
-    # a marker at the end of the part belongs to it when it says that the piece ends there
-    markers = [m for m in part.markers if start <= m.time < stop or (m.text == END and m.time == stop)]
-    for marker in markers:
-        marker.time -= start
-    part.markers = TextMetaTickList(markers)
-    return part

@@ -23,9 +23,8 @@ from symusic.core import NoteTickList, ScoreTick, TempoTick, TimeSignatureTick, 
 from erato.errors import UsageError
 from erato.representations.base import Array, Cursor, Encoded, Representation, RepresentationConfig, Tokens
 from erato.representations.unheld import as_score, unheld
-from erato.score import Piece, Score, end_tick
+from erato.score import Ints, Piece, Score, end_tick
 
-Ints = npt.NDArray[np.int64]
 Advance = Literal["fixed", "random", "learnt"]
 START, END, FIRST = 0, 1, 2
 TICKS_PER_QUARTER = 480  # of decoded scores

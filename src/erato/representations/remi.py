@@ -25,10 +25,8 @@ from erato.representations.remi_grid import Grid, MeterRun, meter_runs
 from erato.representations.remi_vocabulary import TICKS_PER_QUARTER, WHOLE, Vocabulary
 from erato.representations.remi_writing import Placed, changes, write
 from erato.representations.unheld import as_score, unheld
-from erato.score import END, Piece, Score, bars, clip, end_tick, has_pickup, note_count, seconds, slice_bars
+from erato.score import DEFAULT_MSPQ, END, Ints, Piece, Score, end_tick, has_pickup, note_count, seconds, slice_bars
 
-Ints = npt.NDArray[np.int64]
-DEFAULT_MSPQ = 500_000  # 120 quarters a minute
 PIANO = (21, 108)
 
 
@@ -121,7 +119,7 @@ class Remi(Representation):
         part = slice_bars(score, first, max(first, last - 1))
         if not note_count(part):
             return np.empty(0, np.int64)
-        return self._encode(clip(part, bars(part)[-1].end), prompt=True).array
+        return self._encode(part, prompt=True).array
 
     def _encode(self, score: Score, prompt: bool) -> Encoded:
         v, lost = self.vocabulary, unheld(score)

@@ -9,7 +9,7 @@ import numpy as np
 
 from erato.representations.remi_grid import meter_runs
 from erato.representations.remi_vocabulary import Slot, Vocabulary, holdable
-from erato.score import Score, end_tick
+from erato.score import DEFAULT_MSPQ, Score, end_tick
 
 ALWAYS = ((4, 4), (3, 4), (2, 4), (6, 8))
 GRID = 24  # tempos an octave: 120 * 2^(k/24)
@@ -61,15 +61,15 @@ def _tempos(score: Score, finish: int) -> set[int]:
     """The tempos in force before the end (microseconds a quarter)."""
     events = [(tempo.time, tempo.mspq) for tempo in score.tempos if tempo.time < max(finish, 1)]
     found = {mspq for _, mspq in events}
-    return found if any(time <= 0 for time, _ in events) else found | {500_000}
+    return found if any(time <= 0 for time, _ in events) else found | {DEFAULT_MSPQ}
 
 
 def _vocabulary_tempos(found: set[int]) -> tuple[int, ...]:
     """A single tempo as it is; several, on the grid, slow to fast."""
     if len(found) < 2:
-        return tuple(found or {500_000})
-    steps = {min(max(round(GRID * log2(500_000 / max(mspq, 1))), -WIDEST), WIDEST) for mspq in found}
-    return tuple(round(500_000 * 2 ** (-k / GRID)) for k in sorted(steps))
+        return tuple(found or {DEFAULT_MSPQ})
+    steps = {min(max(round(GRID * log2(DEFAULT_MSPQ / max(mspq, 1))), -WIDEST), WIDEST) for mspq in found}
+    return tuple(round(DEFAULT_MSPQ * 2 ** (-k / GRID)) for k in sorted(steps))
 
 
 def _vocabulary_velocities(histogram: np.typing.NDArray[np.int64], bins: int) -> tuple[int, ...]:

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from erato.representations.remi_vocabulary import DENOMINATORS, WHOLE
-from erato.score import Score, time_signatures
+from erato.score import Ints, Score, time_signatures
 
-Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from erato.representations.remi_vocabulary import Vocabulary
-
-Ints = npt.NDArray[np.int64]
+from erato.score import Ints
 
 
 @dataclass(frozen=True)
