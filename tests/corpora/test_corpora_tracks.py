@@ -37,7 +37,7 @@ def band(tmp_path: Path, song: Song, tune: Tune) -> Path:
 def test_tracks_are_chosen(band: Path, wanted: list[str], kept: list[str]) -> None:
     pieces = Folder(band, track=wanted).pieces("music")
     assert [track.name for track in pieces[0].tracks] == kept
-    left_out = {"Melody", "Piano", "fingered bass"} - {name or "fingered bass" for name in kept}
+    left_out = {"Melody", "Piano", "Fingered Bass"} - {name or "Fingered Bass" for name in kept}
     assert set(pieces.manifest["tracks"]["left_out"]) == left_out
     assert set(pieces.manifest["files"][0].get("tracks_left_out", [])) == left_out
 
@@ -52,7 +52,7 @@ def test_files_without_the_track_are_skipped_and_named(band: Path, song: Song, t
 
 
 def test_a_track_that_no_file_has_is_an_error_that_names_those_there(band: Path) -> None:
-    with pytest.raises(CorpusError, match="0 Melody, 1 Piano, 2 fingered bass"):
+    with pytest.raises(CorpusError, match="0 Melody, 1 Piano, 2 Fingered Bass"):
         Folder(band, track=["tuba"]).pieces("music")
 
 

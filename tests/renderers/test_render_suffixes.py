@@ -8,8 +8,9 @@ import pytest
 from symusic import Score, Track
 
 from erato.errors import UsageError
+from erato.general_midi import DRUMS, FAMILIES, PROGRAMS, instrument_name
 from erato.renderers import RENDERERS, About, renderer_for
-from erato.renderers.names import DRUMS, PROGRAMS, instrument_name, one_line, pitch_name, track_labels
+from erato.renderers.names import one_line, pitch_name, track_labels
 
 
 def test_a_renderer_is_found_by_suffix_in_any_case() -> None:
@@ -47,7 +48,7 @@ def test_matplotlib_is_imported_only_when_something_is_drawn() -> None:
 def test_names_are_those_of_the_standards() -> None:
     assert (pitch_name(60), pitch_name(0), pitch_name(127)) == ("C4", "C-1", "G9")
     assert (pitch_name(61), pitch_name(61, flats=True), pitch_name(70, flats=True)) == ("C♯4", "D♭4", "B♭4")
-    assert len(PROGRAMS) == 128 and len(set(PROGRAMS)) == 128
+    assert len(PROGRAMS) == len(set(PROGRAMS)) == 8 * len(FAMILIES) == 128
     assert [PROGRAMS[number - 1] for number in (1, 41, 57, 74, 128)] == [
         "Acoustic Grand Piano",
         "Violin",

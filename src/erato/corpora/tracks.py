@@ -11,46 +11,13 @@ from typing import Any
 from symusic.core import TrackTickList
 
 from erato.errors import ReadError, UsageError
+from erato.general_midi import FAMILIES, instrument_name
 from erato.score import Score
-
-FAMILIES = (  # of General MIDI, eight programs each
-    "piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass",
-    "reed", "pipe", "synth lead", "synth pad", "synth effects", "ethnic", "percussive", "sound effects",
-)  # fmt: skip
-INSTRUMENTS = (
-    "acoustic grand piano", "bright acoustic piano", "electric grand piano", "honky-tonk piano",
-    "electric piano 1", "electric piano 2", "harpsichord", "clavinet",
-    "celesta", "glockenspiel", "music box", "vibraphone", "marimba", "xylophone", "tubular bells", "dulcimer",
-    "drawbar organ", "percussive organ", "rock organ", "church organ",
-    "reed organ", "accordion", "harmonica", "bandoneon",
-    "nylon guitar", "steel guitar", "jazz guitar", "clean guitar",
-    "muted guitar", "overdriven guitar", "distortion guitar", "guitar harmonics",
-    "acoustic bass", "fingered bass", "picked bass", "fretless bass",
-    "slap bass 1", "slap bass 2", "synth bass 1", "synth bass 2",
-    "violin", "viola", "cello", "contrabass", "tremolo strings", "pizzicato strings", "harp", "timpani",
-    "string ensemble 1", "string ensemble 2", "synth strings 1", "synth strings 2",
-    "choir aahs", "voice oohs", "synth voice", "orchestra hit",
-    "trumpet", "trombone", "tuba", "muted trumpet",
-    "french horn", "brass section", "synth brass 1", "synth brass 2",
-    "soprano sax", "alto sax", "tenor sax", "baritone sax", "oboe", "english horn", "bassoon", "clarinet",
-    "piccolo", "flute", "recorder", "pan flute", "blown bottle", "shakuhachi", "whistle", "ocarina",
-    "square lead", "sawtooth lead", "calliope lead", "chiff lead",
-    "charang lead", "voice lead", "fifths lead", "bass and lead",
-    "new age pad", "warm pad", "polysynth pad", "choir pad",
-    "bowed pad", "metallic pad", "halo pad", "sweep pad",
-    "rain", "soundtrack", "crystal", "atmosphere", "brightness", "goblins", "echoes", "sci-fi",
-    "sitar", "banjo", "shamisen", "koto", "kalimba", "bagpipe", "fiddle", "shanai",
-    "tinkle bell", "agogo", "steel drums", "woodblock",
-    "taiko", "melodic tom", "synth drum", "reverse cymbal",
-    "fret noise", "breath noise", "seashore", "bird tweet",
-    "telephone ring", "helicopter", "applause", "gunshot",
-)  # fmt: skip
-assert len(INSTRUMENTS) == 128
 
 
 def label(track: Any) -> str:
     """What a track is called: its name, else its instrument."""
-    return str(track.name).strip() or ("drums" if track.is_drum else INSTRUMENTS[track.program % 128])
+    return str(track.name).strip() or instrument_name(track.program, track.is_drum)
 
 
 def select(score: Score, wanted: Sequence[str], file: str) -> tuple[Score, list[str], list[str]]:
@@ -105,5 +72,5 @@ def _plays(track: Any, word: str) -> bool:
     """Whether a track's instrument is the one (or of the family, or of the kind) that `word` names."""
     if track.is_drum:
         return word in ("drums", "drum", "percussion")
-    instrument = INSTRUMENTS[track.program % 128]
-    return word in (instrument, FAMILIES[track.program % 128 // 8]) or word in instrument.split()
+    instrument, family = instrument_name(track.program).casefold(), FAMILIES[track.program % 128 // 8].casefold()
+    return word in (instrument, family, *instrument.split())

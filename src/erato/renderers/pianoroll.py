@@ -15,9 +15,10 @@ from symusic.core import TrackTick
 
 from erato import files
 from erato.errors import UsageError
+from erato.general_midi import drum_name
 from erato.renderers.base import About, Renderer
 from erato.renderers.canvas import BOLD, Canvas
-from erato.renderers.names import BLACK_KEYS, drum_name, pitch_name, track_labels
+from erato.renderers.names import BLACK_KEYS, pitch_name, track_labels
 from erato.score import Bar, Ints, Piece, Score, bars, has_pickup, note_count, seconds, seconds_at
 
 Floats = npt.NDArray[np.float64]
