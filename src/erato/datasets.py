@@ -143,6 +143,11 @@ class Windows:
             raise UsageError(f"windows.transpose must be from 0 to 24 semitones, got {self.transpose}.")
 
 
+def generator(seed: int, stream: int) -> np.random.Generator:
+    """The random numbers of one stream (0 to 2^64 - 1) of a seed; all streams are independent."""
+    return np.random.Generator(np.random.Philox(key=np.array([seed, stream], np.uint64)))
+
+
 class WindowDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """Windows of the training pieces; an index is (epoch, window), so that augmentation needs no state.
 
@@ -197,7 +202,7 @@ class WindowDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         begin = number * (windows.stride or windows.length)
         shift = 0
         if windows.stride is None or windows.transpose:
-            draw = np.random.Generator(np.random.Philox(key=[self.seed, (epoch << 32) + piece]))
+            draw = generator(self.seed, (epoch << 32) + piece)
             jitter, step = draw.random(2)
             if windows.stride is None:
                 begin += int((jitter - 0.5) * windows.length)
@@ -212,7 +217,7 @@ def collate(batch: Any) -> Any:
 
 def seed_windows(encodings: Encodings, length: int, count: int, seed: int) -> list[list[int]]:
     """`count` windows of the training pieces to begin from, about `length` symbols each."""
-    rng = np.random.Generator(np.random.Philox(key=[seed, 1]))
+    rng = generator(seed, 2**62)
     pieces = [array for array in encodings.part("train") if len(array) > 1]
     found = []
     for index in rng.integers(0, len(pieces), count) if pieces else []:

@@ -19,7 +19,10 @@ class UsageError(EratoError, ValueError):
 
 
 class ReadError(EratoError):
-    """A file that cannot be read as a piece; `reason` is one of `erato.reading.REASONS`."""
+    """A file that cannot be read as a piece.
+
+    `reason` is one of `erato.reading.REASONS`, or, of a file of a corpus, of the whole list: `erato.corpora.scan.REASONS`.
+    """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(reason, message)

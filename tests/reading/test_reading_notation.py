@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from erato.errors import ReadError
-from erato.reading import Limits, Reading, music21_to_scores, read_bytes, read_file
+from erato.reading import Limits, Reading, read_bytes, read_file
+from erato.reading.from_music21 import music21_to_scores
 from erato.score import Score, bars, end_tick, has_pickup
 
 DOCTYPE = (
@@ -461,9 +462,15 @@ def test_music21_streams_are_converted_without_being_changed() -> None:
     parsed = converter.parseData("tinynotation: 3/4 c4 d2~ d2 r4")
     before = [(e.offset, str(e)) for e in parsed.recurse()]
     lost: dict[str, int] = {}
-    (piece,) = music21_to_scores(parsed, "tiny", lost)
-    assert isinstance(piece.piece, Score)
-    assert rows(piece.piece) == [(0, 1, 60), (1, 4, 62)]
-    assert marks(piece.piece) == [(6, "end")]
+    ((title, score),) = music21_to_scores(parsed, lost)
+    assert title == ""
+    assert rows(score) == [(0, 1, 60), (1, 4, 62)]
+    assert marks(score) == [(6, "end")]
     assert lost == {}
     assert [(e.offset, str(e)) for e in parsed.recurse()] == before
+
+
+def test_every_segment_of_a_kern_file_is_a_piece_with_a_name_of_its_own() -> None:
+    segment = "!!!!SEGMENT: {}\n!!!OTL: Song\n**kern\n*M2/4\n=1\n4{}\n4d\n==\n*-\n"
+    reading = read_bytes((segment.format(1, "c") + segment.format(2, "e") + segment.format(3, "r")).encode(), "a.krn")
+    assert [piece.name for piece in reading.pieces] == ["Song", "Song (2)", "Song (3)"]

@@ -6,13 +6,13 @@ file is read, nor of representations, models or training.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
 
+from erato.reading.base import Split as Split
 from erato.score import Piece
 
 Kind = Literal["music", "text"]
-Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 Progress = Callable[[int, int | None, str], None]  # done, total (None: not known), what
 
@@ -109,8 +109,6 @@ class Report:
     skipped: list[dict[str, str]] = field(default_factory=list)  # file, reason, message
     flagged: list[dict[str, Any]] = field(default_factory=list)  # file, lost: {reason: count}
 
-    KEYS: ClassVar = ("files", "used", "pieces", "notes", "duplicates", "skipped", "flagged")
-
     def to_json(self) -> dict[str, Any]:
         """The report as `erato check --json` prints it."""
-        return {key: getattr(self, key) for key in self.KEYS}
+        return asdict(self)

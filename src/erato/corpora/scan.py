@@ -25,7 +25,9 @@ from erato.corpora.store import load_reading, pack, save_reading, unpack
 from erato.errors import ReadError
 from erato.reading import Limits, NamedPiece, Reading
 
-REASONS = reading.REASONS | {
+REASONS = reading.REASONS | {  # the closed list of why a file is skipped
+    "other-kind": "readable, but text where music is wanted or music where text is wanted",
+    "timeout": "reading it took longer than the limit",
     "no-track": "none of its tracks is one that was asked for",
     "too-short": "the only work there is, and too short to hold something out of it",
     "crashed": "the process that read it ended",

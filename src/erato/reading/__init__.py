@@ -18,7 +18,6 @@ __all__ = [
     "Limits",
     "NamedPiece",
     "Reading",
-    "music21_to_scores",
     "read_bytes",
     "read_file",
     "slow",
@@ -104,13 +103,6 @@ def read_bytes(data: bytes, name: str, limits: Limits = Limits()) -> Reading:  #
         return notation.read(data, name, limits)
     except (MemoryError, RecursionError):
         raise ReadError("too-large", f"{name} is too large or too deeply nested to be read.") from None
-
-
-def music21_to_scores(parsed: object, name: str = "", lost: dict[str, int] | None = None) -> list[NamedPiece]:
-    """A music21 Score or Opus as pieces; see `erato.reading.notation.music21_to_scores`."""
-    from erato.reading import notation
-
-    return notation.music21_to_scores(parsed, name, lost)
 
 
 def _known_suffix(name: str) -> str:

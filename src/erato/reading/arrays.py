@@ -19,8 +19,8 @@ import numpy.typing as npt
 from symusic.core import NoteTickList, TempoTick, TextMetaTick, TrackTick
 
 from erato.errors import ReadError
-from erato.reading.base import Limits, NamedPiece, Reading, Split, check_bytes, looks_like
-from erato.score import END, Score
+from erato.reading.base import Limits, NamedPiece, Reading, Split, check_bytes, check_size, looks_like
+from erato.score import DEFAULT_MSPQ, END, Score
 
 TICKS_PER_QUARTER = 480
 LOWEST_KEY = 21  # MIDI pitch of the first of 88 keys
@@ -54,7 +54,7 @@ def read(data: bytes, name: str, limits: Limits) -> Reading:
     if not any(splits.values()):
         raise _not_frames(data, name)
     step = TICKS_PER_QUARTER if suffix == ".mat" or "quarter" in name.lower() else TICKS_PER_QUARTER // 4
-    tempo = 300_000 if suffix == ".mat" else 500_000  # microseconds a quarter
+    tempo = 300_000 if suffix == ".mat" else DEFAULT_MSPQ  # microseconds a quarter
     pieces, silent = [], 0
     for key, sequences in splits.items():
         for index, voices in enumerate(sequences):
@@ -94,11 +94,8 @@ def _score(voices: Sequence[Frames], step: int, tempo: int) -> Score:
 
 def _check(voices: Sequence[Frames], step: int, tempo: int, name: str, limits: Limits) -> None:
     notes = sum(len(pitches) for _, pitches, _ in voices)
-    if notes > limits.notes:
-        raise ReadError("too-many-notes", f"{name} has {notes:,} notes; at most {limits.notes:,} are read.")
     ticks = voices[0][2] * step
-    if ticks > limits.ticks or ticks / TICKS_PER_QUARTER * tempo / 1e6 > limits.seconds:
-        raise ReadError("too-long", f"{name} lasts longer than the {limits.seconds / 3600:g} hours that are read.")
+    check_size(name, limits, notes=notes, ticks=ticks, seconds=ticks / TICKS_PER_QUARTER * tempo / 1e6)
     for _, pitches, _ in voices:
         if len(pitches) and not 0 <= pitches.min() <= pitches.max() <= 127:
             raise ReadError("damaged", f"{name} has a pitch outside 0 to 127.")

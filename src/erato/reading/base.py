@@ -1,4 +1,4 @@
-"""What reading has in common: its types, its limits, and the closed list of reasons for a refusal.
+"""What reading has in common: its types, its limits, and its reasons for a refusal.
 
 Knows nothing of any one format, except how to tell from the first bytes what a file really is.
 """
@@ -25,8 +25,6 @@ REASONS: dict[str, str] = {
     "bad-timing": "no usable clock",
     "encoding": "text that is not UTF-8",
     "unsafe": "it asks for something that a piece never needs, such as running code or opening other files",
-    "timeout": "reading it took longer than the limit",
-    "other-kind": "readable, but text where music is wanted or music where text is wanted",
 }
 
 
@@ -109,3 +107,18 @@ def check_bytes(size: int, name: str, limit: int) -> None:
     """Refuses what is larger than `limit` bytes."""
     if size > limit:
         raise ReadError("too-large", f"{name} is too large: at most {limit:,} bytes are read, unpacked.")
+
+
+def check_size(
+    name: str, limits: Limits, *, tracks: int = 0, notes: int = 0, ticks: int = 0, seconds: float = 0.0
+) -> None:
+    """Refuses a piece that is larger than the limits, as far as its size is known."""
+    if tracks > limits.tracks:
+        raise ReadError("too-large", f"{name} has {tracks:,} tracks; at most {limits.tracks:,} are read.")
+    if notes > limits.notes:
+        raise ReadError("too-many-notes", f"{name} has {notes:,} notes; at most {limits.notes:,} are read.")
+    if ticks > limits.ticks:
+        raise ReadError("too-long", f"{name} lasts {ticks:,} ticks; at most {limits.ticks:,} are read.")
+    if seconds > limits.seconds:
+        hours, most = seconds / 3600, limits.seconds / 3600
+        raise ReadError("too-long", f"{name} lasts {hours:,.1f} hours; at most {most:,.1f} are read.")

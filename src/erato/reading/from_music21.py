@@ -10,41 +10,34 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from erato.reading.base import NamedPiece
 from erato.reading.notated import Note, Part, Quarters, Timed, Work, sounding
 from erato.score import CHORD, FERMATA, Score
 
 T = TypeVar("T")
+Tune = tuple[str, Score]  # with its title
 
 VELOCITY = 80  # where the notation says nothing
 REPEATS = 16  # a passage is played at most so many times
 
 
-def music21_to_scores(parsed: Any, name: str = "", lost: dict[str, int] | None = None) -> list[NamedPiece]:
-    """A music21 Score, Part or Opus as pieces; those of an Opus are named by number and title.
+def music21_to_scores(parsed: Any, lost: dict[str, int]) -> list[Tune]:
+    """A music21 Score, Part or Opus as scores, each with its title, which is empty but for those of an Opus.
 
-    What is dropped is added to `lost`, where that is given. A tune without a note is no piece, and counted.
+    What is dropped is added to `lost`. A tune without a note is left out, and counted.
     """
     from music21 import stream
 
     counts: Counter[str] = Counter()
-    pieces, names = [], Counter[str]()
     tunes = list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
-    for tune in tunes:
-        score = _score(tune, counts)
-        if score.note_num() == 0:
-            counts["tunes without a note"] += 1
-            continue
-        title = tune_name(tune) if len(tunes) > 1 else ""
-        names[title] += 1
-        pieces.append(NamedPiece(title if names[title] == 1 else f"{title} ({names[title]})", score))
-    if lost is not None:
-        for what, how_many in counts.items():
-            lost[what] = lost.get(what, 0) + how_many
-    return pieces
+    found = [(_title(tune) if len(tunes) > 1 else "", _score(tune, counts)) for tune in tunes]
+    kept = [(title, score) for title, score in found if score.note_num()]
+    counts["tunes without a note"] += len(found) - len(kept)
+    for what, how_many in (+counts).items():
+        lost[what] = lost.get(what, 0) + how_many
+    return kept
 
 
-def tune_name(tune: Any) -> str:
+def _title(tune: Any) -> str:
     """ "12 The Title", as far as the tune says it."""
     about = tune.metadata
     return " ".join(str(part).strip() for part in (about.number, about.title) if part) if about else ""

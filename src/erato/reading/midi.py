@@ -19,9 +19,9 @@ from symusic.core import (
 )
 
 from erato.errors import ReadError
-from erato.reading.base import Limits, NamedPiece, Reading, looks_like
+from erato.reading.base import Limits, NamedPiece, Reading, check_size, looks_like
 from erato.reading.midi_scan import Lyric, scan, ticks_at_most
-from erato.score import Ints, Score, seconds
+from erato.score import DEFAULT_MSPQ, Ints, Score, seconds
 
 LYRIC, TEXT = 0x05, 0x01  # meta events
 
@@ -83,8 +83,7 @@ def _riff_data(data: bytes, name: str) -> bytes:
 def _tracks(data: bytes, name: str, limits: Limits) -> Iterator[tuple[int, int]]:
     """(start, stop) of the events of each track."""
     count = data.count(b"MTrk")
-    if count > limits.tracks:
-        raise ReadError("too-large", f"{name} has {count:,} tracks; at most {limits.tracks:,} are read.")
+    check_size(name, limits, tracks=count)
     at, found = 14, 0
     while at + 8 <= len(data):
         start, stop = at + 8, at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
@@ -126,8 +125,7 @@ def _lyrics(data: bytes, tracks: list[tuple[int, int]], name: str, limits: Limit
         if not any_lyrics and ticks_at_most(track) <= limits.ticks:
             continue
         ticks, lyrics = scan(track, name, kinds)
-        if ticks > limits.ticks:
-            raise ReadError("too-long", f"{name} lasts {ticks:,} ticks; at most {limits.ticks:,} are read.")
+        check_size(name, limits, ticks=ticks)
         found.append(lyrics)
     return found
 
@@ -174,18 +172,10 @@ def _check(score: Score, name: str, limits: Limits) -> None:
     notes, end = score.note_num(), score.end()
     if notes == 0:
         raise ReadError("no-notes", f"{name} has no notes.")
-    if notes > limits.notes:
-        raise ReadError("too-many-notes", f"{name} has {notes:,} notes; at most {limits.notes:,} are read.")
-    if score.start() < 0 or end > limits.ticks:
-        raise ReadError("too-long", f"{name} lasts longer than the {limits.ticks:,} ticks that are read.")
+    check_size(name, limits, notes=notes, ticks=end)
     slowest = int(score.tempos.numpy()["mspq"].max()) if len(score.tempos) else 0
-    if end / score.ticks_per_quarter * max(slowest, 500_000) / 1e6 > limits.seconds:  # a quick bound
-        lasts = seconds(score)
-        if lasts > limits.seconds:
-            raise ReadError(
-                "too-long",
-                f"{name} lasts {lasts / 3600:,.1f} hours; at most {limits.seconds / 3600:,.1f} are read.",
-            )
+    if end / score.ticks_per_quarter * max(slowest, DEFAULT_MSPQ) / 1e6 > limits.seconds:  # a quick bound
+        check_size(name, limits, seconds=seconds(score))
 
 
 def _place(events: list[list[Lyric]], score: Score, data: bytes, tracks: list[tuple[int, int]]) -> None:

@@ -8,17 +8,16 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 from erato.errors import ReadError
-from erato.reading.base import Limits, NamedPiece, Reading, check_bytes, looks_like
-from erato.reading.from_music21 import music21_to_scores
+from erato.reading.base import Limits, NamedPiece, Reading, check_bytes, check_size, looks_like
+from erato.reading.from_music21 import Tune, music21_to_scores
 from erato.score import end_tick, seconds
-
-__all__ = ["music21_to_scores", "read"]
 
 
 def read(data: bytes, name: str, limits: Limits) -> Reading:
@@ -26,26 +25,19 @@ def read(data: bytes, name: str, limits: Limits) -> Reading:
     lost: dict[str, int] = {}
     lower = name.lower()
     if lower.endswith(".abc"):
-        pieces = _abc(data, name, lost)
+        tunes = _abc(data, name, lost)
     else:
         parse = _kern if lower.endswith(".krn") else _musicxml
-        pieces = _convert(lambda: parse(data, name, limits), name, lost)
-    if not pieces:
+        tunes = _convert(lambda: parse(data, name, limits), name, lost)
+    if not tunes:
         raise ReadError("no-notes", f"{name} has no notes.")
-    for piece in pieces:
-        _check(piece, name, limits)
+    pieces, taken = [], Counter[str]()
+    for title, score in tunes:
+        size = {"tracks": len(score.tracks), "notes": score.note_num(), "ticks": end_tick(score)}
+        check_size(name, limits, **size, seconds=seconds(score))
+        taken[title] += 1
+        pieces.append(NamedPiece(title if taken[title] == 1 else f"{title} ({taken[title]})", score))
     return Reading(pieces, lost)
-
-
-def _check(piece: NamedPiece, name: str, limits: Limits) -> None:
-    score = piece.piece
-    assert not isinstance(score, str)
-    if len(score.tracks) > limits.tracks:
-        raise ReadError("too-large", f"{name} has {len(score.tracks):,} parts; at most {limits.tracks:,} are read.")
-    if score.note_num() > limits.notes:
-        raise ReadError("too-many-notes", f"{name} has {score.note_num():,} notes; at most {limits.notes:,} are read.")
-    if end_tick(score) > limits.ticks or seconds(score) > limits.seconds:
-        raise ReadError("too-long", f"{name} lasts longer than the {limits.seconds / 3600:g} hours that are read.")
 
 
 @contextmanager
@@ -56,10 +48,10 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _convert(parse: Any, name: str, lost: dict[str, int]) -> list[NamedPiece]:
+def _convert(parse: Callable[[], Any], name: str, lost: dict[str, int]) -> list[Tune]:
     with _quiet():
         try:
-            return music21_to_scores(parse(), name, lost)
+            return music21_to_scores(parse(), lost)
         except (ReadError, MemoryError, RecursionError):
             raise
         except Exception:  # music21 raises nearly anything for notation that makes no sense
@@ -78,7 +70,7 @@ def _text(data: bytes) -> str:
 _TUNE = re.compile(r"^X:", re.MULTILINE)
 
 
-def _abc(data: bytes, name: str, lost: dict[str, int]) -> list[NamedPiece]:
+def _abc(data: bytes, name: str, lost: dict[str, int]) -> list[Tune]:
     """The tunes of a collection, each read alone, so that a broken one does not take the others with it."""
     from music21 import converter
 
@@ -87,8 +79,7 @@ def _abc(data: bytes, name: str, lost: dict[str, int]) -> list[NamedPiece]:
         raise ReadError("not-music", f"{name} is {looks_like(data)}, not ABC: it has no K: line.")
     starts = [match.start() for match in _TUNE.finditer(text)] or [0]
     header = "".join(line for line in text[: starts[0]].splitlines(keepends=True) if re.match(r"[LMQR]:", line))
-    pieces: list[NamedPiece] = []
-    taken: dict[str, int] = {}
+    tunes: list[Tune] = []
     for start, stop in zip(starts, [*starts[1:], len(text)], strict=True):
         tune = text[start:stop]
         number, _, rest = tune.partition("\n")
@@ -99,18 +90,15 @@ def _abc(data: bytes, name: str, lost: dict[str, int]) -> list[NamedPiece]:
         except ReadError:
             lost["tunes that make no sense"] = lost.get("tunes that make no sense", 0) + 1
             continue
-        title = _tune_name(tune) if len(starts) > 1 else ""
-        for piece in found:
-            taken[title] = taken.get(title, 0) + 1
-            unique = title if taken[title] == 1 else f"{title} ({taken[title]})"
-            pieces.append(NamedPiece(unique, piece.piece))
-    if not pieces and lost.get("tunes that make no sense"):
+        title = _title(tune) if len(starts) > 1 else ""
+        tunes += [(title, score) for _, score in found]
+    if not tunes and lost.get("tunes that make no sense"):
         raise ReadError("damaged", f"{name} is damaged: none of its tunes makes sense.")
-    return pieces
+    return tunes
 
 
-def _tune_name(tune: str) -> str:
-    """ "12 The Title"."""
+def _title(tune: str) -> str:
+    """ "12 The Title", as it is written."""
     fields = (re.search(rf"^{letter}:\s*(.*?)\s*(?:%.*)?$", tune, re.MULTILINE) for letter in "XT")
     return " ".join(found.group(1) for found in fields if found and found.group(1))
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from erato.datasets import WindowDataset, collate
+from erato.datasets import WindowDataset, collate, generator
 
 
 def batch_order(windows: int, batch: int, seed: int, drawn: int) -> Iterator[list[tuple[int, int]]]:
@@ -18,7 +18,7 @@ def batch_order(windows: int, batch: int, seed: int, drawn: int) -> Iterator[lis
     per_epoch = -(-windows // batch)
     epoch, at = divmod(drawn, per_epoch)
     while True:
-        order = np.random.Generator(np.random.Philox(key=[seed, 2**63 + epoch])).permutation(windows)
+        order = generator(seed, 2**63 + epoch).permutation(windows)
         for number in range(at, per_epoch):
             yield [(epoch, int(index)) for index in order[number * batch : (number + 1) * batch]]
         epoch, at = epoch + 1, 0
