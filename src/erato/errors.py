@@ -21,7 +21,8 @@ class UsageError(EratoError, ValueError):
 class ReadError(EratoError):
     """A file that cannot be read as a piece.
 
-    `reason` is one of `erato.reading.REASONS`, or, of a file of a corpus, of the whole list: `erato.corpora.scan.REASONS`.
+    `reason` is one of `erato.reading.REASONS`; what corpora add to these stands in `erato.corpora.scan.REASONS`, the
+    whole list.
     """
 
     def __init__(self, reason: str, message: str) -> None:

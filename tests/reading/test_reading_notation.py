@@ -471,6 +471,7 @@ def test_music21_streams_are_converted_without_being_changed() -> None:
 
 
 def test_every_segment_of_a_kern_file_is_a_piece_with_a_name_of_its_own() -> None:
-    segment = "!!!!SEGMENT: {}\n!!!OTL: Song\n**kern\n*M2/4\n=1\n4{}\n4d\n==\n*-\n"
-    reading = read_bytes((segment.format(1, "c") + segment.format(2, "e") + segment.format(3, "r")).encode(), "a.krn")
-    assert [piece.name for piece in reading.pieces] == ["Song", "Song (2)", "Song (3)"]
+    segment = "!!!!SEGMENT: {0}\n!!!OTL: Song\n**kern\n*M2/4\n=1\n4{0}\n4d\n==\n*-\n"
+    pieces = read_bytes((segment.format("c") + segment.format("e")).encode(), "a.krn").pieces
+    assert [piece.name for piece in pieces] == ["1 Song", "2 Song"]
+    assert [rows(piece.piece)[0] for piece in pieces if isinstance(piece.piece, Score)] == [(0, 1, 60), (0, 1, 64)]

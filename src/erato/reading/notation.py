@@ -11,6 +11,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
+from functools import partial
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
@@ -28,7 +29,7 @@ def read(data: bytes, name: str, limits: Limits) -> Reading:
         tunes = _abc(data, name, lost)
     else:
         parse = _kern if lower.endswith(".krn") else _musicxml
-        tunes = _convert(lambda: parse(data, name, limits), name, lost)
+        tunes = _convert(partial(parse, data, name, limits), name, lost)
     if not tunes:
         raise ReadError("no-notes", f"{name} has no notes.")
     pieces, taken = [], Counter[str]()
@@ -84,9 +85,8 @@ def _abc(data: bytes, name: str, lost: dict[str, int]) -> list[Tune]:
         tune = text[start:stop]
         number, _, rest = tune.partition("\n")
         try:
-            found = _convert(
-                lambda body=f"{number}\n{header}{rest}": converter.parseData(body, format="abc"), name, lost
-            )
+            body = f"{number}\n{header}{rest}"
+            found = _convert(partial(converter.parseData, body, format="abc"), name, lost)
         except ReadError:
             lost["tunes that make no sense"] = lost.get("tunes that make no sense", 0) + 1
             continue
