@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from erato.score import Piece
+from erato.errors import UsageError
+from erato.score import Piece, Score
 
 
 @dataclass(frozen=True)
@@ -26,3 +27,10 @@ class Renderer(ABC):
     @abstractmethod
     def write(self, piece: Piece, path: Path, about: About) -> None:
         """Writes `piece` to `path` atomically; UsageError if it cannot hold such a piece. Overwrites."""
+
+
+def as_score(piece: Piece, path: Path, kind: str) -> Score:
+    """The piece as a score; UsageError for a text, which `kind` ("a MIDI file") cannot hold."""
+    if isinstance(piece, str):
+        raise UsageError(f"{kind} holds music, and {path.name} would be text: write it as .txt or .html.")
+    return piece

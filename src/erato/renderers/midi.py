@@ -13,7 +13,7 @@ from symusic.core import TrackTick
 
 from erato import files
 from erato.errors import UsageError
-from erato.renderers.base import About, Renderer
+from erato.renderers.base import About, Renderer, as_score
 from erato.renderers.names import one_line
 from erato.score import Piece, Score
 
@@ -43,9 +43,7 @@ class Midi(Renderer):
     summary = "standard MIDI file, for players, notation programs and sequencers"
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
-        if isinstance(piece, str):
-            raise UsageError(f"a MIDI file holds music and {path.name} would be text: write it as .txt or .html")
-        files.write_bytes(path, midi_bytes(piece, about))
+        files.write_bytes(path, midi_bytes(as_score(piece, path, "a MIDI file"), about))
 
 
 def midi_bytes(score: Score, about: About | None = None) -> bytes:
@@ -56,7 +54,7 @@ def midi_bytes(score: Score, about: About | None = None) -> bytes:
     """
     about = about or About()
     if not 1 <= score.ticks_per_quarter < 2**15:
-        raise UsageError(f"MIDI counts 1 to 32767 ticks a quarter, got {score.ticks_per_quarter}: resample the score")
+        raise UsageError(f"MIDI counts 1 to 32767 ticks a quarter, got {score.ticks_per_quarter}: resample the score.")
     chunks = [_chunk(_conductor(score, about))]
     for track, channel in zip(score.tracks, channels(score), strict=True):
         chunks.append(_chunk(_track(track, channel)))
@@ -96,7 +94,7 @@ def _conductor(score: Score, about: About) -> Iterable[Event]:
         power = meter.denominator.bit_length() - 1
         if meter.denominator < 1 or meter.denominator != 2**power or not 1 <= meter.numerator <= 255:
             allowed = "the numerator must be 1 to 255 and the denominator a power of two"
-            raise UsageError(f"MIDI cannot hold the meter {meter.numerator}/{meter.denominator}: {allowed}")
+            raise UsageError(f"MIDI cannot hold the meter {meter.numerator}/{meter.denominator}: {allowed}.")
         click = max(1, 96 // meter.denominator)  # MIDI clocks a metronome click: one beat
         yield meter.time, CONTROL, _meta(TIME_SIGNATURE, bytes([meter.numerator, power, click, 8]))
     for key in score.key_signatures:
@@ -128,7 +126,7 @@ def _track(track: TrackTick, channel: int) -> Iterable[Event]:
     notes = (columns[name].tolist() for name in ("time", "duration", "pitch", "velocity"))
     for onset, duration, pitch, velocity in zip(*notes, strict=True):
         if not 0 <= pitch <= 127:
-            raise UsageError(f"MIDI has the keys 0 to 127, got {pitch}: transpose the score")
+            raise UsageError(f"MIDI has the keys 0 to 127, got {pitch}: transpose the score.")
         loud = min(127, max(1, velocity))  # 0 would end the note
         yield onset, ON, bytes([0x90 | channel, pitch, loud])
         yield (
@@ -144,7 +142,7 @@ def _chunk(events: Iterable[Event]) -> bytes:
     now = 0
     for tick, _, message in sorted(events, key=lambda event: event[:2]):
         if tick < now:
-            raise UsageError(f"MIDI begins at tick 0, got an event at {tick}: shift the score")
+            raise UsageError(f"MIDI begins at tick 0, got an event at {tick}: shift the score.")
         data += _variable_length(tick - now) + message
         now = tick
     data += b"\x00\xff\x2f\x00"
@@ -159,7 +157,7 @@ def _meta(kind: int, content: str | bytes) -> bytes:
 def _variable_length(number: int) -> bytes:
     """`number` in groups of seven bits, the highest first; all but the last carry the eighth bit."""
     if number > LONGEST_DELTA:
-        raise UsageError(f"MIDI counts at most {LONGEST_DELTA} ticks between two events, got {number}")
+        raise UsageError(f"MIDI counts at most {LONGEST_DELTA} ticks between two events, got {number}.")
     groups = [number & 127]
     while number := number >> 7:
         groups.append(number & 127 | 128)

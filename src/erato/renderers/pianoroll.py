@@ -14,9 +14,8 @@ import numpy.typing as npt
 from symusic.core import TrackTick
 
 from erato import files
-from erato.errors import UsageError
 from erato.general_midi import drum_name
-from erato.renderers.base import About, Renderer
+from erato.renderers.base import About, Renderer, as_score
 from erato.renderers.canvas import BOLD, Canvas
 from erato.renderers.names import BLACK_KEYS, pitch_name, track_labels
 from erato.score import Bar, Ints, Piece, Score, bars, has_pickup, note_count, seconds, seconds_at
@@ -43,9 +42,7 @@ class PianoRoll(Renderer):
     summary = "picture of the notes: pitch upwards, bars to the right, a colour a track"
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
-        if isinstance(piece, str):
-            raise UsageError(f"a piano roll shows music and {path.name} would be text: write it as .txt or .html")
-        files.write_bytes(path, piano_roll(piece, about))
+        files.write_bytes(path, piano_roll(as_score(piece, path, "a piano roll"), about))
 
 
 def piano_roll(score: Score, about: About | None = None) -> bytes:

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from erato import files
-from erato.errors import UsageError
-from erato.renderers.base import About, Renderer
+from erato.renderers.base import About, Renderer, as_score
 from erato.renderers.names import one_line, pitch_name, track_labels
 from erato.score import Bar, Piece, Score, bars, has_pickup
 
@@ -34,12 +33,11 @@ class Csv(Renderer):
     summary = "the notes as a table for spreadsheets and statistics"
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
-        if isinstance(piece, str):
-            raise UsageError(f"a table holds notes and {path.name} would be text: write it as .txt or .html")
+        score = as_score(piece, path, "a table of notes")
         table = io.StringIO()
         writer = csv.writer(table)
         writer.writerow(COLUMNS)
-        writer.writerows([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in row] for row in rows(piece))
+        writer.writerows([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in row] for row in rows(score))
         files.write_text(path, table.getvalue())
 
 

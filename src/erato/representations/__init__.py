@@ -1,4 +1,4 @@
-"""The representations: pieces to arrays and back. The import line is the registration."""
+"""The representations: pieces to arrays and back. An import and an entry in `REPRESENTATIONS` register one."""
 
 from erato.representations.base import (
     Array,
