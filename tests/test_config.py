@@ -39,7 +39,7 @@ def test_record_gives_the_same_value_back():
     ],
 )
 def test_override_replaces_one_field(assignment, expected):
-    assert override(Whole("x", limit=1 if assignment == "limit=none" else None), assignment) == expected
+    assert override(Whole("x", limit=1 if assignment == "limit=none" else None), [assignment]) == expected
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_override_replaces_one_field(assignment, expected):
 )
 def test_override_says_what_is_wrong(assignment, said):
     with pytest.raises(UsageError, match=said):
-        override(Whole("x"), assignment)
+        override(Whole("x"), [assignment])
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,20 @@ def test_a_foreign_record_is_refused(record):
 def test_lookup_names_what_was_perhaps_meant():
     with pytest.raises(UsageError, match="did you mean note-chord-lstm"):
         lookup("recipe", "note-chord-lstn", {"note-chord-lstm": 1, "event-transformer": 2})
+
+
+@dataclass(frozen=True)
+class Pair:
+    widths: tuple[int, ...] = (1, 2)
+    rates: tuple[float, ...] = (0.1, 0.2)
+
+    def __post_init__(self):
+        if len(self.widths) != len(self.rates):
+            raise UsageError("as many rates as widths")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_fields_that_depend_on_each_other_change_together(order):
+    assert override(Pair(), ["widths=5", "rates=0.5"][::order]) == Pair((5,), (0.5,))
+    with pytest.raises(UsageError, match="as many rates"):
+        override(Pair(), ["widths=5"])

@@ -198,7 +198,7 @@ def test_weights_of_another_model_or_not_finite_are_refused(trained, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"n": 0}, "n must be at least 1"),
+        ({"n": 0}, "n must be from 1"),
         ({"seed": -1}, "seed must be"),
         ({"bars": 0}, "bars must be above 0"),
         ({"seconds": float("nan")}, "seconds must be above 0"),
@@ -292,3 +292,56 @@ def test_bars_after_a_window_are_as_many_as_asked(trained, count):
     for seed in range(6):
         piece = trained["event-transformer"].compose(seed=seed, begin="window", bars=count)[0]
         assert len(bars(piece)) - has_pickup(piece) == count
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_seconds_after_a_window_are_exact(trained, name):
+    for seed in range(5):
+        piece = trained[name].compose(seed=seed, begin="window", seconds=3.3)[0]
+        assert seconds(piece) == pytest.approx(3.3, abs=0.01)
+
+
+def test_seconds_are_counted_from_the_end_of_the_prompt(trained, make_score):
+    prompt = make_score(62, bars=2, seed=3)
+    prompt.tracks[0].notes[-1].duration = 3 * 480  # sounds on after its bar
+    assert seconds(prompt) == 5.0
+    sampled = trained["event-transformer"].sample(prompt, seed=1, seconds=4.0)[0]
+    assert seconds(sampled.piece) == pytest.approx(9.0, abs=0.01)
+    assert sampled.seconds == pytest.approx(4.0, abs=0.01)
+
+
+def test_long_pieces_are_music_to_their_end(trained):
+    piece = trained["event-transformer"].compose(seed=1, bars=700)[0]
+    last = max(note.time for track in piece.tracks for note in track.notes)
+    assert last > 0.95 * end_tick(piece)
+
+
+def test_what_a_stopped_run_lacks_is_written_again(music_folder, tmp_path, monkeypatch):
+    recipe, out = TINY["event-transformer"], tmp_path / "run"
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline.training, "train", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.train(recipe, music_folder, out)
+    for name in ("representation.json", "manifest.json", "prompts.json", "model.txt"):
+        (out / name).unlink()
+    run = pipeline.train(recipe, music_folder, out)
+    assert run.compose(length=5, begin="window")
+    assert run.manifest["files"]
+    assert (out / "model.txt").is_file()
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "optimizer.safetensors", "state.json"])
+def test_a_state_of_another_run_is_not_gone_on_with(music_folder, tmp_path, name):
+    recipe = TINY["event-transformer"]
+    pipeline.train(recipe, music_folder, tmp_path / "run")
+    pipeline.train(recipe, music_folder, tmp_path / "other", settings=["model.width=32"])
+    state = next((tmp_path / "run" / "last").iterdir())
+    foreign = next((tmp_path / "other" / "last").iterdir()) / name
+    shutil.copy(foreign, state / name)
+    if name == "state.json":
+        (state / name).write_text(json.dumps({"finished": False, "optimizers": {}, "step": 2}))
+    else:
+        said = json.loads((state / "state.json").read_text())
+        (state / "state.json").write_text(json.dumps({**said, "finished": False}))
+    with pytest.raises(RunError, match="another run"):
+        pipeline.train(recipe, music_folder, tmp_path / "run")

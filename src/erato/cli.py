@@ -46,6 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("erato: stopped; what was finished is kept.", file=sys.stderr)
         code = 130
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "memory" not in str(error):
+            raise
+        print("erato: there is not enough memory for this: make batch, windows or the model smaller.", file=sys.stderr)
+        code = 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1

@@ -52,27 +52,31 @@ def compose_after(
     for symbol in prompt:
         reached.push(np.array([symbol]))
     has_bars = reached.bars is not None
-    done_seconds = 0.0 if reached.seconds is None else float(reached.seconds[0])
-    done_bars, whole = 0, include_prompt or has_bars  # a piece with bars is cut from the whole: they tell what it means
-    if len(prompt) and reached.bars is not None:
-        done_bars = _full_bars(representation.decode(prompt))
-    asked = stop
-    if stop.bars is not None and reached.bars is not None:
-        asked = replace(stop, bars=stop.bars + done_bars - int(reached.bars[0]))
+    whole = include_prompt or has_bars  # a piece with bars is cut from the whole: what came before tells what it means
+    done_bars, done_seconds, asked = 0, 0.0, stop
+    before = representation.decode(prompt) if len(prompt) and whole else None
+    if isinstance(before, Score):  # what is asked for is counted from the end of the prompt's music
+        done_bars, done_seconds = _full_bars(before), seconds(before)
+        if stop.bars is not None and reached.bars is not None:
+            asked = replace(stop, bars=stop.bars + done_bars - int(reached.bars[0]))
+        if stop.seconds is not None and reached.seconds is not None:
+            asked = replace(stop, seconds=stop.seconds + done_seconds - float(reached.seconds[0]))
     # Far more symbols than music of that length holds: only a piece that gets nowhere is cut there.
     limit = max(_LIMIT, round(_DENSEST * max(stop.bars or 0, stop.seconds or 0)))
-    found = []
     cursor, space = representation.cursor(len(seeds)), representation.space
+    found = []
     for sampled in sample(model, prompt, cursor, space, seeds, sampler, asked, told, limit):
         piece = representation.decode(np.concatenate([prompt, sampled.array]) if whole else sampled.array)
-        before = (done_bars, done_seconds) if whole else (0, 0.0)
+        start_bars, start_seconds = done_bars, done_seconds
         if isinstance(piece, Score):
-            piece = _fitted(piece, stop, *before)
-        if not include_prompt and has_bars and len(prompt):
-            assert isinstance(piece, Score)
-            piece = slice_bars(piece, min(done_bars + 1, _full_bars(piece)), _full_bars(piece))
-            before = (0, 0.0)
-        found.append(_sample(piece, sampled, has_bars, *before))
+            if stop.bars is not None:
+                piece = clip(piece, bar_line(piece, done_bars + stop.bars))
+            if before is not None and not include_prompt:
+                piece = slice_bars(piece, min(done_bars + 1, _full_bars(piece)), _full_bars(piece))
+                start_bars, start_seconds = 0, 0.0
+            if stop.seconds is not None:
+                piece = clip(piece, tick_at(piece, start_seconds + stop.seconds))
+        found.append(_sample(piece, sampled, has_bars, start_bars, start_seconds))
     return found
 
 
@@ -80,15 +84,6 @@ def _full_bars(piece: Piece) -> int:
     """The bars of a score, a pickup not counted."""
     assert isinstance(piece, Score)
     return len(bars(piece)) - has_pickup(piece)
-
-
-def _fitted(piece: Score, stop: Stop, done_bars: int, done_seconds: float) -> Score:
-    """The score cut, or padded with rests, to exactly the length asked for."""
-    if stop.bars is not None:
-        return clip(piece, bar_line(piece, done_bars + stop.bars))
-    if stop.seconds is not None:
-        return clip(piece, tick_at(piece, done_seconds + stop.seconds))
-    return piece
 
 
 def _sample(piece: Piece, sampled: Sampled, has_bars: bool, done_bars: int, done_seconds: float) -> Sample:

@@ -7,7 +7,7 @@ among those it is handed. Every error names the field, what it takes and what it
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from erato.errors import UsageError, unknown
@@ -56,31 +56,39 @@ def from_record(cls: type[T], record: Any, known: Mapping[str, type] = types.Map
         raise UsageError(f"{at or name} cannot be made of this record: {error}.") from None
 
 
-def override(value: T, assignment: str) -> T:
-    """A copy of the dataclass `value` with one field replaced, as in "model.width=256"."""
-    path, equals, text = assignment.partition("=")
-    if not equals or not path.strip():
-        raise UsageError(f"{assignment!r} must read field=value, for example model.width=256.")
-    return cast(T, _replaced(value, path.strip().split("."), text.strip(), path.strip()))
+def override(value: T, assignments: Sequence[str]) -> T:
+    """A copy of the dataclass `value` with fields replaced, all at once, as in ["model.width=256", "model.heads=8"]."""
+    changes = []
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals or not path.strip():
+            raise UsageError(f"{assignment!r} must read field=value, for example model.width=256.")
+        changes.append((path.strip().split("."), text.strip()))
+    return cast(T, _replaced(value, changes, ""))
 
 
-def _replaced(value: Any, path: list[str], text: str, full: str) -> Any:
-    if not dataclasses.is_dataclass(value) or isinstance(value, type):
-        raise UsageError(
-            f"{full} has no field {path[0]!r}: {full.removesuffix('.' + '.'.join(path))} is a plain value."
-        )
+def _replaced(value: Any, changes: Sequence[tuple[list[str], str]], at: str) -> Any:
+    """`value`, which stands at the path `at`, with each change (path within it, text) made."""
     fields = {f.name for f in dataclasses.fields(value)}
-    if path[0] not in fields:
-        raise unknown(f"setting {full!r}, as {type(value).__name__} has no field", path[0], fields)
-    current = getattr(value, path[0])
-    if len(path) > 1:
-        new = _replaced(current, path[1:], text, full)
-    elif dataclasses.is_dataclass(current):
-        inner = ", ".join(f"{full}.{f.name}" for f in dataclasses.fields(current))
-        raise UsageError(f"{full} is a group of settings: set one of {inner}.")
-    else:
-        new = _parse(typing.get_type_hints(type(value))[path[0]], text, full)
-    return dataclasses.replace(value, **{path[0]: new})
+    new: dict[str, Any] = {}
+    inner: dict[str, list[tuple[list[str], str]]] = {}
+    for (name, *rest), text in changes:
+        full = f"{at}{name}"
+        if name not in fields:
+            raise unknown(f"setting {full!r}, as {type(value).__name__} has no field", name, fields)
+        current = getattr(value, name)
+        if rest:
+            if not dataclasses.is_dataclass(current):
+                raise UsageError(f"{full} has no field {rest[0]!r}: it is a plain value.")
+            inner.setdefault(name, []).append((rest, text))
+        elif dataclasses.is_dataclass(current):
+            there = ", ".join(f"{full}.{f.name}" for f in dataclasses.fields(current))
+            raise UsageError(f"{full} is a group of settings: set one of {there}.")
+        else:
+            new[name] = _parse(typing.get_type_hints(type(value))[name], text, full)
+    for name, within in inner.items():
+        new[name] = _replaced(getattr(value, name), within, f"{at}{name}.")
+    return dataclasses.replace(value, **new)
 
 
 def _parse(hint: Any, text: str, at: str) -> Any:

@@ -27,7 +27,7 @@ from erato.models.describe import count_parameters
 from erato.reading import read_file
 from erato.recipe import Recipe
 from erato.renderers import RENDERERS, renderer_for
-from erato.renderers.base import About
+from erato.renderers.base import About, Renderer
 from erato.reporter import Reporter
 from erato.representations.base import Representation
 from erato.sampling import Sampler, Stop
@@ -40,6 +40,7 @@ _PARTS: list[type] = [
     *training.OBJECTIVES.values(),
 ]
 _CLASSES = {part.__name__: part for part in _PARTS}
+_MOST = 100_000  # pieces at once
 _LISTEN = 200  # symbols of the samples written while training
 
 
@@ -94,8 +95,7 @@ def train(
     model = recipe.model.build(encodings.representation.space).to(_device())
     if goes_on:
         reporter.note(f"{folder} holds this run, unfinished: going on where it stopped.")
-    else:
-        run_folder.write_run(folder, record, recipe, pieces, encodings, model)
+    run_folder.write_run(folder, record, recipe, pieces, encodings, model)
     reporter.note(_summary(folder, pieces, encodings, model))
     run = Run(folder, recipe, encodings.representation, model)
     training.train(
@@ -173,7 +173,7 @@ def excerpt(piece: Piece, first: int | None, last: int | None) -> Piece:
     if isinstance(piece, str):
         raise UsageError("text has no bars: leave out --from and --to.")
     count = len(bars(piece)) - has_pickup(piece)
-    first, last = first or 1, last or count
+    first, last = 1 if first is None else first, count if last is None else last
     if not 1 <= first <= last <= count:
         raise UsageError(
             f"--from {first} --to {last} must lie within the piece's {count} bars, the first not after the last."
@@ -181,10 +181,10 @@ def excerpt(piece: Piece, first: int | None, last: int | None) -> Piece:
     return slice_bars(piece, first, last)
 
 
-def check_formats(suffixes: Sequence[str]) -> None:
-    """UsageError, with what was perhaps meant, if there is a suffix that nothing can write."""
-    for suffix in suffixes:
-        renderer_for(Path(f"x.{suffix.strip().lstrip('.')}"))
+def check_formats(suffixes: Sequence[str]) -> list[Renderer]:
+    """The renderer of each suffix, once; UsageError, with what was perhaps meant, for one that nothing can write."""
+    wanted = dict.fromkeys(f".{suffix.strip().lstrip('.').lower()}" for suffix in suffixes)
+    return [lookup("suffix of a file to write", suffix, RENDERERS) for suffix in wanted]
 
 
 def catalogue() -> dict[str, list[dict[str, Any]]]:
@@ -269,10 +269,12 @@ class Run:
         Sampler, as in temperature=0.8. Raises UsageError for what cannot be done.
         """
         reporter = reporter or Reporter()
-        if n < 1:
-            raise UsageError(f"n must be at least 1 piece, got {n}.")
-        if not 0 <= seed < 2**63 - n:
-            raise UsageError(f"seed must be a whole number from 0 to 2^63, got {seed}.")
+        if not 1 <= n <= _MOST:
+            raise UsageError(f"n must be from 1 to {_MOST:,} pieces, got {n}.")
+        if not 0 <= seed <= 2**63 - n:
+            raise UsageError(f"seed must be a whole number from 0 to 2^63 - {n}, got {seed}.")
+        if begin and prompt is not None:
+            raise UsageError("a piece begins with its prompt: leave out begin, or the prompt.")
         stop = Stop(length, bars, seconds)
         if sum(value is not None for value in (bars, seconds, length)) > 1:
             raise UsageError("give one of bars, seconds and length, not several.")
@@ -311,7 +313,7 @@ class Run:
         if isinstance(prompt, Path) or (isinstance(prompt, str) and (kind == "music" or Path(prompt).is_file())):
             path = Path(prompt)
             if not path.is_file():
-                raise UsageError(f"there is no file {str(path)!r} to continue: give the path of a {kind} file.")
+                raise UsageError(f"there is no file {str(prompt)!r} to continue: give the path of a {kind} file.")
             found = read_file(path)
             if len(found.pieces) != 1:
                 raise UsageError(f"{path} holds {len(found.pieces)} pieces: give a file with the one to continue.")
@@ -331,7 +333,9 @@ class Run:
     def _seed_window(self, seed: int) -> Ints:
         windows = run_folder.read_json(self.folder, "prompts.json", list)
         size = self.representation.space.size
-        window = windows[seed % len(windows)] if windows else []
+        if not windows:
+            raise UsageError("this run keeps no window of its training pieces to begin from: begin from nothing.")
+        window = windows[seed % len(windows)]
         if not all(isinstance(symbol, int) and 0 <= symbol < size for symbol in window):
             raise RunError(f"{self.folder / 'prompts.json'} is damaged: restore the file or train again.")
         return np.array(window, np.int64)
@@ -348,7 +352,7 @@ class Run:
 
     def write(self, samples: Sequence[Sample], out: Path, formats: Sequence[str]) -> list[list[Path]]:
         """Writes each sample as `<NNN>-seed<S>.<suffix>` in `out`, next free numbers; the files of each sample."""
-        renderers = [renderer_for(Path(f"x.{suffix.lstrip('.')}")) for suffix in formats]
+        renderers = check_formats(formats)
         written = []
         for sampled in samples:
             with run_folder.piece_number(out) as number:
@@ -383,9 +387,7 @@ def _resolved(
     found = replace(found, training=replace(found.training, **changes))
     if seed is not None:
         found = replace(found, seed=seed)
-    for setting in settings:
-        found = override(found, setting)
-    return found
+    return override(found, settings)
 
 
 def _device() -> torch.device:

@@ -10,7 +10,7 @@ Knows nothing of how a model is trained or sampled.
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -43,23 +43,29 @@ def record(recipe: Recipe, pieces: Pieces) -> dict[str, Any]:
 
 
 def write_run(
-    folder: Path,
-    said: dict[str, Any],
-    recipe: Recipe,
-    pieces: Pieces,
-    encodings: Encodings,
-    model: SequenceModel,
+    folder: Path, said: dict[str, Any], recipe: Recipe, pieces: Pieces, encodings: Encodings, model: SequenceModel
 ) -> None:
-    """Everything but what training makes; recipe.json last, as it makes the folder a run."""
+    """Everything but what training makes, where it is not there; recipe.json first, as it makes the folder a run."""
+    representation = encodings.representation.state()
+    files: dict[str, Callable[[Path], None]] = {
+        "recipe.json": lambda path: write_json(path, said),
+        "representation.json": lambda path: write_json(path, representation),
+        "prompts.json": lambda path: write_json(
+            path, datasets.seed_windows(encodings, recipe.windows.length, _PROMPTS, recipe.seed)
+        ),
+        "manifest.json": lambda path: write_json(
+            path, {**pieces.manifest, "not held by the representation": encodings.lost}
+        ),
+        "model.txt": lambda path: write_text(path, describe(model, encodings.representation.space)),
+    }
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "representation.json", encodings.representation.state())
-    write_json(
-        folder / "prompts.json",
-        datasets.seed_windows(encodings, recipe.windows.length, _PROMPTS, recipe.seed),
-    )
-    write_json(folder / "manifest.json", {**pieces.manifest, "not held by the representation": encodings.lost})
-    write_text(folder / "model.txt", describe(model, encodings.representation.space))
-    write_json(folder / "recipe.json", said)
+    for name, write in files.items():
+        if not (folder / name).is_file():
+            write(folder / name)
+    if read_json(folder, "representation.json") != json.loads(json.dumps(representation)):
+        raise RunError(
+            f"{folder / 'representation.json'} is of another run: remove the folder, or name another with --out."
+        )
 
 
 def read_json(folder: Path, name: str, kind: type = dict) -> Any:
@@ -97,7 +103,7 @@ def goes_on(folder: Path, said: dict[str, Any]) -> bool:
 
 def default_folder(recipe: Recipe, pieces: Pieces, said: dict[str, Any]) -> Path:
     """`runs/<recipe>-<corpus>-<NNN>`: the same run if it is unfinished, else the next free number."""
-    stem = f"{recipe.name}-{''.join(c if c.isalnum() or c in '-_.' else '-' for c in pieces.name)}"
+    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{recipe.name}-{pieces.name}").lstrip(".")
     numbers = [0]
     for path in sorted(Path("runs").glob(f"{stem}-*")):
         if path.name[len(stem) + 1 :].isdigit():

@@ -152,7 +152,7 @@ def test_transformers_reads_our_weights() -> None:
     [
         ({"width": 130}, "width must be a multiple of 8"),
         ({"layers": 0}, "layers must be 1 or more, got 0"),
-        ({"context": 7}, "context must be an even number of 2 or more, got 7"),
+        ({"context": 7}, "context must be an even number from 2 to 131,072, got 7"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
         ({"ffn": 0.0}, "ffn must be above 0"),
     ],

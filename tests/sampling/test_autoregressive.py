@@ -269,7 +269,7 @@ def test_what_cannot_be_counted_is_refused() -> None:
 
 @pytest.mark.parametrize("stop", [{"length": 0}, {"bars": -1}, {"seconds": 0.0}, {"seconds": math.nan}])
 def test_stops_that_mean_nothing_are_refused(stop: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="must be above 0, got"):
+    with pytest.raises(UsageError, match="must be above 0 and at most"):
         Stop(**stop)  # type: ignore[arg-type]
 
 

@@ -24,6 +24,9 @@ from erato.representations.base import Space
 EPS = 1e-5  # of the norms
 
 
+MOST = 2**17  # symbols of context
+
+
 @dataclass(frozen=True)
 class TransformerConfig(ModelConfig):
     """A decoder-only Transformer: rotary positions, RMSNorm, SwiGLU. UsageError where sizes do not fit.
@@ -47,8 +50,8 @@ class TransformerConfig(ModelConfig):
                 raise UsageError(f"{name} must be 1 or more, got {getattr(self, name)}")
         if self.width % (2 * self.heads):
             raise UsageError(f"width must be a multiple of {2 * self.heads} (twice the heads), got {self.width}")
-        if self.context < 2 or self.context % 2:
-            raise UsageError(f"context must be an even number of 2 or more, got {self.context}")
+        if not 2 <= self.context <= MOST or self.context % 2:
+            raise UsageError(f"context must be an even number from 2 to {MOST:,}, got {self.context}")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout must be in [0, 1), got {self.dropout}")
         if not (0 < self.ffn < math.inf and 1 < self.rope_theta < math.inf):

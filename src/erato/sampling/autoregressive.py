@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from erato.errors import UsageError
+from erato.errors import EratoError, UsageError
 from erato.models.base import SequenceModel, State, take
 from erato.representations.base import Cursor, Tokens
 from erato.sampling.filters import Sampler, filtered
@@ -31,10 +31,10 @@ class Stop:
     seconds: float | None = None  # new seconds of music
 
     def __post_init__(self) -> None:
-        for name in ("length", "bars", "seconds"):
+        for name, most in (("length", 10_000_000), ("bars", 100_000), ("seconds", 86_400)):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise UsageError(f"{name} must be above 0, got {value}")
+            if value is not None and not 0 < value <= most:
+                raise UsageError(f"{name} must be above 0 and at most {most:,}, got {value}.")
 
 
 @dataclass
@@ -87,8 +87,12 @@ def sample(
             distribution, state = model.extend(last, state)
             uniforms = None if sampler.greedy else pieces.uniforms(distribution.n_uniforms).to(device)
             drawn = distribution.sample(uniforms, pieces.filters)
+            if (chosen := drawn.cpu().numpy()).max() >= space.size:
+                raise EratoError(
+                    "the model gives no numbers as probabilities: train it again, with a lower learning rate."
+                )
             last = drawn.unsqueeze(1)
-            kept = pieces.push(drawn.cpu().numpy(), distribution.log_prob(last).tolist())
+            kept = pieces.push(chosen, distribution.log_prob(last).tolist())
             if callback is not None:
                 callback(step, pieces.newest)
             if not kept:

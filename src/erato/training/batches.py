@@ -5,7 +5,6 @@ Knows nothing of models. Whoever enters the stream at batch n gets what they wou
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader

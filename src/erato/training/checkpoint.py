@@ -87,9 +87,10 @@ def load_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[st
             weights = _tensors(candidate / "weights.safetensors")
             tensors = _tensors(candidate / "optimizer.safetensors")
             state = json.loads((candidate / "state.json").read_text("utf-8"))
-            torch.set_rng_state(tensors.pop("rng"))
-            return weights, _unflatten(tensors, state.pop("optimizers")), state
-        except (RunError, OSError, ValueError, KeyError, RuntimeError):
+            optimizers = _unflatten(tensors, state.pop("optimizers"))
+            torch.set_rng_state(tensors["rng"])
+            return weights, optimizers, state
+        except (RunError, OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError):
             continue
     return None
 
@@ -122,6 +123,8 @@ def _unflatten(tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> dic
     for name, saved in numbers.items():
         state: dict[int, dict[str, Any]] = {int(index): dict(entries) for index, entries in saved["state"].items()}
         for path, tensor in tensors.items():
+            if path == "rng":
+                continue
             owner, index, key = path.split("/")
             if owner == name:
                 state.setdefault(int(index), {})[key] = tensor

@@ -45,7 +45,9 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     path = folder / "metrics.jsonl"
     for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
         try:
-            found.append(json.loads(line))
+            read = json.loads(line)
         except ValueError:
             break
+        if isinstance(read, dict) and isinstance(read.get("step"), int):
+            found.append(read)
     return found

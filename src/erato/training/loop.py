@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from erato.datasets import Encodings, WindowDataset
-from erato.errors import EratoError, UsageError
+from erato.errors import EratoError, RunError, UsageError
 from erato.training.average import Average
 from erato.training.batches import Stream
 from erato.training.checkpoint import load_state, save_state, save_weights
@@ -295,24 +295,42 @@ def _save(
 def _resume(
     folder: Path, model: nn.Module, optimizers: dict[str, torch.optim.Optimizer], average: Average | None
 ) -> _State:
+    """Puts everything back where the newest state has it; RunError if that state is of another run."""
     found = load_state(folder / "last")
     if found is None:
         return _State()
     weights, saved, record = found
-    model.load_state_dict({k.removeprefix("model/"): v for k, v in weights.items() if k.startswith("model/")})
+    own = model.state_dict()
+    wanted = {f"model/{name}": tensor for name, tensor in own.items()}
     if average:
-        shadow = {k.removeprefix("average/"): v for k, v in weights.items() if k.startswith("average/")}
-        average.shadow = {name: shadow[name].to(own.device) for name, own in average.shadow.items()}
-    for name, optimizer in optimizers.items():
-        optimizer.load_state_dict(saved[name])
-    record["best_loss"] = math.inf if record["best_loss"] is None else record["best_loss"]
-    return _State(**record)
+        wanted |= {f"average/{name}": tensor for name, tensor in own.items()}
+    try:
+        fits = weights.keys() == wanted.keys() and all(weights[n].shape == wanted[n].shape for n in wanted)
+        for name, optimizer in optimizers.items():
+            optimizer.load_state_dict(saved[name])
+            fits = fits and all(
+                value.shape in (parameter.shape, torch.Size())
+                for parameter, entries in optimizer.state.items()
+                for value in entries.values()
+                if isinstance(value, torch.Tensor)
+            )
+        record["best_loss"] = math.inf if record["best_loss"] is None else record["best_loss"]
+        state = _State(**record)
+    except (KeyError, TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise RunError(f"{folder / 'last'} is of another run, or damaged: remove it to train from the beginning.")
+    model.load_state_dict({name: weights[f"model/{name}"] for name in own})
+    if average:
+        average.shadow = {name: weights[f"average/{name}"].to(tensor.device) for name, tensor in own.items()}
+    return state
 
 
 def is_finished(folder: Path) -> bool:
     """Whether the training in the run folder `folder` came to its end."""
     found = sorted((folder / "last").glob("[0-9]*/state.json"))
     try:
-        return bool(found) and bool(json.loads(found[-1].read_text("utf-8"))["finished"])
-    except (OSError, ValueError, KeyError):
+        finished = bool(found) and bool(json.loads(found[-1].read_text("utf-8"))["finished"])
+        return finished and (folder / "model.safetensors").is_file()
+    except (OSError, ValueError, KeyError, TypeError):
         return False

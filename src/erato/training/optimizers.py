@@ -27,7 +27,7 @@ class Optimizer:
             raise UsageError(f"optimizer.lr must be above 0, got {self.lr}.")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise UsageError(f"optimizer.betas must be two numbers in [0, 1), got {self.betas}.")
-        if not 0 <= self.rho < 1 or not 0 <= self.momentum < 1 or self.weight_decay < 0:
+        if not 0 <= self.rho < 1 or not 0 <= self.momentum < 1 or not 0 <= self.weight_decay < math.inf:
             raise UsageError("optimizer.rho and momentum must be in [0, 1), weight_decay at least 0.")
 
     def build(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
