@@ -23,6 +23,7 @@ DEFAULT_MSPQ = 500_000  # microseconds a quarter where no tempo is said: 120 qua
 Score = ScoreTick  # what `symusic.Score(...)` makes: that one is a factory and no type
 Piece = Score | str  # what a corpus holds and a representation turns into an array: music or text
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def has_pickup(score: Score) -> bool:
     return first_n / first_d < second_n / second_d and abs(change - length) < 1
 
 
-def seconds_at(score: Score, ticks: Ints) -> npt.NDArray[np.float64]:
+def seconds_at(score: Score, ticks: Ints) -> Floats:
     """Seconds from the start for each tick, by the tempo events (120 beats a minute where there are none)."""
     changes = {0: DEFAULT_MSPQ / 1e6}
     for tempo in sorted(score.tempos, key=lambda t: t.time):
@@ -104,7 +105,7 @@ def seconds_at(score: Score, ticks: Ints) -> npt.NDArray[np.float64]:
     reached = np.concatenate([[0.0], np.cumsum(np.diff(at) * per_tick[:-1])])
     index = np.searchsorted(at, ticks, side="right") - 1
     index = np.maximum(index, 0)
-    result: npt.NDArray[np.float64] = reached[index] + (np.asarray(ticks) - at[index]) * per_tick[index]
+    result: Floats = reached[index] + (np.asarray(ticks) - at[index]) * per_tick[index]
     return result
 
 

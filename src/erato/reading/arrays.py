@@ -20,7 +20,7 @@ from symusic.core import NoteTickList, TempoTick, TextMetaTick, TrackTick
 
 from erato.errors import ReadError
 from erato.reading.base import Limits, NamedPiece, Reading, Split, check_bytes, check_size, looks_like
-from erato.score import DEFAULT_MSPQ, END, Score
+from erato.score import DEFAULT_MSPQ, END, Floats, Ints, Score
 
 TICKS_PER_QUARTER = 480
 LOWEST_KEY = 21  # MIDI pitch of the first of 88 keys
@@ -37,8 +37,7 @@ SPLITS: dict[str, Split] = {
 }
 UNPACKED = 8  # how many times `Limits.file_bytes` the numbers in a packed file may take
 
-Pitches = npt.NDArray[np.int64]
-Frames = tuple[Pitches, Pitches, int]  # frame and pitch of each note, and T
+Frames = tuple[Ints, Ints, int]  # frame and pitch of each note, and T
 
 
 def read(data: bytes, name: str, limits: Limits) -> Reading:
@@ -107,7 +106,7 @@ def _roll(matrix: npt.NDArray[Any], lowest: int) -> Frames:
     return frames.astype(np.int64), keys.astype(np.int64) + lowest, len(matrix)
 
 
-def _voice(pitches: npt.NDArray[np.float64]) -> Frames:
+def _voice(pitches: Floats) -> Frames:
     """Notes of one voice [T], where NaN and numbers below 0 are silence."""
     frames = np.flatnonzero(pitches >= 0)
     return frames, pitches[frames].astype(np.int64), len(pitches)

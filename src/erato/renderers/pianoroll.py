@@ -18,9 +18,7 @@ from erato.general_midi import drum_name
 from erato.renderers.base import About, Renderer, as_score
 from erato.renderers.canvas import BOLD, Canvas
 from erato.renderers.names import BLACK_KEYS, pitch_name, track_labels
-from erato.score import Bar, Ints, Piece, Score, bars, has_pickup, note_count, seconds, seconds_at
-
-Floats = npt.NDArray[np.float64]
+from erato.score import Bar, Floats, Ints, Piece, Score, bars, has_pickup, note_count, seconds, seconds_at
 
 # Okabe and Ito, Color Universal Design (2008): told apart by all kinds of colour vision.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D", "#B8A800")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from erato.score import Piece
+from erato.score import Floats, Ints, Piece
 
 Array = npt.NDArray[Any]
 
@@ -48,7 +48,7 @@ class Cursor(ABC):
         """[B, V]: which symbols keep each piece decodable (at least one a row); None: all are."""
 
     @abstractmethod
-    def push(self, symbols: npt.NDArray[np.int64]) -> None:
+    def push(self, symbols: Ints) -> None:
         """Takes note of the next symbol of each piece, symbols: [B]; `start` is never pushed."""
 
     @abstractmethod
@@ -57,12 +57,12 @@ class Cursor(ABC):
 
     @property
     @abstractmethod
-    def bars(self) -> npt.NDArray[np.int64] | None:
+    def bars(self) -> Ints | None:
         """[B]: complete bars so far, a pickup not counted; None: this representation has no bars."""
 
     @property
     @abstractmethod
-    def seconds(self) -> npt.NDArray[np.float64] | None:
+    def seconds(self) -> Floats | None:
         """[B]: seconds of music so far (up to the current position); None: it has no time."""
 
     @property

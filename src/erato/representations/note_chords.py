@@ -23,7 +23,7 @@ from symusic.core import NoteTickList, ScoreTick, TempoTick, TimeSignatureTick, 
 from erato.errors import UsageError
 from erato.representations.base import Array, Cursor, Encoded, Representation, RepresentationConfig, Tokens
 from erato.representations.unheld import as_score, unheld
-from erato.score import Ints, Piece, Score, end_tick
+from erato.score import Floats, Ints, Piece, Score, end_tick
 
 Advance = Literal["fixed", "random", "learnt"]
 START, END, FIRST = 0, 1, 2
@@ -280,7 +280,7 @@ class NoteChordsCursor(Cursor):
         masks: npt.NDArray[np.bool_] = self._masks[self._owed]
         return masks
 
-    def push(self, symbols: npt.NDArray[np.int64]) -> None:
+    def push(self, symbols: Ints) -> None:
         r = self._representation
         for row, symbol in enumerate(symbols.tolist()):
             if symbol == END or self._done[row]:
@@ -301,9 +301,9 @@ class NoteChordsCursor(Cursor):
         return taken
 
     @property
-    def seconds(self) -> npt.NDArray[np.float64]:
+    def seconds(self) -> Floats:
         config = self._representation.config
-        result: npt.NDArray[np.float64] = self._steps / config.steps_per_quarter * 60 / config.tempo
+        result: Floats = self._steps / config.steps_per_quarter * 60 / config.tempo
         return result
 
     @property

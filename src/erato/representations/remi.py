@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 from symusic.core import NoteTickList, ScoreTick, TempoTick, TextMetaTick, TimeSignatureTick, TrackTick
 
 from erato.errors import UsageError
@@ -25,7 +24,19 @@ from erato.representations.remi_grid import Grid, MeterRun, meter_runs
 from erato.representations.remi_vocabulary import TICKS_PER_QUARTER, WHOLE, Vocabulary
 from erato.representations.remi_writing import Placed, changes, write
 from erato.representations.unheld import as_score, unheld
-from erato.score import DEFAULT_MSPQ, END, Ints, Piece, Score, end_tick, has_pickup, note_count, seconds, slice_bars
+from erato.score import (
+    DEFAULT_MSPQ,
+    END,
+    Floats,
+    Ints,
+    Piece,
+    Score,
+    end_tick,
+    has_pickup,
+    note_count,
+    seconds,
+    slice_bars,
+)
 
 PIANO = (21, 108)
 
@@ -355,6 +366,6 @@ class Remi(Representation):
         return {"representation": "remi", **self.vocabulary.state()}
 
 
-def _steps(ticks: Ints, steps_per_quarter: int, ticks_per_quarter: int) -> npt.NDArray[np.float64]:
-    result: npt.NDArray[np.float64] = ticks * steps_per_quarter / ticks_per_quarter
+def _steps(ticks: Ints, steps_per_quarter: int, ticks_per_quarter: int) -> Floats:
+    result: Floats = ticks * steps_per_quarter / ticks_per_quarter
     return result

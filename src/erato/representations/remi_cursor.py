@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from erato.representations.base import Cursor
 from erato.representations.remi_vocabulary import Vocabulary
+from erato.score import Floats, Ints
 
 NOTHING, END, BAR, METER, POSITION, TEMPO, TRACK, PITCH, VELOCITY, DURATION, LONGEST = range(11)
 
@@ -31,7 +32,7 @@ class RemiCursor(Cursor):
             row.allow(mask)
         return masks
 
-    def push(self, symbols: npt.NDArray[np.int64]) -> None:
+    def push(self, symbols: Ints) -> None:
         for row, symbol in zip(self._rows, symbols.tolist(), strict=True):
             row.push(symbol)
 
@@ -41,7 +42,7 @@ class RemiCursor(Cursor):
         return taken
 
     @property
-    def bars(self) -> npt.NDArray[np.int64]:
+    def bars(self) -> Ints:
         """[B]: bar lines reached: Bar symbols so far, less one, less a pickup.
 
         A first bar is known to be a pickup only once the second bar has said that its meter is a longer one.
@@ -49,7 +50,7 @@ class RemiCursor(Cursor):
         return np.array([max(0, row.bars - 1 - row.pickup) for row in self._rows], dtype=np.int64)
 
     @property
-    def seconds(self) -> npt.NDArray[np.float64]:
+    def seconds(self) -> Floats:
         return np.array([row.seconds for row in self._rows], dtype=np.float64)
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 
 from erato.representations.remi_grid import meter_runs
 from erato.representations.remi_vocabulary import Slot, Vocabulary, holdable
-from erato.score import DEFAULT_MSPQ, Score, end_tick
+from erato.score import DEFAULT_MSPQ, Ints, Score, end_tick
 
 ALWAYS = ((4, 4), (3, 4), (2, 4), (6, 8))
 GRID = 24  # tempos an octave: 120 * 2^(k/24)
@@ -72,7 +72,7 @@ def _vocabulary_tempos(found: set[int]) -> tuple[int, ...]:
     return tuple(round(DEFAULT_MSPQ * 2 ** (-k / GRID)) for k in sorted(steps))
 
 
-def _vocabulary_velocities(histogram: np.typing.NDArray[np.int64], bins: int) -> tuple[int, ...]:
+def _vocabulary_velocities(histogram: Ints, bins: int) -> tuple[int, ...]:
     """The most frequent velocity of each bin that occurs, so that a few fixed ones are kept exactly."""
     edges = [-(-128 * b // bins) for b in range(bins + 1)]
     found = [low + int(histogram[low:high].argmax()) for low, high in pairwise(edges) if histogram[low:high].any()]

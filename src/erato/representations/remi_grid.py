@@ -7,12 +7,9 @@ length, and what comes later stays where it is.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from erato.representations.remi_vocabulary import DENOMINATORS, WHOLE
-from erato.score import Ints, Score, time_signatures
-
-Floats = npt.NDArray[np.float64]
+from erato.score import Floats, Ints, Score, time_signatures
 
 
 @dataclass(frozen=True)
