@@ -117,6 +117,16 @@ def test_silence_at_the_end_comes_back_at_a_bar_line_and_within_a_bar():
     assert spelled(remi, remi.encode(score).array).endswith("Duration_12 <end>")
 
 
+def test_tempos_between_those_that_were_seen_are_known_and_others_counted():
+    slow, fast = (piano((0, 480, 60), tempos=[(0, mspq)]) for mspq in (1_000_000, 500_000))
+    remi = RemiConfig().fit([slow, fast])
+    for mspq in (900_000, 750_000, 517_241):  # 66.7, 80 and 116 quarters a minute
+        encoded = remi.encode(piano((0, 480, 60), tempos=[(0, mspq)]))
+        assert remi.decode(encoded.array).tempos[0].mspq == pytest.approx(mspq, rel=0.015)
+        assert not encoded.lost.get("tempos")
+    assert remi.encode(piano((0, 480, 60), tempos=[(0, 250_000)])).lost["tempos"] == 1
+
+
 def test_one_tempo_or_velocity_is_no_symbol_but_comes_back_exactly():
     score = make((11, False, "Vibes", [(0, 480, 60, 91)]), tempos=[(0, 612_345)])
     remi = RemiConfig().fit([score])

@@ -19,7 +19,7 @@ from symusic.core import NoteTickList, ScoreTick, TempoTick, TextMetaTick, TimeS
 from erato.errors import UsageError
 from erato.representations.base import Array, Encoded, Representation, RepresentationConfig, Tokens
 from erato.representations.remi_cursor import RemiCursor
-from erato.representations.remi_fit import fit
+from erato.representations.remi_fit import GRID, fit
 from erato.representations.remi_grid import Grid, MeterRun, meter_runs
 from erato.representations.remi_vocabulary import TICKS_PER_QUARTER, WHOLE, Vocabulary
 from erato.representations.remi_writing import Placed, changes, write
@@ -239,7 +239,9 @@ class Remi(Representation):
         mspq = np.append(DEFAULT_MSPQ, tempos["mspq"][order].clip(1))
         bar, position, at = grid.place(_steps(time, v.steps_per_quarter, score.ticks_per_quarter))
         index = np.abs(np.log(mspq)[:, None] - np.log(self._tempos)).argmin(1)
+        off = np.abs(np.log2(mspq / self._tempos[index]))
         kept = np.append(at[1:] != at[:-1], True) & ((at < until) | (at == 0))  # of several in one place the last
+        lost["tempos"] = int(np.count_nonzero(off[kept] > 1 / GRID))
         bar, position, index = bar[kept], position[kept], index[kept]
         changed = changes(index)
         return bar[changed], position[changed], index[changed]

@@ -65,11 +65,11 @@ def _tempos(score: Score, finish: int) -> set[int]:
 
 
 def _vocabulary_tempos(found: set[int]) -> tuple[int, ...]:
-    """A single tempo as it is; several, on the grid, slow to fast."""
+    """A single tempo as it is; of several, the grid from slowest to fastest, so that other pieces find theirs."""
     if len(found) < 2:
         return tuple(found or {DEFAULT_MSPQ})
     steps = {min(max(round(GRID * log2(DEFAULT_MSPQ / max(mspq, 1))), -WIDEST), WIDEST) for mspq in found}
-    return tuple(round(DEFAULT_MSPQ * 2 ** (-k / GRID)) for k in sorted(steps))
+    return tuple(round(DEFAULT_MSPQ * 2 ** (-k / GRID)) for k in range(min(steps), max(steps) + 1))
 
 
 def _vocabulary_velocities(histogram: Ints, bins: int) -> tuple[int, ...]:
