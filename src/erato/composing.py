@@ -7,14 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from erato.models.base import SequenceModel
 from erato.representations.base import Representation
 from erato.sampling import Sampled, Sampler, Stop, sample
-from erato.score import Piece, Score, bar_line, bars, clip, has_pickup, seconds, slice_bars, tick_at
+from erato.score import Ints, Piece, Score, bar_line, bars, clip, has_pickup, seconds, slice_bars, tick_at
 
-Ints = npt.NDArray[np.int64]
 _LIMIT = 8192  # symbols of a piece that does not end by itself
 _DENSEST = 2048  # symbols a bar, or a second
 

@@ -9,7 +9,7 @@ Legend: B batch, W window length (symbols).
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,13 +22,12 @@ from torch.utils.data import Dataset
 
 from erato import representations
 from erato.config import to_record
-from erato.corpora.base import SPLITS, Pieces, Split
+from erato.corpora.base import SPLITS, Pieces, Progress, Split
 from erato.corpora.store import cache_folder
 from erato.errors import CorpusError, EratoError, UsageError
 from erato.files import temporary_beside, write_json
 from erato.representations.base import Array, Representation, RepresentationConfig
 
-Progress = Callable[[int, int | None, str], None]
 IGNORE = -1  # a target that is padding
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from erato import corpora, models, recipes, representations, run_folder, training
-from erato.composing import Ints, Sample, compose_after
+from erato.composing import Sample, compose_after
 from erato.config import from_record, lookup, override, to_record
 from erato.corpora.base import Corpus, Pieces, Report
 from erato.datasets import Encodings, WindowDataset, encode_corpus
@@ -31,7 +31,7 @@ from erato.renderers.base import About, Renderer
 from erato.reporter import Reporter
 from erato.representations.base import Representation
 from erato.sampling import Sampler, Stop
-from erato.score import Piece, bars, has_pickup, slice_bars
+from erato.score import Ints, Piece, bars, has_pickup, slice_bars
 from erato.training.checkpoint import kept, load_weights
 
 _PARTS: list[type] = [
