@@ -183,6 +183,8 @@ def excerpt(piece: Piece, first: int | None, last: int | None) -> Piece:
 
 def check_formats(suffixes: Sequence[str]) -> list[Renderer]:
     """The renderer of each suffix, once; UsageError, with what was perhaps meant, for one that nothing can write."""
+    if not all(suffix.strip(" .") for suffix in suffixes):
+        raise UsageError(f"a file to write needs a suffix that says what it is: one of {', '.join(RENDERERS)}.")
     wanted = dict.fromkeys(f".{suffix.strip().lstrip('.').lower()}" for suffix in suffixes)
     return [lookup("suffix of a file to write", suffix, RENDERERS) for suffix in wanted]
 
