@@ -1,0 +1,216 @@
+"""Every option of the command line reaches the call that it is for; every command of the documentation runs."""
+
+import inspect
+import json
+import re
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from symusic import KeySignature
+
+from erato import cli, corpora, pipeline
+from erato.config import override
+from erato.corpora import Folder
+from erato.errors import UsageError
+from erato.recipes import RECIPES, TINY
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def erato(tmp_path, monkeypatch, capsys):
+    """Runs the command in an empty folder; gives (exit code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as left:
+            cli.main([str(a) for a in arguments])
+        said = capsys.readouterr()
+        return left.value.code, said.out, said.err
+
+    return call
+
+
+class Spy:
+    """Stands for a function: keeps what it is called with, by parameter, and goes no further than `instead`."""
+
+    def __init__(self, function, instead=None):
+        self.signature, self.instead, self.calls = inspect.signature(function), instead, []
+
+    def __call__(self, *arguments, **keywords):
+        bound = self.signature.bind(*arguments, **keywords)
+        bound.apply_defaults()
+        self.calls.append(dict(bound.arguments))
+        if self.instead is None:
+            raise UsageError("called.")
+        return self.instead
+
+
+@pytest.fixture
+def trained(erato, monkeypatch):
+    """What `pipeline.train` is called with by a line of the command line."""
+
+    def call(line):
+        spy = Spy(pipeline.train)
+        monkeypatch.setattr(pipeline, "train", spy)
+        assert erato(*shlex.split(line))[::2] == (1, "erato: called.\n")
+        (given,) = spy.calls
+        assert isinstance(given.pop("reporter"), pipeline.Reporter)
+        return given
+
+    return call
+
+
+@pytest.fixture
+def composed(erato, monkeypatch):
+    """What `pipeline.load` and `Run.sample` are called with by a line of the command line."""
+    real_load, real_sample = pipeline.load, pipeline.Run.sample
+
+    def call(line):
+        run = pipeline.Run(Path("run"), TINY["event-transformer"], SimpleNamespace(kind="music"), None)
+        load, sample = Spy(real_load, run), Spy(real_sample)
+        monkeypatch.setattr(pipeline, "load", load)
+        monkeypatch.setattr(pipeline.Run, "sample", lambda *a, **k: sample(*a, **k))
+        assert erato(*shlex.split(line))[::2] == (1, "erato: called.\n")
+        (loaded,), (given,) = load.calls, sample.calls
+        assert given.pop("self") is run
+        assert isinstance(given.pop("reporter"), pipeline.Reporter)
+        changes = given.pop("changes")
+        assert not changes.keys() & given.keys()
+        return loaded, given, changes
+
+    return call
+
+
+def test_every_option_of_train_arrives(trained):
+    given = trained(
+        "train event-transformer --corpus maestro-v3 --out there --minutes 1.5 --steps 7 --epochs 3 "
+        "--set model.width=16 --set training.batch=2 --seed 11 --keep-every 5 --track 0 --track Bass "
+        "--max-files 9 --precision bfloat16 --from copy.zip"
+    )
+    assert given == {
+        "recipe": "event-transformer",
+        "corpus": "maestro-v3",
+        "out": "there",
+        "minutes": 1.5,
+        "steps": 7,
+        "epochs": 3,
+        "settings": ["model.width=16", "training.batch=2"],
+        "keep_every": 5,
+        "track": ["0", "Bass"],
+        "max_files": 9,
+        "from_file": "copy.zip",
+        "precision": "bfloat16",
+        "seed": 11,
+    }
+
+
+def test_what_is_not_given_to_train_is_left_to_the_recipe(trained):
+    given = trained("train note-chord-lstm")
+    assert given.pop("recipe") == "note-chord-lstm"
+    assert not any(given.values())
+    assert {key for key, value in given.items() if value is not None} == {"settings", "track"}  # which are empty
+
+
+def test_every_option_of_compose_arrives(composed):
+    loaded, given, changes = composed(
+        "compose run --prompt x.mid --begin window --n 3 --seed 8 --bars 4 --seconds 2.5 --length 60 --checkpoint 20 "
+        "--strategy sample --temperature 0.7 --top-k 5 --top-p 0.9 --min-p 0.01 --repetition-penalty 1.2"
+    )
+    assert (str(loaded["path"]), loaded["checkpoint"]) == ("run", 20)
+    assert str(given.pop("prompt")) == "x.mid"
+    assert given == {
+        "n": 3,
+        "seed": 8,
+        "bars": 4,
+        "seconds": 2.5,
+        "length": 60,
+        "begin": "window",
+        "sampler": None,
+    }
+    assert changes == {
+        "temperature": 0.7,
+        "top_k": 5,
+        "top_p": 0.9,
+        "min_p": 0.01,
+        "repetition_penalty": 1.2,
+        "greedy": False,
+    }
+
+
+def test_what_is_not_given_to_compose_is_left_to_the_recipe(composed):
+    loaded, given, changes = composed("compose run")
+    assert loaded["checkpoint"] is None
+    assert (given.pop("n"), given.pop("seed")) == (1, 0)
+    assert set(given.values()) == {None}
+    assert changes == {}
+
+
+def test_nothing_as_a_number_is_not_nothing(composed):
+    _, given, changes = composed("compose run --seed 0 --top-k 0 --min-p 0 --begin nothing")
+    assert (given["seed"], given["begin"]) == (0, "nothing")
+    assert changes == {"top_k": 0, "min_p": 0.0}
+
+
+@pytest.fixture
+def run_dir(erato, music_folder, monkeypatch):
+    """A run of the smallest event-transformer."""
+    monkeypatch.setitem(RECIPES, "event-transformer", TINY["event-transformer"])
+    code, out, _ = erato("train", "event-transformer", "--corpus", music_folder, "--json")
+    assert code == 0
+    return json.loads(out)["run"]
+
+
+def test_the_most_probable_piece_is_the_same_for_every_seed(erato, run_dir):
+    def likelihoods(*options):
+        code, out, _ = erato("compose", run_dir, "--n", 2, "--length", 30, "--json", *options)
+        assert code == 0
+        return [piece["log_prob"] for piece in json.loads(out)["pieces"]]
+
+    greedy = likelihoods("--strategy", "greedy")
+    assert greedy[0] == pytest.approx(greedy[1], abs=1e-4)
+    drawn = likelihoods("--strategy", "sample")
+    assert drawn[0] != pytest.approx(drawn[1], abs=1e-4)
+    assert likelihoods("--top-k", 1) == pytest.approx(greedy, abs=1e-4)
+
+
+def test_what_a_prompt_lost_is_told_beside_the_json(erato, run_dir, make_score):
+    prompt = make_score(62, bars=2)
+    prompt.key_signatures.extend([KeySignature(0, 1, 0), KeySignature(1920, -1, 0)])
+    prompt.dump_midi("prompt.mid")
+    code, out, err = erato("compose", run_dir, "--prompt", "prompt.mid", "--bars", 1, "--json")
+    assert code == 0
+    assert re.search("prompt .* 2 key signatures", err)
+    assert json.loads(out)["pieces"]
+
+
+def test_every_command_of_the_recipes_page_runs(erato, music_folder, tmp_path, monkeypatch):
+    """In order, in one folder, with twelve small files for what the page learns from, and the smallest sizes."""
+    for name, recipe in TINY.items():
+        monkeypatch.setitem(RECIPES, name, recipe)
+    (tmp_path / "corpora").mkdir()
+    music_folder.rename(tmp_path / "my-midis")
+    (tmp_path / "corpora" / "bach-chorales").symlink_to(tmp_path / "my-midis")
+    monkeypatch.setitem(corpora.CORPORA, "bach-chorales", Folder(tmp_path / "corpora" / "bach-chorales"))
+    text = (ROOT / "docs" / "recipes.md").read_text("utf-8")
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    erato ")]
+    assert {line.split()[2] for line in lines if line.split()[1] == "train"} == RECIPES.keys()
+    for line in lines:
+        words = shlex.split(line, comments=True)[1:]
+        if words[0] == "train":
+            budget = next(i for i, word in enumerate(words) if word in ("--minutes", "--steps", "--epochs"))
+            words[budget : budget + 2] = ["--steps", "2"]
+        code, _, err = erato(*words)
+        assert code == 0, (line, err)
+
+
+def test_every_setting_of_the_recipes_page_exists():
+    sections = re.split(r"^## ", (ROOT / "docs" / "recipes.md").read_text("utf-8"), flags=re.M)[1:]
+    found = {section.split()[0]: re.findall(r"--set ([\w.]+=\w+)", section) for section in sections}
+    assert found.keys() == RECIPES.keys()
+    assert all(found.values())
+    for name, settings in found.items():
+        for setting in settings:
+            assert override(RECIPES[name], [setting]) != RECIPES[name], setting
