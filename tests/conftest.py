@@ -1,6 +1,7 @@
 """What several tests need: a cache of their own, small scores, and a corpus small enough to reason about."""
 
 import os
+import signal
 
 os.environ.setdefault("MPLCONFIGDIR", "/tmp/erato-tests-matplotlib")
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from symusic import Note, Score, TimeSignature, Track
 
+from erato import cli
 from erato.datasets import Encodings
 from erato.representations.base import Tokens
 
@@ -70,3 +72,19 @@ def counting():
     offsets = np.cumsum([0, *map(len, arrays)])
     split = {"train": list(range(8)), "valid": [8], "test": [9]}
     return Encodings(CountingRepresentation(), np.concatenate(arrays).astype(np.uint16), offsets, split, {})
+
+
+@pytest.fixture
+def erato(tmp_path, monkeypatch, capsys):
+    """Runs the command in an empty folder; gives (exit code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as left:
+            cli.main([str(a) for a in arguments])
+        said = capsys.readouterr()
+        return left.value.code, said.out, said.err
+
+    yield call
+    signal.signal(signal.SIGTERM, handler)

@@ -10,23 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from erato import cli
-
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture
-def erato(tmp_path, monkeypatch, capsys):
-    """Runs the command in an empty folder; gives (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as left:
-            cli.main([str(a) for a in arguments])
-        said = capsys.readouterr()
-        return left.value.code, said.out, said.err
-
-    return call
 
 
 TINY = [

@@ -10,27 +10,13 @@ from types import SimpleNamespace
 import pytest
 from symusic import KeySignature
 
-from erato import cli, corpora, pipeline
+from erato import corpora, pipeline
 from erato.config import override
 from erato.corpora import Folder
 from erato.errors import UsageError
 from erato.recipes import RECIPES, TINY
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture
-def erato(tmp_path, monkeypatch, capsys):
-    """Runs the command in an empty folder; gives (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as left:
-            cli.main([str(a) for a in arguments])
-        said = capsys.readouterr()
-        return left.value.code, said.out, said.err
-
-    return call
 
 
 class Spy:
