@@ -71,6 +71,7 @@ def write(v: Vocabulary, notes: Placed, tempos: tuple[Ints, Ints, Ints], signs: 
 
 def changes(values: Ints) -> npt.NDArray[np.bool_]:
     """Where a value differs from the one before; the first always does."""
-    result = np.ones(len(values), dtype=np.bool_)
-    result[1:] = values[1:] != values[:-1]
+    result = np.empty(len(values), dtype=np.bool_)
+    result[:1] = True
+    np.not_equal(values[1:], values[:-1], out=result[1:])
     return result

@@ -15,12 +15,19 @@ def as_score(piece: Piece, representation: str) -> Score:
 
 def unheld(score: Score) -> Counter[str]:
     """How many of each kind of event there are besides notes, tempos, meters and the end."""
-    found = Counter[str]()
+    lyrics = controls = pedals = bends = 0
     for track in score.tracks:
-        found["lyrics"] += len(track.lyrics)
-        found["controls"] += len(track.controls)
-        found["pedals"] += len(track.pedals)
-        found["pitch bends"] += len(track.pitch_bends)
-    found["key signatures"] = len(score.key_signatures)
-    found["markers"] = sum(marker.text != END for marker in score.markers)
-    return found
+        lyrics += len(track.lyrics)
+        controls += len(track.controls)
+        pedals += len(track.pedals)
+        bends += len(track.pitch_bends)
+    return Counter(
+        {
+            "lyrics": lyrics,
+            "controls": controls,
+            "pedals": pedals,
+            "pitch bends": bends,
+            "key signatures": len(score.key_signatures),
+            "markers": sum(marker.text != END for marker in score.markers),
+        }
+    )
