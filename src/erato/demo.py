@@ -23,7 +23,7 @@ def demo(minutes: float, out: Path | None, reporter: Reporter) -> Path:
         PageItem(
             name=f"Chorale {number}",
             piece=sample.piece,
-            facts=run.facts(sample),
+            facts={"seed": str(sample.seed)},
             picture=picture.read_bytes(),
             files={midi.name: midi.read_bytes(), picture.name: picture.read_bytes()},
         )
