@@ -1,6 +1,6 @@
 """From a folder of music to new music, in Python: check, train, compose, render.
 
-    python examples/from_folder.py MY_FOLDER OUT_FOLDER [MINUTES]
+python examples/from_folder.py MY_FOLDER OUT_FOLDER [MINUTES]
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Four continuations of one piece, from safe to bold: the same prompt and seed at four temperatures.
 
-    python examples/variations.py RUN PIECE.mid OUT_FOLDER
+python examples/variations.py RUN PIECE.mid OUT_FOLDER
 """
 
 import sys
