@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from erato.datasets import WindowDataset, Windows
 from erato.errors import UsageError
 from erato.models import LstmConfig, TransformerConfig
-from erato.training import Likelihood, Optimizer, Schedule, Training, TrainingError, train
+from erato.training import Likelihood, Optimizer, Schedule, Training, TrainingError, checkpoint, train
 from erato.training.checkpoint import load_state, load_weights
 from erato.training.log import read_metrics
 
@@ -125,6 +126,17 @@ def test_a_damaged_last_state_gives_way_to_the_one_before(tmp_path, counting):
     for path in good.iterdir():
         (bad / path.name).write_bytes(path.read_bytes()[:-50])
     assert load_state(tmp_path / "last")[2]["step"] == 10
+
+
+def test_a_full_disk_is_an_os_error_that_names_the_file_and_leaves_nothing_half_written(tmp_path, monkeypatch):
+    def full(*_):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(OSError, match="No space left.*make room") as error:
+        checkpoint.save_weights({"a": torch.zeros(2)}, tmp_path / "model.safetensors")
+    assert error.value.filename == str(tmp_path / "model.safetensors")
+    assert not list(tmp_path.iterdir())
 
 
 def test_metrics_lines_after_the_state_are_forgotten_and_half_lines_survived(tmp_path, counting):

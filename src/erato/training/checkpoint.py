@@ -4,6 +4,7 @@
 before it goes; on loading, the newest that is sound is taken.
 """
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -23,7 +24,10 @@ def save_weights(model_state: Mapping[str, Tensor], path: Path, metadata: Mappin
     """Writes weights atomically; tensors that share memory are saved once under each name."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model_state.items()}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, dict(metadata or {}))
+        try:
+            save_file(tensors, temporary, dict(metadata or {}))
+        except SafetensorError as error:  # how it says that the disk is full
+            raise OSError(errno.EIO, f"{error}; make room and repeat the command, which goes on", str(path)) from None
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
