@@ -133,7 +133,7 @@ def test_a_full_disk_is_an_os_error_that_names_the_file_and_leaves_nothing_half_
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(OSError, match="No space left.*make room") as error:
+    with pytest.raises(OSError, match=r"No space left.*make room") as error:
         checkpoint.save_weights({"a": torch.zeros(2)}, tmp_path / "model.safetensors")
     assert error.value.filename == str(tmp_path / "model.safetensors")
     assert not list(tmp_path.iterdir())
