@@ -26,7 +26,7 @@ RECIPE = Recipe(
         evaluations=12,
         precision="auto",
     ),
-    sampler=Sampler(temperature=0.95, top_p=0.98),
+    sampler=Sampler(temperature=1.0, top_p=0.99),
 )
 
 TINY = replace(
