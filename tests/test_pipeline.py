@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from symusic import Score
+from symusic import Note, Score, TimeSignature, Track
 
 import erato
 from erato import pipeline, run_folder
@@ -13,7 +13,7 @@ from erato.errors import CorpusError, RunError, UsageError
 from erato.recipes import RECIPES, TINY
 from erato.renderers import RENDERERS
 from erato.sampling import Stop, sample
-from erato.score import bars, end_tick, has_pickup, note_count, seconds
+from erato.score import bars, end_tick, has_pickup, note_count, seconds, time_signatures
 
 
 @pytest.fixture(scope="module")
@@ -345,3 +345,16 @@ def test_a_state_of_another_run_is_not_gone_on_with(music_folder, tmp_path, name
         (state / "state.json").write_text(json.dumps({**said, "finished": False}))
     with pytest.raises(RunError, match="another run"):
         pipeline.train(recipe, music_folder, tmp_path / "run")
+
+
+def test_an_upbeat_alone_can_be_continued_in_the_meter_that_follows(trained):
+    upbeat = Score(480)
+    upbeat.time_signatures.extend([TimeSignature(0, 2, 4), TimeSignature(960, 4, 4)])
+    track = Track("Melody", 0, False)
+    track.notes.append(Note(0, 960, 67, 80))
+    upbeat.tracks.append(track)
+    for count in (1, 3):
+        sampled = trained["event-transformer"].sample(upbeat, seed=count, bars=count)[0]
+        assert time_signatures(sampled.piece)[:2] == [(0, 2, 4), (960, 4, 4)]
+        assert sampled.bars == count
+        assert end_tick(sampled.piece) == bars(sampled.piece)[-1].end

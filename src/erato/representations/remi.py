@@ -195,7 +195,7 @@ class Remi(Representation):
     def _grid(self, score: Score, finish: int, prompt: bool, lost: Counter[str]) -> Grid:
         """The bars to write the score in; an unknown meter is an error in a prompt, else made of known ones."""
         v = self.vocabulary
-        runs, lost["bars cut short"] = meter_runs(score, finish)
+        runs, lost["bars cut short"] = meter_runs(score, finish + prompt)  # of a prompt, the next bar's meter too
         known: list[tuple[int, int]] = []
         for run in runs:
             meter = self._meters.get((run.numerator, run.denominator))
