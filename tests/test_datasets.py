@@ -3,8 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from erato.datasets import IGNORE, WindowDataset, Windows, seed_windows
+from erato.corpora import Folder
+from erato.datasets import IGNORE, WindowDataset, Windows, encode_corpus, seed_windows
 from erato.errors import CorpusError
+from erato.representations import RemiConfig
 from erato.training.batches import batch_order
 
 
@@ -84,3 +86,22 @@ def test_seed_windows_are_parts_of_training_pieces(counting):
             (np.lib.stride_tricks.sliding_window_view(piece, 6) == window).all(1).any()
             for piece in counting.part("train")
         )
+
+
+def test_a_damaged_cache_is_made_again(music_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("ERATO_CACHE", str(tmp_path / "cache"))
+    pieces = Folder(str(music_folder)).pieces("music")
+    first = encode_corpus(pieces, RemiConfig())
+    expected = np.array(first.symbols)
+    (folder,) = (tmp_path / "cache" / "encoded").iterdir()
+    for name, damage in (
+        ("symbols.npy", b"\x93NUM"),
+        ("state.json", b"{"),
+        ("offsets.npy", None),
+        ("state.json", None),
+    ):
+        if damage is None:
+            (folder / name).unlink()
+        else:
+            (folder / name).write_bytes(damage)
+        assert (encode_corpus(pieces, RemiConfig()).symbols == expected).all()

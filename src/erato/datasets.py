@@ -54,9 +54,15 @@ def encode_corpus(pieces: Pieces, config: RepresentationConfig, progress: Progre
         json.dumps([pieces.hash, to_record(config), _code_hash()], sort_keys=True).encode()
     ).hexdigest()
     folder = cache_folder() / "encoded" / key[:32]
-    if not (folder / "state.json").is_file():
-        representation = config.fit(_PiecesOf(pieces, "train"))
-        _write_encodings(folder, pieces, representation, progress)
+    try:
+        return _open(folder, pieces, config)
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or damaged
+        shutil.rmtree(folder, ignore_errors=True)
+    _write_encodings(folder, pieces, config.fit(_PiecesOf(pieces, "train")), progress)
+    return _open(folder, pieces, config)
+
+
+def _open(folder: Path, pieces: Pieces, config: RepresentationConfig) -> Encodings:
     saved = json.loads((folder / "state.json").read_text("utf-8"))
     return Encodings(
         config.restore(saved["representation"]),
@@ -80,25 +86,25 @@ class _PiecesOf:
 def _write_encodings(folder: Path, pieces: Pieces, representation: Representation, progress: Progress | None) -> None:
     arrays: list[Array] = []
     lost: dict[str, int] = {}
+    small = np.uint16 if representation.space.size < 2**16 else np.int32
     for index in range(len(pieces)):
         try:
             encoded = representation.encode(pieces[index])
         except EratoError as error:  # a held-out piece may hold what no training piece does
-            arrays.append(np.empty(0, np.int64))
+            arrays.append(np.empty(0, small))
             lost[f"pieces that do not fit ({error})"] = lost.get(f"pieces that do not fit ({error})", 0) + 1
             continue
-        arrays.append(encoded.array)
+        arrays.append(encoded.array.astype(small))
         for reason, count in encoded.lost.items():
             lost[reason] = lost.get(reason, 0) + count
         if progress:
             progress(index + 1, len(pieces), "encoding")
-    small = np.uint16 if representation.space.size < 2**16 else np.int32
     temporary = temporary_beside(folder)
     temporary.mkdir(parents=True)
     try:
         np.save(
             temporary / "symbols.npy",
-            np.concatenate([a.astype(small) for a in arrays] or [np.empty(0, small)]),
+            np.concatenate(arrays),
         )
         np.save(temporary / "offsets.npy", np.cumsum([0, *map(len, arrays)], dtype=np.int64))
         write_json(temporary / "state.json", {"representation": representation.state(), "lost": lost})

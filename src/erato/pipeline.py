@@ -10,6 +10,7 @@ The command line calls these same functions. They print nothing: who wants to se
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -76,11 +77,11 @@ def train(
     recipe = _resolved(recipe, minutes, steps, epochs, settings, keep_every, precision, seed)
     if out is not None:
         run_folder.refuse_foreign(Path(out))
-    name = recipe.corpus if corpus is None else corpus
-    if not isinstance(name, Corpus):
-        source = Path(from_file) if from_file else None
-        name = corpora.find(str(name), track=track, max_files=max_files, from_file=source)
-    pieces = name.pieces(recipe.representation.kind, seed=recipe.seed, progress=reporter.progress)
+    source = recipe.corpus if corpus is None else corpus
+    if not isinstance(source, Corpus):
+        copy = Path(from_file) if from_file else None
+        source = corpora.find(str(source), track=track, max_files=max_files, from_file=copy)
+    pieces = source.pieces(recipe.representation.kind, seed=recipe.seed, progress=reporter.progress)
     encodings = encode_corpus(pieces, recipe.representation, reporter.progress)
     dataset = WindowDataset(encodings, recipe.windows, recipe.seed, pieces.name)
     if not any(map(len, encodings.part("valid"))):
@@ -160,10 +161,15 @@ def find_piece(name: str, reporter: Reporter | None = None) -> tuple[Piece, str]
         raise UsageError(
             f"there is no file {name!r}: give the path of a piece, or CORPUS:PIECE as in bach-chorales:bwv66.6."
         )
-    pieces_there = read_file(path).pieces
-    if len(pieces_there) > 1:
-        raise UsageError(f"{path} holds {len(pieces_there)} pieces: give a file with one.")
-    return pieces_there[0].piece, path.stem
+    return _only_piece(path), path.stem
+
+
+def _only_piece(path: Path) -> Piece:
+    """The piece in a file that holds one."""
+    there = read_file(path).pieces
+    if len(there) != 1:
+        raise UsageError(f"{path} holds {len(there)} pieces: give a file with one.")
+    return there[0].piece
 
 
 def excerpt(piece: Piece, first: int | None, last: int | None) -> Piece:
@@ -185,8 +191,8 @@ def check_formats(suffixes: Sequence[str]) -> list[Renderer]:
     """The renderer of each suffix, once; UsageError, with what was perhaps meant, for one that nothing can write."""
     if not all(suffix.strip(" .") for suffix in suffixes):
         raise UsageError(f"a file to write needs a suffix that says what it is: one of {', '.join(RENDERERS)}.")
-    wanted = dict.fromkeys(f".{suffix.strip().lstrip('.').lower()}" for suffix in suffixes)
-    return [lookup("suffix of a file to write", suffix, RENDERERS) for suffix in wanted]
+    wanted = dict.fromkeys(suffix.strip().lstrip(".").lower() for suffix in suffixes)
+    return [renderer_for(Path(f"x.{suffix}")) for suffix in wanted]
 
 
 def catalogue() -> dict[str, list[dict[str, Any]]]:
@@ -229,7 +235,7 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, recipe={self.recipe.name!r})"
 
-    @property
+    @cached_property
     def manifest(self) -> dict[str, Any]:
         """The corpus that the run learned from, file by file."""
         found: dict[str, Any] = run_folder.read_json(self.folder, "manifest.json")
@@ -316,10 +322,7 @@ class Run:
             path = Path(prompt)
             if not path.is_file():
                 raise UsageError(f"there is no file {str(prompt)!r} to continue: give the path of a {kind} file.")
-            found = read_file(path)
-            if len(found.pieces) != 1:
-                raise UsageError(f"{path} holds {len(found.pieces)} pieces: give a file with the one to continue.")
-            prompt = found.pieces[0].piece
+            prompt = _only_piece(path)
         if isinstance(prompt, str) != (kind == "text"):
             raise UsageError(
                 f"this run continues {kind}, and the prompt is {'text' if isinstance(prompt, str) else 'music'}."
