@@ -10,7 +10,7 @@ import json
 
 from erato import corpora, pipeline
 from erato.datasets import encode_corpus
-from erato.evaluation.likelihood import nats
+from erato.evaluation.likelihood import likelihoods
 from erato.evaluation.ngram import Ngram
 from erato.progress import reporter
 
@@ -49,7 +49,7 @@ def main() -> None:
             for split in ("valid", "test")
         }
     rows[run.recipe.name] = {
-        split: nats(run.model, encodings.part(split), space).nats_per_symbol for split in ("valid", "test")
+        split: likelihoods(run.model, encodings.part(split), space).nats_per_symbol for split in ("valid", "test")
     }
     for name, row in rows.items():
         print(f"{name:<20} valid {row['valid']:.4f}  test {row['test']:.4f} nats a symbol")

@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional as F
 
 from erato import corpora, training
-from erato.datasets import IGNORE, WindowDataset, encode_corpus
+from erato.datasets import WindowDataset, encode_corpus
 from erato.recipes import RECIPES
 from erato.training.batches import batch_order
 
@@ -39,7 +39,7 @@ def main() -> None:
         recipe.training, minutes=None, epochs=None, steps=given.steps, ema=None, evaluations=1, precision="float32"
     )
     settings = replace(settings, optimizer=replace(settings.optimizer, lr=1e-5))
-    order = batch_order(len(dataset), settings.batch, 0, 0)
+    order = batch_order(dataset.sizes, settings.batch, 0, 0)
     batches = [dataset.__getitems__(next(order)) for _ in range(given.steps)]
     torch.manual_seed(0)
     model = recipe.model.build(encodings.representation.space).train()
@@ -67,9 +67,10 @@ def main() -> None:
     def bare() -> float:
         optimizer = settings.optimizer.build(parameters)
         started = time.perf_counter()
-        for x, y in batches:
+        for x, y, mask in batches:
             optimizer.zero_grad(set_to_none=True)
-            loss = F.cross_entropy(model(x).logits.flatten(0, 1), y.flatten(), ignore_index=IGNORE)
+            logits = model(x).logits.flatten(0, 1)
+            loss = F.cross_entropy(logits, y.masked_fill(~mask, -1).flatten(), ignore_index=-1)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
             optimizer.step()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from erato.corpora import Folder
-from erato.datasets import IGNORE, WindowDataset, Windows, encode_corpus, seed_windows
+from erato.datasets import WindowDataset, Windows, encode_corpus, seed_windows
 from erato.errors import CorpusError
 from erato.representations import RemiConfig
 from erato.training.batches import batch_order
@@ -13,7 +13,8 @@ from erato.training.batches import batch_order
 def test_windows_read_what_stands_before_what_they_predict(counting):
     dataset = WindowDataset(counting, Windows(length=8), seed=3, corpus="c")
     for index in range(len(dataset)):
-        x, y = (part.numpy() for part in dataset[(5, index)])
+        x, y, mask = (part.numpy() for part in dataset[(5, index)])
+        assert mask.all()
         assert (x[1:] == y[:-1]).all()
         piece = dataset.pieces[dataset.piece[index]]
         assert (x[0] == 0 and (y == piece[:8]).all()) or x[0] == 2 + (y[0] - 3) % 8  # the pieces count
@@ -32,7 +33,7 @@ def test_without_a_stride_all_symbols_come_in_the_long_run(counting):
     seen = np.zeros(len(counting.array(piece)), int)
     for epoch in range(60):
         for index in np.flatnonzero(dataset.piece == piece):
-            begin, _ = dataset._place(epoch, piece, int(dataset.number[index]), len(seen))
+            begin, _, _ = dataset._place(epoch, piece, int(dataset.number[index]), len(seen))
             assert 0 <= begin <= len(seen) - 8
             seen[begin : begin + 8] += 1
     assert seen.min() > 10
@@ -41,9 +42,17 @@ def test_without_a_stride_all_symbols_come_in_the_long_run(counting):
 
 def test_short_pieces_are_padded_and_masked(counting):
     dataset = WindowDataset(counting, Windows(length=30), seed=0, corpus="c")
-    _, y = dataset[(0, 0)]
-    assert y[:20].tolist() == counting.array(0).tolist()
-    assert (y[20:] == IGNORE).all()
+    longest = int(np.flatnonzero(dataset.piece == 7)[0])
+    _, y, mask = dataset.__getitems__([(0, 0), (0, longest)])
+    assert y.shape == (2, 30)
+    assert y[0, :20].tolist() == counting.array(0).tolist()
+    assert mask[0].tolist() == [True] * 20 + [False] * 10
+    assert mask[1].all()
+
+
+def test_a_batch_of_short_pieces_is_no_longer_than_they_are(counting):
+    dataset = WindowDataset(counting, Windows(length=30), seed=0, corpus="c")
+    assert dataset[(0, 0)][1].shape == (20,)
 
 
 def test_a_piece_is_transposed_as_a_whole_and_stays_where_that_does_not_fit(counting):
@@ -68,15 +77,26 @@ def test_a_corpus_smaller_than_a_window_is_refused_with_the_remedy(counting):
 
 
 def test_an_epoch_has_every_window_once_and_can_be_entered_anywhere():
-    order = batch_order(10, 4, seed=1, drawn=0)
+    order = batch_order(np.full(10, 8), 4, seed=1, drawn=0)
     batches = [next(order) for _ in range(9)]
     for epoch in range(3):
         windows = [w for batch in batches[3 * epoch : 3 * epoch + 3] for e, w in batch if e == epoch]
         assert sorted(windows) == list(range(10))
     orders = [[w for batch in batches[3 * epoch : 3 * epoch + 3] for _, w in batch] for epoch in range(3)]
     assert orders[0] != orders[1] != orders[2] != orders[0]
-    again = batch_order(10, 4, seed=1, drawn=5)
+    again = batch_order(np.full(10, 8), 4, seed=1, drawn=5)
     assert [next(again) for _ in range(4)] == batches[5:]
+
+
+def test_windows_of_like_length_come_together_in_batches_of_random_order():
+    sizes = np.random.default_rng(0).integers(1, 200, 103)
+    order = batch_order(sizes, 5, seed=1, drawn=0)
+    batches = [[w for _, w in next(order)] for _ in range(21)]
+    assert sorted(w for batch in batches for w in batch) == list(range(103))
+    padded = sum(sizes[batch].max() * len(batch) for batch in batches)
+    assert 1 - sizes.sum() / padded < 0.1
+    firsts = [int(sizes[batch].max()) for batch in batches]
+    assert firsts != sorted(firsts)
 
 
 def test_seed_windows_are_parts_of_training_pieces(counting):

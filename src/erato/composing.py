@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from erato.models.base import SequenceModel
-from erato.representations.base import Representation
+from erato.representations.base import Array, Representation
 from erato.sampling import Sampled, Sampler, Stop, sample
-from erato.score import Ints, Piece, Score, bar_line, bars, clip, has_pickup, seconds, slice_bars, tick_at
+from erato.score import Piece, Score, bar_line, bars, clip, has_pickup, seconds, slice_bars, tick_at
 
 _LIMIT = 8192  # symbols of a piece that does not end by itself
 _DENSEST = 2048  # symbols a bar, or a second
@@ -21,26 +21,27 @@ _DENSEST = 2048  # symbols a bar, or a second
 class Sample:
     """A composed piece and how it came about.
 
-    log_prob: of the new symbols, in nats, at temperature 1. bars, seconds: of new music; None where there are none.
+    log_prob: of the new symbols, in nats, at temperature 1; None where the model gives none. bars, seconds: of new
+    music; None where there are none.
     """
 
     piece: Piece
     seed: int
-    log_prob: float
+    log_prob: float | None
     symbols: int
     bars: int | None
     seconds: float | None
 
 
 def compose_after(
-    prompt: Ints,
+    prompt: Array,
     model: SequenceModel,
     representation: Representation,
     seeds: Sequence[int],
     sampler: Sampler,
     stop: Stop,
     include_prompt: bool,
-    told: Callable[[int, Ints], None] | None = None,
+    told: Callable[[int, list[Array | None]], None] | None = None,
 ) -> list[Sample]:
     """One piece a seed after `prompt` (symbols, may be empty), which the pieces begin with if `include_prompt`.
 
@@ -48,7 +49,7 @@ def compose_after(
     """
     reached = representation.cursor(1)
     for symbol in prompt:
-        reached.push(np.array([symbol]))
+        reached.push(symbol[None])
     has_bars = reached.bars is not None
     whole = include_prompt or has_bars  # a piece with bars is cut from the whole: what came before tells what it means
     done_bars, done_seconds, asked = 0, 0.0, stop

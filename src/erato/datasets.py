@@ -9,6 +9,7 @@ Legend: B batch, W window length (symbols).
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -28,7 +29,7 @@ from erato.errors import CorpusError, EratoError, UsageError
 from erato.files import temporary_beside, write_json
 from erato.representations.base import Array, Representation, RepresentationConfig
 
-IGNORE = -1  # a target that is padding
+LONGEST = 8192  # symbols of a window that is a whole piece; longer pieces are cut
 
 
 @dataclass(frozen=True)
@@ -83,29 +84,33 @@ class _PiecesOf:
         return (self.pieces[index] for index in self.indices)
 
 
-def _write_encodings(folder: Path, pieces: Pieces, representation: Representation, progress: Progress | None) -> None:
+def encode_pieces(
+    pieces: Pieces, indices: Sequence[int], representation: Representation, progress: Progress | None = None
+) -> tuple[list[Array], dict[str, int]]:
+    """Those pieces as arrays, empty where one does not fit, and what could not be held, summed: {reason: count}."""
+    space = representation.space
     arrays: list[Array] = []
-    lost: dict[str, int] = {}
-    small = np.uint16 if representation.space.size < 2**16 else np.int32
-    for index in range(len(pieces)):
+    lost: Counter[str] = Counter()
+    for number, index in enumerate(indices):
         try:
             encoded = representation.encode(pieces[index])
         except EratoError as error:  # a held-out piece may hold what no training piece does
-            arrays.append(np.empty(0, small))
-            lost[f"pieces that do not fit ({error})"] = lost.get(f"pieces that do not fit ({error})", 0) + 1
+            arrays.append(space.empty().astype(space.stored))
+            lost[f"pieces that do not fit ({error})"] += 1
             continue
-        arrays.append(encoded.array.astype(small))
-        for reason, count in encoded.lost.items():
-            lost[reason] = lost.get(reason, 0) + count
+        arrays.append(encoded.array.astype(space.stored))
+        lost.update(encoded.lost)
         if progress:
-            progress(index + 1, len(pieces), "encoding")
+            progress(number + 1, len(indices), "encoding")
+    return arrays, dict(lost)
+
+
+def _write_encodings(folder: Path, pieces: Pieces, representation: Representation, progress: Progress | None) -> None:
+    arrays, lost = encode_pieces(pieces, range(len(pieces)), representation, progress)
     temporary = temporary_beside(folder)
     temporary.mkdir(parents=True)
     try:
-        np.save(
-            temporary / "symbols.npy",
-            np.concatenate(arrays),
-        )
+        np.save(temporary / "symbols.npy", np.concatenate(arrays))
         np.save(temporary / "offsets.npy", np.cumsum([0, *map(len, arrays)], dtype=np.int64))
         write_json(temporary / "state.json", {"representation": representation.state(), "lost": lost})
         if not folder.exists():
@@ -129,23 +134,32 @@ def _code_hash() -> str:
 
 @dataclass(frozen=True)
 class Windows:
-    """How pieces are cut into windows.
+    """How pieces are cut into windows, and what is changed each time one is read.
 
-    length: symbols a window. stride: symbols from one window to the next; None: `length`, from a point that is drawn
-    anew for every piece and epoch. transpose: up to so many semitones up or down, drawn for every piece and epoch.
+    length: symbols a window; None: whole pieces. stride: symbols from one window to the next; None: `length`, from a
+    point that is drawn anew for every piece and epoch. transpose: up to so many semitones up or down, within the range
+    of the representation; stretch: tempo slower or faster by up to this share; both drawn for every piece and epoch.
     """
 
-    length: int = 256
+    length: int | None = 256
     stride: int | None = None
     transpose: int = 0
+    stretch: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.length < 1:
-            raise UsageError(f"windows.length must be at least 1, got {self.length}.")
+        if self.length is not None and self.length < 1:
+            raise UsageError(f"windows.length must be at least 1, or none for whole pieces, got {self.length}.")
         if self.stride is not None and self.stride < 1:
             raise UsageError(f"windows.stride must be at least 1 or none, got {self.stride}.")
         if not 0 <= self.transpose <= 24:
             raise UsageError(f"windows.transpose must be from 0 to 24 semitones, got {self.transpose}.")
+        if not 0 <= self.stretch <= 0.5:
+            raise UsageError(f"windows.stretch must be a share from 0 to 0.5, got {self.stretch}.")
+
+    @property
+    def most(self) -> int:
+        """Symbols of the longest window."""
+        return self.length or LONGEST
 
 
 def generator(seed: int, stream: int) -> np.random.Generator:
@@ -153,11 +167,15 @@ def generator(seed: int, stream: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=np.array([seed, stream], np.uint64)))
 
 
-class WindowDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+class WindowDataset(Dataset[Batch]):
     """Windows of the training pieces; an index is (epoch, window), so that augmentation needs no state.
 
-    A batch is x [B, W] (what is read; begins with `start` where the piece begins) and y [B, W] (what comes next;
-    IGNORE where a short piece is padded). Windows never cross pieces.
+    A batch is x [B, W, *shape] (what is read; begins with what stands before the first symbol where the piece begins),
+    y [B, W, *shape] (what comes next) and mask [B, W] (true where y is a symbol and not padding, which stands at the
+    end). W is the longest window of the batch. Windows never cross pieces. sizes: [windows] symbols of each.
     """
 
     def __init__(self, encodings: Encodings, windows: Windows, seed: int, corpus: str) -> None:
@@ -166,53 +184,66 @@ class WindowDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         self.windows, self.seed = windows, seed
         self.pieces = [array for array in encodings.part("train") if len(array)]
         total = sum(map(len, self.pieces))
-        if total < windows.length:
+        if total < (windows.length or 1):
             raise CorpusError(
-                f"the training part of {corpus} has {total} symbols, less than one window of {windows.length}: "
+                f"the training part of {corpus} has {total} symbols, less than one window of {windows.length or 1}: "
                 f"add pieces, or set windows.length to {max(total // 2, 1)} or less."
             )
-        stride = windows.stride or windows.length
-        counts = [max(0, -(-(len(piece) - windows.length) // stride)) + 1 for piece in self.pieces]
+        lengths = np.array([len(piece) for piece in self.pieces], np.int64)
+        stride = windows.stride or windows.most
+        counts = np.maximum(0, -((windows.most - lengths) // stride)) + 1
         self.piece = np.repeat(np.arange(len(self.pieces)), counts)
         self.number = np.concatenate([np.arange(count) for count in counts])
+        self.sizes = np.minimum(lengths, windows.most)[self.piece]
 
     def __len__(self) -> int:
         return len(self.piece)
 
-    def __getitem__(self, index: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
-        x, y = self.__getitems__([index])
-        return x[0], y[0]
+    def __getitem__(self, index: tuple[int, int]) -> Batch:
+        x, y, mask = self.__getitems__([index])
+        return x[0], y[0], mask[0]
 
-    def __getitems__(self, indices: Sequence[tuple[int, int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        length = self.windows.length
-        x = np.full((len(indices), length), self.space.start, np.int64)
-        y = np.full((len(indices), length), IGNORE, np.int64)
-        for row, (epoch, index) in enumerate(indices):
-            piece = int(self.piece[index])
-            symbols = self.pieces[piece]
-            begin, shift = self._place(epoch, piece, int(self.number[index]), len(symbols))
-            if shift:
-                moved = self.representation.transposed(np.asarray(symbols, np.int64), shift)
-                symbols = symbols if moved is None else moved
-            target = symbols[begin : begin + length]
-            y[row, : len(target)] = target
-            x[row, 1 : len(target)] = target[:-1]
-            if begin:
-                x[row, 0] = symbols[begin - 1]
-        return torch.from_numpy(x), torch.from_numpy(y)
+    def __getitems__(self, indices: Sequence[tuple[int, int]]) -> Batch:
+        rows = [self._window(epoch, index) for epoch, index in indices]
+        shape = (len(rows), max(len(row) - 1 for row in rows), *self.space.shape)
+        x, y = (np.full(shape, self.space.before, self.space.read) for _ in range(2))
+        mask = np.zeros(shape[:2], np.bool_)
+        for number, row in enumerate(rows):
+            length = len(row) - 1
+            x[number, :length], y[number, :length], mask[number, :length] = row[:-1], row[1:], True
+        return torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(mask)
 
-    def _place(self, epoch: int, piece: int, number: int, size: int) -> tuple[int, int]:
-        """Where the window begins in its piece, and by how many semitones the piece is transposed this epoch."""
+    def _window(self, epoch: int, index: int) -> Array:
+        """The symbols of a window and, before them, the one that stands there."""
+        piece, most = int(self.piece[index]), self.windows.most
+        symbols = self.pieces[piece]
+        begin, shift, factor = self._place(epoch, piece, int(self.number[index]), len(symbols))
+        if shift:
+            moved = self.representation.transposed(np.asarray(symbols, self.space.read), shift)
+            symbols = symbols if moved is None else moved
+        found = symbols[max(0, begin - 1) : begin + (most if factor == 1 else int(most / factor) + 1)]
+        if factor != 1:
+            stretched = self.representation.stretched(np.asarray(found, self.space.read), factor)
+            if stretched is not None and len(stretched) > (begin > 0):
+                found = stretched[: most + (begin > 0)]
+            else:
+                found = found[: most + (begin > 0)]
+        return found if begin else np.concatenate([self.space.before[None], found])
+
+    def _place(self, epoch: int, piece: int, number: int, size: int) -> tuple[int, int, float]:
+        """Where the window begins in its piece, by how many semitones the piece is transposed this epoch, and by which
+        factor its times are stretched."""
         windows = self.windows
-        begin = number * (windows.stride or windows.length)
-        shift = 0
-        if windows.stride is None or windows.transpose:
+        begin = number * (windows.stride or windows.most)
+        shift, factor = 0, 1.0
+        if windows.stride is None or windows.transpose or windows.stretch:
             draw = generator(self.seed, (epoch << 32) + piece)
-            jitter, step = draw.random(2)
+            jitter, step, pace = draw.random(3)
             if windows.stride is None:
-                begin += int((jitter - 0.5) * windows.length)
+                begin += int((jitter - 0.5) * windows.most)
             shift = int(step * (2 * windows.transpose + 1)) - windows.transpose
-        return int(np.clip(begin, 0, max(0, size - windows.length))), shift
+            factor = float((1 + windows.stretch) ** (2 * pace - 1))
+        return int(np.clip(begin, 0, max(0, size - windows.most))), shift, factor
 
 
 def collate(batch: Any) -> Any:
@@ -220,13 +251,14 @@ def collate(batch: Any) -> Any:
     return batch
 
 
-def seed_windows(encodings: Encodings, length: int, count: int, seed: int) -> list[list[int]]:
+def seed_windows(encodings: Encodings, length: int, count: int, seed: int) -> list[Array]:
     """`count` windows of the training pieces to begin from, about `length` symbols each."""
     rng = generator(seed, 2**62)
+    representation = encodings.representation
     pieces = [array for array in encodings.part("train") if len(array) > 1]
     found = []
     for index in rng.integers(0, len(pieces), count) if pieces else []:
         piece = pieces[int(index)]
         begin = int(rng.integers(0, max(1, len(piece) - length)))
-        found.append(encodings.representation.window(np.asarray(piece, np.int64), begin, length).tolist())
-    return [window for window in found if window]
+        found.append(representation.window(np.asarray(piece, representation.space.read), begin, length))
+    return [window for window in found if len(window)]

@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
 from erato import corpora, models, recipes, representations, run_folder, training
@@ -30,9 +29,9 @@ from erato.recipe import Recipe
 from erato.renderers import RENDERERS, renderer_for
 from erato.renderers.base import About, Renderer
 from erato.reporter import Reporter
-from erato.representations.base import Representation
+from erato.representations.base import Array, Representation
 from erato.sampling import Sampler, Stop
-from erato.score import Ints, Piece, bars, has_pickup, slice_bars
+from erato.score import Piece, bars, has_pickup, slice_bars
 from erato.training.checkpoint import kept, load_weights
 
 _PARTS: list[type] = [
@@ -303,17 +302,18 @@ class Run:
         seeds = range(seed, seed + n)
         if given is None and (begin or self.recipe.begin) == "window":  # each piece has a window of its own
             return [self._after(self._seed_window(one), [one], rule, stop, False, reporter)[0] for one in seeds]
-        return self._after(np.empty(0, np.int64) if given is None else given, seeds, rule, stop, True, reporter)
+        given = self.representation.space.empty() if given is None else given
+        return self._after(given, seeds, rule, stop, True, reporter)
 
     def _after(
-        self, prompt: Ints, seeds: Sequence[int], rule: Sampler, stop: Stop, include_prompt: bool, reporter: Reporter
+        self, prompt: Array, seeds: Sequence[int], rule: Sampler, stop: Stop, include_prompt: bool, reporter: Reporter
     ) -> list[Sample]:
-        def told(step: int, _: Ints) -> None:
+        def told(step: int, _: object) -> None:
             reporter.progress(step + 1, stop.length, "composing: symbols")
 
         return compose_after(prompt, self.model, self.representation, seeds, rule, stop, include_prompt, told)
 
-    def _prompt(self, prompt: Piece | Path | None, reporter: Reporter) -> Ints | None:
+    def _prompt(self, prompt: Piece | Path | None, reporter: Reporter) -> Array | None:
         """The symbols of what is to be continued."""
         if prompt is None:
             return None
@@ -335,15 +335,14 @@ class Run:
             raise UsageError("nothing of the prompt can be held by this run: give one like the pieces it learned from.")
         return encoded.array
 
-    def _seed_window(self, seed: int) -> Ints:
+    def _seed_window(self, seed: int) -> Array:
         windows = run_folder.read_json(self.folder, "prompts.json", list)
-        size = self.representation.space.size
         if not windows:
             raise UsageError("this run keeps no window of its training pieces to begin from: begin from nothing.")
-        window = windows[seed % len(windows)]
-        if not all(isinstance(symbol, int) and 0 <= symbol < size for symbol in window):
-            raise RunError(f"{self.folder / 'prompts.json'} is damaged: restore the file or train again.")
-        return np.array(window, np.int64)
+        try:
+            return self.representation.space.from_json(windows[seed % len(windows)])
+        except (ValueError, TypeError, IndexError):
+            raise RunError(f"{self.folder / 'prompts.json'} is damaged: restore the file or train again.") from None
 
     def _listen(self, step: int) -> None:
         """Writes what the model composes at this step from the run's fixed prompt and seed."""
@@ -403,6 +402,6 @@ def _summary(folder: Path, pieces: Pieces, encodings: Encodings, model: Sequence
     count = {split: len(indices) for split, indices in encodings.split.items()}
     return (
         f"{pieces.name}: {count['train']} pieces to learn, {count['valid']} to choose by, {count['test']} to test, "
-        f"{len(encodings.symbols):,} symbols of {encodings.representation.space.size} kinds; "
+        f"{len(encodings.symbols):,} {encodings.representation.space}; "
         f"{count_parameters(model):,} parameters; run {folder}"
     )

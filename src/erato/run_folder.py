@@ -25,10 +25,11 @@ from erato.files import write_json, write_text
 from erato.models.base import SequenceModel
 from erato.models.describe import describe
 from erato.recipe import Recipe
+from erato.representations.base import Array
 from erato.training import is_finished
 
 _LIBRARIES = ("torch", "numpy", "symusic", "music21", "safetensors")
-_PROMPTS = 64  # windows of the training pieces that a run keeps to begin from
+_PROMPTS, _PROMPT = 64, 256  # windows of the training pieces that a run keeps to begin from, and their most symbols
 _PIECE_NUMBER = re.compile(r"\.?(\d+)-")
 
 
@@ -47,11 +48,15 @@ def write_run(
 ) -> None:
     """Everything but what training makes, where it is not there; recipe.json first, as it makes the folder a run."""
     representation = encodings.representation.state()
+
+    def prompts() -> list[Array]:
+        return datasets.seed_windows(encodings, min(recipe.windows.most, _PROMPT), _PROMPTS, recipe.seed)
+
     files: dict[str, Callable[[Path], None]] = {
         "recipe.json": lambda path: write_json(path, said),
         "representation.json": lambda path: write_json(path, representation),
         "prompts.json": lambda path: write_json(
-            path, datasets.seed_windows(encodings, recipe.windows.length, _PROMPTS, recipe.seed)
+            path, [encodings.representation.space.to_json(window) for window in prompts()]
         ),
         "manifest.json": lambda path: write_json(
             path, {**pieces.manifest, "not held by the representation": encodings.lost}

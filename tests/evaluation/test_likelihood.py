@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from erato.evaluation import Likelihood, nats
-from erato.evaluation import likelihood as module
+from erato.evaluation import Likelihood, likelihoods
 from erato.models import MODELS, Categorical, SequenceModel
 from erato.representations.base import Tokens
 
@@ -42,7 +41,7 @@ class Counting(SequenceModel):
 
 def test_a_piece_costs_what_its_symbols_cost() -> None:
     model = Counting()
-    found = nats(model, [np.array([2, 1, 3]), np.array([0]), np.array([], np.int64)], SPACE)
+    found = likelihoods(model, [np.array([2, 1, 3]), np.array([0]), np.array([], np.int64)], SPACE)
     assert found.nats == pytest.approx([-math.log(0.3 * 0.5 * 0.4), -math.log(0.1), 0])
     assert found.symbols.tolist() == [3, 1, 0]
     assert found.correct.tolist() == [2, 0, 0]  # the likeliest are 3, 1, 3, 1, ...
@@ -52,7 +51,7 @@ def test_a_piece_costs_what_its_symbols_cost() -> None:
 
 
 def test_nothing_to_score_is_nought() -> None:
-    found = nats(Counting(), [], SPACE)
+    found = likelihoods(Counting(), [], SPACE)
     assert found.nats.shape == (0,) and found.nats_per_symbol == 0 and found.accuracy == 0
 
 
@@ -60,14 +59,12 @@ def test_no_more_is_read_than_there_is() -> None:
     generator = np.random.default_rng(1)
     arrays = [generator.integers(0, 4, n) for n in generator.integers(1, 3000, 60)]
     model = Counting()
-    nats(model, arrays, SPACE)
+    likelihoods(model, arrays, SPACE)
     assert model.symbols_read < 1.3 * sum(map(len, arrays))
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_it_is_the_likelihood_of_forward_in_blocks_and_batches_of_any_size(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_the_likelihood_of_forward_in_blocks_and_batches_of_any_size(name: str) -> None:
     torch.manual_seed(1)
     model = MODELS[name](**SMALL[name]).build(SPACE)
     generator = np.random.default_rng(2)
@@ -83,9 +80,8 @@ def test_it_is_the_likelihood_of_forward_in_blocks_and_batches_of_any_size(
             hits.append(right)
     model.train()
     for block in (1, 32, 1024):
-        monkeypatch.setattr(module, "BLOCK", block)
         for batch_symbols in (1, 40, 100, 16_384):
-            found: Likelihood = nats(model, arrays, SPACE, batch_symbols=batch_symbols)
+            found: Likelihood = likelihoods(model, arrays, SPACE, batch_symbols=batch_symbols, block=block)
             assert found.nats == pytest.approx(expected, abs=1e-4)
             assert found.correct.tolist() == hits
             assert model.training

@@ -5,10 +5,9 @@ import math
 import torch
 
 from erato.models import Categorical
+from erato.models.base import Filters
 
-
-def unchanged(logits: torch.Tensor) -> torch.Tensor:
-    return logits
+unchanged = Filters()
 
 
 def test_a_draw_is_the_inverse_of_the_cumulated_probabilities() -> None:
@@ -36,9 +35,11 @@ def test_without_numbers_the_likeliest_is_taken_and_the_first_of_equals() -> Non
 def test_filters_come_before_the_draw() -> None:
     logits = torch.tensor([[[5.0, 1.0, 0.0]]])
 
-    def without_the_first(row: torch.Tensor) -> torch.Tensor:
-        return row.masked_fill(torch.tensor([True, False, False]), -math.inf)
+    class WithoutTheFirst(Filters):
+        def __call__(self, logits: torch.Tensor, feature: int = 0) -> torch.Tensor:
+            return logits.masked_fill(torch.tensor([True, False, False]), -math.inf)
 
+    without_the_first = WithoutTheFirst()
     assert Categorical(logits).sample(None, without_the_first).tolist() == [1]
     assert Categorical(logits).sample(torch.tensor([[0.01]]), without_the_first).tolist() == [1]
 
@@ -47,3 +48,16 @@ def test_log_probabilities_are_normalised() -> None:
     logits = torch.tensor([[[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]]).log() + 5.0
     found = Categorical(logits).log_prob(torch.tensor([[1, 2]]))
     assert torch.allclose(found, torch.tensor([[math.log(0.2), math.log(0.8)]]), atol=1e-6)
+
+
+def test_what_is_not_allowed_is_not_drawn() -> None:
+    filters = Filters()
+    filters.allowed = torch.tensor([[False, True, True]])
+    logits = torch.tensor([[[5.0, 1.0, 0.0]]])
+    assert Categorical(logits).sample(None, filters).tolist() == [1]
+    assert Categorical(logits).sample(torch.tensor([[0.01]]), filters).tolist() == [1]
+
+
+def test_hits_are_where_the_likeliest_came() -> None:
+    logits = torch.tensor([[[5.0, 1.0], [0.0, 1.0], [0.0, 1.0]]])
+    assert Categorical(logits).hits(torch.tensor([[0, 0, 1]])).tolist() == [[True, False, True]]

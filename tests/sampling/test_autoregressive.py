@@ -313,7 +313,7 @@ def test_the_callback_sees_every_step() -> None:
         range(6),
         Sampler(),
         Stop(),
-        callback=lambda step, newest: steps.append([step, *newest.tolist()]),
+        callback=lambda step, newest: steps.append([step, *(-1 if one is None else int(one) for one in newest)]),
     )
     assert [step[0] for step in steps] == list(range(max(len(piece.array) for piece in pieces)))
     for row, piece in enumerate(pieces):

@@ -19,7 +19,11 @@ def probabilities(
     logits = torch.tensor([given]).log()
     mask = None if allowed is None else torch.tensor([allowed])
     before = None if recent is None else torch.tensor([recent])
-    return filtered(logits, Sampler(**settings), mask, before).softmax(-1)[0].tolist()  # type: ignore[arg-type]
+    return (
+        filtered(logits.masked_fill(~mask, -math.inf) if mask is not None else logits, Sampler(**settings), before)
+        .softmax(-1)[0]
+        .tolist()
+    )  # type: ignore[arg-type]
 
 
 def about(*values: float) -> object:
@@ -28,7 +32,7 @@ def about(*values: float) -> object:
 
 def test_nothing_asked_for_changes_nothing() -> None:
     logits = torch.tensor([[1.0, -2.0, 0.5]])
-    assert torch.equal(filtered(logits, Sampler(), None), logits)
+    assert torch.equal(filtered(logits, Sampler()), logits)
 
 
 def test_top_k_keeps_the_k_likeliest() -> None:
@@ -87,15 +91,17 @@ def test_min_p_comes_after_temperature() -> None:
 def test_a_repetition_is_penalised_once_and_always_downwards() -> None:
     logits = torch.tensor([[2.0, -1.0, 0.5, 3.0]])
     sampler = Sampler(repetition_penalty=2.0)
-    assert filtered(logits, sampler, None, torch.tensor([[0, 1, 0, 0]])).tolist() == [[1.0, -2.0, 0.5, 3.0]]
-    assert filtered(logits, sampler, None, torch.empty(1, 0, dtype=torch.long)).tolist() == logits.tolist()
-    masked = filtered(logits, sampler, torch.tensor([[False, True, True, True]]), torch.tensor([[0, 3]]))
+    assert filtered(logits, sampler, torch.tensor([[0, 1, 0, 0]])).tolist() == [[1.0, -2.0, 0.5, 3.0]]
+    assert filtered(logits, sampler, torch.empty(1, 0, dtype=torch.long)).tolist() == logits.tolist()
+    masked = filtered(
+        logits.masked_fill(torch.tensor([[True, False, False, False]]), -math.inf), sampler, torch.tensor([[0, 3]])
+    )
     assert masked.tolist() == [[OFF, -1.0, 0.5, 1.5]]
 
 
 def test_each_row_has_its_own_filter() -> None:
     logits = torch.tensor([[0.7, 0.2, 0.1], [0.34, 0.33, 0.33]]).log()
-    kept = filtered(logits, Sampler(top_p=0.65), None) > OFF
+    kept = filtered(logits, Sampler(top_p=0.65)) > OFF
     assert kept.tolist() == [[True, False, False], [True, True, False]]
 
 
@@ -107,7 +113,7 @@ def test_something_is_always_left_to_draw() -> None:
         allowed = torch.rand(50, 7, generator=generator) < 0.3
         allowed[:, 3] = True
         recent = torch.randint(0, 7, (50, 4), generator=generator)
-        found = filtered(logits, sampler, allowed, recent)
+        found = filtered(logits.masked_fill(~allowed, -math.inf), sampler, recent)
         assert (found > OFF).any(-1).all()
         assert not (found > OFF)[~allowed].any()
         assert torch.isfinite(found.softmax(-1)).all()

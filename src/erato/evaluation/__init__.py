@@ -1,6 +1,6 @@
 """How good it is: exact likelihoods, and an honest baseline to beat."""
 
-from erato.evaluation.likelihood import Likelihood, nats
+from erato.evaluation.likelihood import Likelihood, likelihoods
 from erato.evaluation.ngram import Ngram
 
-__all__ = ["Likelihood", "Ngram", "nats"]
+__all__ = ["Likelihood", "Ngram", "likelihoods"]

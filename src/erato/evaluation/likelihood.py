@@ -1,30 +1,47 @@
-"""How likely a model finds whole pieces: encoded pieces in, nats and hits a piece out. Knows nothing of what
-they hold.
+"""How likely a model finds whole pieces: encoded pieces in, log-probabilities and hits a symbol out. Knows nothing of
+what they hold.
 
-Legend: B pieces at once, T time. Each piece is scored from its first symbol (after `start`) to its last, with
-all of its own past as context and nothing of another piece, at temperature 1 and without masks.
+Legend: B pieces at once, T time. Each piece is scored from its first symbol to its last, with all of its own past as
+context and nothing of another piece, at temperature 1 and without masks.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from erato.models.base import Categorical, SequenceModel, take
-from erato.representations.base import Array, Tokens
+from erato.models.base import SequenceModel, take
+from erato.representations.base import Array, Space
 
+Floats = npt.NDArray[np.float64]
 BLOCK = 1024  # symbols of a piece that are read at once
 
 
 @dataclass(frozen=True)
 class Likelihood:
-    """Per piece: negative log-likelihood (nats), how many symbols were the likeliest, how many there are."""
+    """What a model says of pieces; `parts` are sums a piece, of each feature of a symbol where it has several.
 
-    nats: npt.NDArray[np.float64]
+    log_probs: a piece, [T] natural logarithms; correct: a piece, how many symbols were the likeliest. complete: whether
+    they are the probabilities of whole symbols.
+    """
+
+    log_probs: list[Floats]
     correct: npt.NDArray[np.int64]
-    symbols: npt.NDArray[np.int64]
+    parts: dict[str, Floats] = field(default_factory=dict)
+    complete: bool = True
+
+    @property
+    def nats(self) -> Floats:
+        """[pieces]: the negative log-likelihood of each piece."""
+        return np.array([-float(piece.sum()) for piece in self.log_probs])
+
+    @property
+    def symbols(self) -> npt.NDArray[np.int64]:
+        """[pieces]: how many symbols each piece has."""
+        return np.array([len(piece) for piece in self.log_probs], np.int64)
 
     @property
     def nats_per_symbol(self) -> float:
@@ -38,30 +55,31 @@ class Likelihood:
 
 
 @torch.inference_mode()
-def nats(
+def likelihoods(
     model: SequenceModel,
     arrays: Sequence[Array],
-    space: Tokens,
+    space: Space,
     *,
     batch_symbols: int = 16_384,
+    block: int = BLOCK,
     device: torch.device | str | None = None,
 ) -> Likelihood:
-    """The exact negative log-likelihood of each piece; arrays: [T] each, without `start`.
+    """The exact log-likelihood of every symbol of each piece; arrays: [T, ...] each, without what stands before.
 
-    batch_symbols: how many symbols are in memory at once; it changes the speed, not the result. device: where
-    the model is (found out if None). The model's training flag is restored.
+    batch_symbols: how many symbols are in memory at once; block: how many of a piece are read at once; they change the
+    speed, not the result. device: where the model is (found out if None). The model's training flag is restored.
     """
     device = device or next((p.device for p in model.parameters()), torch.device("cpu"))
     lengths = np.array([len(array) for array in arrays], np.int64)
-    result = Likelihood(np.zeros(len(arrays)), np.zeros(len(arrays), np.int64), lengths)
+    result = Likelihood([np.zeros(length) for length in lengths], np.zeros(len(arrays), np.int64))
     order = np.argsort(-lengths, kind="stable")
     order = order[lengths[order] > 0]
     training = model.training
     model.eval()
     try:
         while len(order):
-            rows = max(1, batch_symbols // min(BLOCK, int(lengths[order[0]])))
-            _score(model, arrays, space, order[:rows], result, device)
+            rows = max(1, batch_symbols // min(block, int(lengths[order[0]])))
+            result = _score(model, arrays, space, order[:rows], block, result, device)
             order = order[rows:]
     finally:
         model.train(training)
@@ -71,21 +89,24 @@ def nats(
 def _score(
     model: SequenceModel,
     arrays: Sequence[Array],
-    space: Tokens,
+    space: Space,
     pieces: npt.NDArray[np.intp],  # the longest first
+    block: int,
     result: Likelihood,
     device: torch.device | str,
-) -> None:
+) -> Likelihood:
     """Scores some pieces side by side, block after block; a piece that has ended leaves the batch."""
     lengths = result.symbols[pieces]
-    state = model.start(len(pieces))
-    for begin in range(0, int(lengths[0]), BLOCK):
+    state, complete = model.start(len(pieces)), result.complete
+    for begin in range(0, int(lengths[0]), block):
         here = int((lengths > begin).sum())
         if here < len(pieces):
             pieces, lengths = pieces[:here], lengths[:here]
             state = take(state, torch.arange(here, device=device))
-        width = min(BLOCK, int(lengths[0]) - begin)
-        symbols = np.full((here, width + 1), space.start, np.int64)  # what comes before, then the block
+        width = min(block, int(lengths[0]) - begin)
+        symbols = np.full(
+            (here, width + 1, *space.shape), space.before, space.read
+        )  # what comes before, then the block
         for row, piece in enumerate(pieces):
             first = max(0, begin - 1)
             part = arrays[piece][first : begin + width]
@@ -93,8 +114,19 @@ def _score(
         given = torch.from_numpy(symbols).to(device)
         real = torch.from_numpy(np.arange(begin, begin + width) < lengths[:, None]).to(device)
         distribution, state = model.extend(given[:, :-1], state, real)
-        assert isinstance(distribution, Categorical)
-        log_probs = distribution.log_prob(given[:, 1:]).double().masked_fill(~real, 0.0)
-        hits = (distribution.logits.argmax(-1) == given[:, 1:]) & real
-        result.nats[pieces] -= log_probs.sum(1).cpu().numpy()
-        result.correct[pieces] += hits.sum(1).cpu().numpy()
+        complete = distribution.complete
+        y = given[:, 1:]
+
+        def numbers(values: Tensor, real: Tensor = real) -> Floats:
+            found: Floats = values.double().masked_fill(~real, 0.0).cpu().numpy()
+            return found
+
+        log_probs = numbers(distribution.log_prob(y))
+        for row, piece in enumerate(pieces):
+            stop = min(begin + width, int(lengths[row]))
+            result.log_probs[piece][begin:stop] = log_probs[row, : stop - begin]
+        result.correct[pieces] += (distribution.hits(y) & real).sum(1).cpu().numpy()
+        for name, values in distribution.parts(y).items():
+            sums = result.parts.setdefault(name, np.zeros(len(arrays)))
+            sums[pieces] += numbers(values).sum(1)
+    return Likelihood(result.log_probs, result.correct, result.parts, complete)

@@ -3,10 +3,11 @@
 from erato.models.base import (
     Categorical,
     Distribution,
-    Filter,
+    Filters,
     ModelConfig,
     SequenceModel,
     State,
+    detached,
     take,
 )
 from erato.models.describe import describe
@@ -20,7 +21,7 @@ __all__ = [
     "MODELS",
     "Categorical",
     "Distribution",
-    "Filter",
+    "Filters",
     "Lstm",
     "LstmConfig",
     "ModelConfig",
@@ -29,6 +30,7 @@ __all__ = [
     "Transformer",
     "TransformerConfig",
     "describe",
+    "detached",
     "from_llama",
     "llama_config",
     "llama_state_dict",

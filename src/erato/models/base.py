@@ -2,32 +2,61 @@
 or a piece.
 
 Legend: B batch, T time, V vocabulary. A state is nested tuples, lists and dicts of tensors (batch first), or
-objects with a `take(rows)` of their own.
+objects with a `take(rows)` and a `detach()` of their own.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from erato.errors import UsageError
 from erato.representations.base import Space
 
 State = Any
-Filter = Callable[[Tensor], Tensor]  # logits [B, V] -> logits [B, V]; what may not be drawn becomes -inf
+S = TypeVar("S", bound=Space)
+
+
+class Filters:
+    """How to draw: what may be drawn, and how likely. This one changes nothing.
+
+    Where a symbol has several features (a note: pitch, step, duration, velocity), they are numbered from 0.
+    """
+
+    allowed: Tensor | None = None  # [B, V] of symbols, or [B, K] of keys; None: everything is
+
+    def __call__(self, logits: Tensor, feature: int = 0) -> Tensor:
+        """The logits [B, V] to draw from; what may not be drawn is -inf before and after."""
+        return logits
+
+    def temperature(self, feature: int = 0) -> float:
+        """Of what is drawn from no logits."""
+        return 1.0
 
 
 class Distribution(ABC):
     """What may come next, at each of T positions."""
 
-    @abstractmethod
-    def log_prob(self, y: Tensor) -> Tensor:
-        """[B, T] natural logarithms of the probability of y [B, T, ...]."""
+    complete = True  # whether log_prob is that of the whole symbol
 
     @abstractmethod
-    def sample(self, u: Tensor | None, filters: Filter) -> Tensor:
-        """One draw a row, for its last position, by inverse CDF from uniform numbers u [B, n_uniforms].
+    def log_prob(self, y: Tensor) -> Tensor:
+        """[B, T] natural logarithms of the probability of y [B, T, ...]; any number where y is padding."""
+
+    @abstractmethod
+    def hits(self, y: Tensor) -> Tensor:
+        """[B, T] whether y was the likeliest."""
+
+    def parts(self, y: Tensor) -> dict[str, Tensor]:
+        """[B, T] the loss of each feature of a symbol by name, where it has several."""
+        return {}
+
+    @abstractmethod
+    def sample(self, u: Tensor | None, filters: Filters) -> Tensor:
+        """[B, ...] One draw a row, for its last position, by inverse CDF from uniform numbers u [B, n_uniforms].
 
         Without u: the likeliest instead (the first of equals).
         """
@@ -49,15 +78,25 @@ class Categorical(Distribution):
     def log_prob(self, y: Tensor) -> Tensor:
         return self.logits.float().log_softmax(-1).gather(-1, y.unsqueeze(-1)).squeeze(-1)
 
-    def sample(self, u: Tensor | None, filters: Filter) -> Tensor:
-        logits = filters(self.logits[:, -1].float())
-        if u is None:
-            return logits.argmax(-1)
-        cdf = torch.softmax(logits, -1, dtype=torch.float64).cumsum(-1)  # double: no mass is lost
-        # The first symbol whose cumulated probability exceeds u; symbols of probability 0 are never drawn, not
-        # even the last of all, because u stays below the total by more than rounding.
-        below = u[:, :1].double() * cdf[:, -1:] * (1 - 1e-15)
-        return torch.searchsorted(cdf, below, right=True)[:, 0]
+    def hits(self, y: Tensor) -> Tensor:
+        return self.logits.argmax(-1) == y
+
+    def sample(self, u: Tensor | None, filters: Filters) -> Tensor:
+        logits = self.logits[:, -1].float()
+        if filters.allowed is not None:
+            logits = logits.masked_fill(~filters.allowed, -math.inf)
+        return drawn(filters(logits), u)
+
+
+def drawn(logits: Tensor, u: Tensor | None) -> Tensor:
+    """[B] symbols from logits [B, V], by inverse CDF from uniform numbers u [B, 1]; the likeliest without u."""
+    if u is None:
+        return logits.argmax(-1)
+    cdf = torch.softmax(logits, -1, dtype=torch.float64).cumsum(-1)  # double: no mass is lost
+    # The first symbol whose cumulated probability exceeds u; symbols of probability 0 are never drawn, not
+    # even the last of all, because u stays below the total by more than rounding.
+    below = u[:, :1].double() * cdf[:, -1:] * (1 - 1e-15)
+    return torch.searchsorted(cdf, below, right=True)[:, 0]
 
 
 class SequenceModel(nn.Module, ABC):
@@ -91,17 +130,34 @@ class ModelConfig(ABC):
 
     @abstractmethod
     def build(self, space: Space) -> SequenceModel:
-        """A freshly initialised model for this space; it reads torch's generator, which the caller seeds."""
+        """A freshly initialised model for this space; it reads torch's generator, which the caller seeds.
+
+        Raises UsageError for a kind of space that it does not read.
+        """
+
+
+def of_kind(space: Space, kind: type[S], model: str) -> S:
+    """The space, which must be of this kind; UsageError says what the model reads."""
+    if not isinstance(space, kind):
+        raise UsageError(f"the model {model} reads {kind.__name__.lower()}, and the representation gives {space}.")
+    return space
 
 
 def take(state: State, rows: Tensor) -> State:
     """Reorders, copies or drops the rows of any nested state; rows: [B'] int64."""
+    return _mapped(state, lambda part: part.index_select(0, rows) if isinstance(part, Tensor) else part.take(rows))
+
+
+def detached(state: State) -> State:
+    """The same state, as if given: no gradient goes back through it."""
+    return _mapped(state, lambda part: part.detach())
+
+
+def _mapped(state: State, change: Callable[[Any], Any]) -> State:
     if state is None or isinstance(state, (int, float, bool)):
         return state
-    if isinstance(state, Tensor):
-        return state.index_select(0, rows)
     if isinstance(state, dict):
-        return {key: take(value, rows) for key, value in state.items()}
+        return {key: _mapped(value, change) for key, value in state.items()}
     if isinstance(state, (list, tuple)):
-        return type(state)(take(value, rows) for value in state)
-    return state.take(rows)
+        return type(state)(_mapped(value, change) for value in state)
+    return change(state)

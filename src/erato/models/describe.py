@@ -7,7 +7,7 @@ from erato.representations.base import Space
 
 
 def describe(model: SequenceModel, space: Space) -> str:
-    """The text of model.txt: symbols, context, each parameter tensor (shared ones once) and the layers."""
+    """The text of model.txt: what it reads, context, each parameter tensor (shared ones once) and the layers."""
     rows = [("parameter", "shape", "numbers")]
     rows += [(name, " × ".join(map(str, p.shape)), f"{p.numel():,}") for name, p in model.named_parameters()]
     rows.append(("total", "", f"{count_parameters(model):,}"))
@@ -18,7 +18,7 @@ def describe(model: SequenceModel, space: Space) -> str:
     return "\n".join(
         [
             type(model).__name__,
-            f"  symbols  {space.size:,}",
+            f"  reads    {space}",
             f"  context  {context}",
             "",
             lines[0],

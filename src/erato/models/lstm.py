@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from erato.errors import UsageError, unknown
-from erato.models.base import Categorical, ModelConfig, SequenceModel
-from erato.representations.base import Space
+from erato.models.base import Categorical, ModelConfig, SequenceModel, of_kind
+from erato.representations.base import Space, Tokens
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "linear": nn.Identity,
@@ -55,7 +55,7 @@ class LstmConfig(ModelConfig):
             raise unknown("activation", self.activation, ACTIVATIONS)
 
     def build(self, space: Space) -> "Lstm":
-        return Lstm(self, space.size)
+        return Lstm(self, of_kind(space, Tokens, "lstm").size)
 
 
 class Lstm(SequenceModel):

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from erato.errors import UsageError
-from erato.models.base import Categorical, ModelConfig, SequenceModel
-from erato.representations.base import Space
+from erato.models.base import Categorical, ModelConfig, SequenceModel, of_kind
+from erato.representations.base import Space, Tokens
 
 EPS = 1e-5  # of the norms
 
@@ -63,7 +63,7 @@ class TransformerConfig(ModelConfig):
         return max(16, round(self.width * self.ffn / 16) * 16)
 
     def build(self, space: Space) -> "Transformer":
-        return Transformer(self, space.size)
+        return Transformer(self, of_kind(space, Tokens, "transformer").size)
 
 
 @dataclass
@@ -103,6 +103,13 @@ class TransformerState:
         kv = [layer[:, :, :n].index_select(0, rows) for layer in self.cache.kv]
         symbols = self.cache.symbols[:, :n].index_select(0, rows)
         return TransformerState(len(rows), n, Cache(kv, symbols, n, _over(kv, self.cache.layers)))
+
+    def detach(self) -> "TransformerState":
+        """The same state, as if given: no gradient goes back through it."""
+        if self.cache is None:
+            return self
+        kv = [layer[:, :, : self.n].detach() for layer in self.cache.kv]
+        return TransformerState(self.batch, self.n, Cache(kv, self.cache.symbols[:, : self.n], self.n))
 
 
 class Block(nn.Module):

@@ -11,29 +11,29 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from erato.errors import UsageError
+from erato.representations.space import Array, Frames, Notes, Space, Tokens
 from erato.score import Floats, Ints, Piece
 
-Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """Symbols 0..size-1. `start` stands before the first symbol of a piece, `end` (if any) after the last."""
-
-    size: int
-    start: int
-    end: int | None = None
-
-
-Space = Tokens  # later: Frames, Bits, Notes, Rolls
+__all__ = [
+    "Array",
+    "Cursor",
+    "Encoded",
+    "Frames",
+    "Notes",
+    "Representation",
+    "RepresentationConfig",
+    "Space",
+    "Tokens",
+]
 
 
 @dataclass(frozen=True)
 class Encoded:
     """A piece as an array, and what of it the representation could not hold: {reason: count}.
 
-    For `Tokens`: int array [T]; the first symbol is not `start` (the dataset puts that before it), the last is `end`
-    where the space has one.
+    array: [T, *space.shape]; what stands before the first symbol is not part of it (the dataset puts that there), the
+    last is `end` where the space has one.
     """
 
     array: Array
@@ -45,11 +45,14 @@ class Cursor(ABC):
 
     @abstractmethod
     def allowed(self) -> npt.NDArray[np.bool_] | None:
-        """[B, V]: which symbols keep each piece decodable (at least one a row); None: all are."""
+        """[B, V] which symbols (of `Frames`: [B, K] which keys) keep each piece decodable; None: all do.
+
+        At least one symbol a row is allowed; a frame without keys always is.
+        """
 
     @abstractmethod
-    def push(self, symbols: Ints) -> None:
-        """Takes note of the next symbol of each piece, symbols: [B]; `start` is never pushed."""
+    def push(self, symbols: Array) -> None:
+        """Takes note of the next symbol of each piece, symbols: [B, *space.shape]."""
 
     @abstractmethod
     def take(self, rows: Sequence[int]) -> "Cursor":
@@ -92,7 +95,7 @@ class Representation(ABC):
     def window(self, array: Array, begin: int, length: int) -> Array:
         """About `length` symbols from about `begin` on, so that they can stand alone as a prompt; without `end`."""
         part = array[begin : begin + length]
-        return part[:-1] if len(part) and part[-1] == self.space.end else part
+        return part[:-1] if len(part) and self.space.end is not None and part[-1] == self.space.end else part
 
     @abstractmethod
     def decode(self, array: Array) -> Piece:
@@ -108,7 +111,7 @@ class Representation(ABC):
 
     @abstractmethod
     def names(self) -> list[str]:
-        """[V]: what each symbol is called, for people."""
+        """What each symbol (each key of a frame, each feature of a note) is called, for people."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -117,6 +120,14 @@ class Representation(ABC):
     def transposed(self, array: Array, semitones: int) -> Array | None:
         """The array of the same piece `semitones` higher; None where that cannot be held (or has no meaning)."""
         return array if semitones == 0 else None
+
+    def stretched(self, array: Array, factor: float) -> Array | None:
+        """Any stretch of a piece's symbols as music `factor` times as long; None where time has no seconds."""
+        return array if factor == 1 else None
+
+    def paced(self, step_s: float) -> "Representation":
+        """This representation, writing steps of `step_s` seconds; UsageError where it has no steps in seconds."""
+        raise UsageError(f"only a piano roll has steps to write at another pace: leave out the step of {step_s:g} s.")
 
 
 class RepresentationConfig(ABC):

@@ -108,6 +108,7 @@ class NoteChords(Representation):
     """A score as notes and chords; made by `NoteChordsConfig`."""
 
     kind: ClassVar[Literal["music", "text"]] = "music"
+    space: Tokens
 
     def __init__(self, config: NoteChordsConfig, symbols: Sequence[str], advances: Sequence[int]) -> None:
         self.config, self.symbols = config, list(symbols)

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from erato.errors import EratoError, UsageError
-from erato.models.base import SequenceModel, State, take
-from erato.representations.base import Cursor, Tokens
+from erato.models.base import Filters, SequenceModel, State, take
+from erato.representations.base import Array, Cursor, Space, Tokens
 from erato.sampling.filters import Sampler, filtered
 
-Ints = npt.NDArray[np.int64]
 BLOCK = 1024  # symbols of a prompt that are read at once
+NO_NUMBERS = "the model gives no numbers as probabilities: train it again, with a lower learning rate."
 
 
 @dataclass(frozen=True)
@@ -41,34 +41,34 @@ class Stop:
 class Sampled:
     """One new piece, without its prompt.
 
-    array: [T] int64 new symbols; log_prob: sum of their natural log-probabilities under the model itself
-    (temperature 1, no masks, no filters).
+    array: [T, *space.shape] new symbols; log_prob: sum of their natural log-probabilities under the model itself
+    (temperature 1, no masks, no filters); None where it gives none.
     """
 
-    array: Ints
-    log_prob: float
+    array: Array
+    log_prob: float | None
     seed: int
 
 
 @torch.inference_mode()
 def sample(
     model: SequenceModel,
-    prompt: Ints,
+    prompt: Array,
     cursor: Cursor,
-    space: Tokens,
+    space: Space,
     seeds: Sequence[int],
     sampler: Sampler,
     stop: Stop,
-    callback: Callable[[int, Ints], None] | None = None,
+    callback: Callable[[int, list[Array | None]], None] | None = None,
     limit: int = 8192,
 ) -> list[Sampled]:
     """Composes one piece a seed after the same prompt; piece i is the piece that its seed gives alone.
 
-    prompt: [T] symbols without `start`, may be empty. cursor: fresh, for as many pieces as there are seeds.
-    While something is asked for (`stop`), `end` is drawn only where nothing else is allowed, and the symbol
-    that would begin what is too much is dropped. Without, a piece ends with `end` (which is part of it). A
-    piece that never gets there ends after `limit` symbols, unless `stop.length` is given. callback: called
-    after each step with its number and the new symbol of each piece, [B], -1 where it has ended. Raises
+    prompt: [T, *space.shape] symbols, without what stands before the first; may be empty. cursor: fresh, for as many
+    pieces as there are seeds. While something is asked for (`stop`), `end` is drawn only where nothing else is
+    allowed, and the symbol that would begin what is too much is dropped. Without, a piece ends with `end` (which is
+    part of it). A piece that never gets there ends after `limit` symbols, unless `stop.length` is given. callback:
+    called after each step with its number and the new symbol of each piece, None where it has ended. Raises
     UsageError for a prompt that the representation cannot hold and for bars or seconds that it cannot count.
     """
     if not seeds or min(seeds) < 0:
@@ -80,19 +80,20 @@ def sample(
         _push_prompt(one, prompt, space)
         state, last = _read_prompt(model, prompt, space)
         count, device = len(seeds), last.device
-        pieces = _Pieces(one.take([0] * count), space, sampler, stop, prompt, seeds)
+        pieces = _Pieces(one.take([0] * count), space, sampler, stop, prompt, seeds, device)
         state = take(state, torch.zeros(count, dtype=torch.long, device=device))
-        last = last.repeat(count, 1)
+        last = last.expand(count, *last.shape[1:])
         for step in range(stop.length or limit):
             distribution, state = model.extend(last, state)
             uniforms = None if sampler.greedy else pieces.uniforms(distribution.n_uniforms).to(device)
-            drawn = distribution.sample(uniforms, pieces.filters)
-            if (chosen := drawn.cpu().numpy()).max() >= space.size:
-                raise EratoError(
-                    "the model gives no numbers as probabilities: train it again, with a lower learning rate."
-                )
+            drawn = distribution.sample(uniforms, pieces)
+            if not space.holds(chosen := drawn.cpu().numpy()).all():
+                raise EratoError(NO_NUMBERS)
             last = drawn.unsqueeze(1)
-            kept = pieces.push(chosen, distribution.log_prob(last).tolist())
+            log_probs = distribution.log_prob(last)[:, 0].double().cpu().numpy()
+            if np.isnan(log_probs).any():
+                raise EratoError(NO_NUMBERS)
+            kept = pieces.push(chosen, log_probs if distribution.complete else None)
             if callback is not None:
                 callback(step, pieces.newest)
             if not kept:
@@ -105,48 +106,57 @@ def sample(
         model.train(training)
 
 
-def _push_prompt(cursor: Cursor, prompt: Ints, space: Tokens) -> None:
+def _push_prompt(cursor: Cursor, prompt: Array, space: Space) -> None:
     """Takes a cursor for one piece through the prompt; UsageError where it does not allow what comes."""
-    for place, symbol in enumerate(prompt.tolist()):
-        fits = 0 <= symbol < space.size and symbol not in (space.start, space.end)
-        allowed = cursor.allowed() if fits else None
-        if not fits or (allowed is not None and not allowed[0, symbol]):
+    fits = space.holds(prompt) if len(prompt) else ()
+    for place, (symbol, fit) in enumerate(zip(prompt, fits, strict=True)):
+        if fit and symbol.ndim == 0:
+            fit = symbol != space.end and ((allowed := cursor.allowed()) is None or allowed[0, symbol])
+        if not fit:
             raise UsageError(
                 f"the prompt cannot be continued: symbol {place + 1} ({symbol}) may not stand there; "
                 f"use a prompt that this run's representation has encoded, without an end"
             )
-        cursor.push(np.array([symbol], np.int64))
+        cursor.push(symbol[None])
 
 
-def _read_prompt(model: SequenceModel, prompt: Ints, space: Tokens) -> tuple[State, Tensor]:
-    """The state after all but the last symbol of start + prompt, and that symbol, [1, 1]."""
+def _read_prompt(model: SequenceModel, prompt: Array, space: Space) -> tuple[State, Tensor]:
+    """The state after all but the last symbol of the prompt and what stands before it, and that symbol, [1, 1, ...]."""
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    symbols = torch.from_numpy(np.concatenate([[space.start], prompt]).astype(np.int64))[None].to(device)
+    symbols = torch.from_numpy(np.concatenate([space.before[None], prompt]).astype(space.read))[None].to(device)
     state = model.start(1)
     for begin in range(0, len(prompt), BLOCK):
         state = model.extend(symbols[:, :-1][:, begin : begin + BLOCK], state)[1]
     return state, symbols[:, -1:]
 
 
-class _Pieces:
-    """What is known of the pieces: their cursor, generators and symbols, and what they were asked for."""
+class _Pieces(Filters):
+    """What is known of the pieces: their cursor, generators and symbols, what they were asked for, and how to draw."""
 
     def __init__(
-        self, cursor: Cursor, space: Tokens, sampler: Sampler, stop: Stop, prompt: Ints, seeds: Sequence[int]
+        self,
+        cursor: Cursor,
+        space: Space,
+        sampler: Sampler,
+        stop: Stop,
+        prompt: Array,
+        seeds: Sequence[int],
+        device: torch.device,
     ) -> None:
-        self.cursor, self.space, self.sampler, self.prompt = cursor, space, sampler, prompt.tolist()
-        self.seeds = list(seeds)
+        if sampler.looks_back and not isinstance(space, Tokens):
+            raise UsageError(f"repetition_penalty is for runs of single symbols, not for {space}: leave it out.")
+        self.cursor, self.space, self.sampler, self.prompt = cursor, space, sampler, list(prompt)
+        self.seeds, self.device = list(seeds), device
         self.generators = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
-        self.symbols: list[list[int]] = [[] for _ in seeds]
-        self.log_probs = [0.0 for _ in seeds]
+        self.symbols: list[list[Array]] = [[] for _ in seeds]
+        self.log_probs: list[float | None] = [0.0 for _ in seeds]
         self.growing = list(range(len(seeds)))  # which pieces the rows of the batch are
-        self.newest = np.full(len(seeds), -1, np.int64)
-        self.drawable = np.ones(space.size, np.bool_)
-        self.drawable[space.start] = False
-        self.usual = self.drawable.copy()
-        if space.end is not None and stop != Stop():
-            self.usual[space.end] = False
-        self.usual_mask = torch.from_numpy(self.usual[None])
+        self.drawable, self.usual = (np.ones(1, np.bool_) for _ in range(2))
+        if isinstance(space, Tokens):
+            self.drawable = np.arange(space.size) != space.start
+            self.usual = self.drawable.copy()
+            if space.end is not None and stop != Stop():
+                self.usual[space.end] = False
         self.last_bar = self.last_second = math.inf
         if stop.bars is not None:
             if cursor.bars is None:
@@ -163,37 +173,44 @@ class _Pieces:
         """[B, count]: the next numbers of each piece's own generator."""
         return torch.from_numpy(np.array([self.generators[piece].random(count) for piece in self.growing]))
 
-    def filters(self, logits: Tensor) -> Tensor:
-        """The logits [B, V] to draw from."""
+    @property
+    def allowed(self) -> Tensor | None:  # type: ignore[override]
+        """[B, V] or [B, K]: what may be drawn next."""
         allowed = self.cursor.allowed()
+        if not isinstance(self.space, Tokens):
+            return None if allowed is None else torch.from_numpy(allowed).to(self.device)
         if allowed is None:
-            mask = self.usual_mask
-        else:
-            usual = allowed & self.usual
-            if not (some := usual.any(-1, keepdims=True)).all():  # only `end` is left: the piece ends anyway
-                usual = np.where(some, usual, allowed & self.drawable)
-            mask = torch.from_numpy(usual)
+            return torch.from_numpy(self.usual[None]).to(self.device)
+        usual = allowed & self.usual
+        if not (some := usual.any(-1, keepdims=True)).all():  # only `end` is left: the piece ends anyway
+            usual = np.where(some, usual, allowed & self.drawable)
+        return torch.from_numpy(usual).to(self.device)
+
+    def __call__(self, logits: Tensor, feature: int = 0) -> Tensor:
         recent = None
         if self.sampler.looks_back:
             window = self.sampler.repetition_window
             so_far = [[*self.prompt, *self.symbols[piece]][-window:] for piece in self.growing]
-            recent = torch.tensor(so_far, dtype=torch.long, device=logits.device)
-        return filtered(logits, self.sampler, mask.to(logits.device), recent)
+            recent = torch.tensor(np.array(so_far), dtype=torch.long, device=logits.device)
+        return filtered(logits, self.sampler, recent, feature)
 
-    def push(self, drawn: Ints, log_probs: list[list[float]]) -> list[int]:
-        """Takes note of the drawn symbols [B]; returns the rows that go on growing."""
+    def temperature(self, feature: int = 0) -> float:
+        return self.sampler.heat(feature)
+
+    def push(self, drawn: Array, log_probs: Array | None) -> list[int]:
+        """Takes note of the drawn symbols [B, ...] and their log-probabilities; returns the rows that go on growing."""
         self.cursor.push(drawn)
-        over = self._over(len(drawn))
-        self.newest = np.full(len(self.seeds), -1, np.int64)
+        over, done = self._over(len(drawn)), self.cursor.done
+        self.newest: list[Array | None] = [None for _ in self.seeds]
         kept = []
-        for row, symbol in enumerate(drawn.tolist()):
-            ended = symbol == self.space.end
-            if ended or not over[row]:
+        for row, symbol in enumerate(drawn):
+            if done[row] or not over[row]:
                 piece = self.growing[row]
                 self.symbols[piece].append(symbol)
-                self.log_probs[piece] += log_probs[row][0]
                 self.newest[piece] = symbol
-            if not (ended or over[row]):
+                so_far = self.log_probs[piece]
+                self.log_probs[piece] = None if log_probs is None or so_far is None else so_far + float(log_probs[row])
+            if not (done[row] or over[row]):
                 kept.append(row)
         if len(kept) < len(drawn):
             self.growing = [self.growing[row] for row in kept]
@@ -213,6 +230,6 @@ class _Pieces:
     def sampled(self) -> list[Sampled]:
         """All pieces, in the order of their seeds."""
         return [
-            Sampled(np.array(symbols, np.int64), log_prob, seed)
+            Sampled(np.array(symbols, self.space.read).reshape(-1, *self.space.shape), log_prob, seed)
             for symbols, log_prob, seed in zip(self.symbols, self.log_probs, self.seeds, strict=True)
         ]

@@ -22,10 +22,12 @@ class Sampler:
 
     top_k=0, top_p=1, min_p=0 and repetition_penalty=1 mean off. The order is penalty, temperature, top-k,
     top-p, min-p. The penalty looks back on the last `repetition_window` symbols (0: on all of them).
-    greedy takes the likeliest symbol, which the settings of drawing do not change.
+    greedy takes the likeliest symbol, which the settings of drawing do not change. temperatures: one a feature, where
+    symbols have several (a note: pitch, step, duration, velocity); `temperature` is for those that it does not name.
     """
 
     temperature: float = 1.0
+    temperatures: tuple[float, ...] = ()
     top_k: int = 0
     top_p: float = 1.0
     min_p: float = 0.0
@@ -34,12 +36,17 @@ class Sampler:
     greedy: bool = False
 
     def __post_init__(self) -> None:
-        _require("temperature", self.temperature, 0 < self.temperature < math.inf, "above 0")
+        for value in (self.temperature, *self.temperatures):
+            _require("temperature", value, 0 < value < math.inf, "above 0")
         _require("top_k", self.top_k, self.top_k >= 0, "0 (off) or more")
         _require("top_p", self.top_p, 0 < self.top_p <= 1, "in (0, 1]")
         _require("min_p", self.min_p, 0 <= self.min_p < 1, "in [0, 1)")
         _require("repetition_penalty", self.repetition_penalty, 0 < self.repetition_penalty < math.inf, "above 0")
         _require("repetition_window", self.repetition_window, self.repetition_window >= 0, "0 (all) or more")
+
+    def heat(self, feature: int) -> float:
+        """The temperature of a feature of a symbol, counted from 0."""
+        return self.temperatures[feature] if feature < len(self.temperatures) else self.temperature
 
     @property
     def looks_back(self) -> bool:
@@ -52,17 +59,15 @@ def _require(name: str, value: float, allowed: bool, where: str) -> None:
         raise UsageError(f"{name} must be {where}, got {value}")
 
 
-def filtered(logits: Tensor, sampler: Sampler, allowed: Tensor | None, recent: Tensor | None = None) -> Tensor:
-    """The logits to draw from, [B, V]: mask, then the filters of `sampler` in their order.
+def filtered(logits: Tensor, sampler: Sampler, recent: Tensor | None = None, feature: int = 0) -> Tensor:
+    """The logits to draw from, [B, V]: the filters of `sampler` in their order.
 
-    allowed: [B, V] true where a symbol may be drawn; recent: [B, N] symbols that came last.
+    recent: [B, N] symbols that came last; feature: of the symbol that is drawn, for its temperature.
     """
-    if allowed is not None:
-        logits = torch.where(allowed, logits, -math.inf)
     if sampler.looks_back and recent is not None and recent.shape[1]:
         logits = penalise(logits, recent, sampler.repetition_penalty)
-    if sampler.temperature != 1:
-        logits = heat(logits, sampler.temperature)
+    if (temperature := sampler.heat(feature)) != 1:
+        logits = heat(logits, temperature)
     if sampler.top_k:
         logits = top_k(logits, sampler.top_k)
     if sampler.top_p < 1:

@@ -4,50 +4,105 @@ Windows [B, W] in, nats a symbol out. Validation is the exact likelihood of whol
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from erato.corpora.base import Split
-from erato.datasets import IGNORE, Encodings
-from erato.evaluation.likelihood import nats
-from erato.models.base import Categorical
+from erato.datasets import Encodings
+from erato.errors import UsageError
+from erato.evaluation.likelihood import likelihoods
+from erato.models.base import Distribution, SequenceModel, detached, take
 from erato.training.objective import Batches, Measures, Objective
+
+BALANCED = 8  # batches that `auto` weights are balanced over
 
 
 @dataclass(frozen=True)
 class Likelihood(Objective):
-    """Mean negative log-likelihood a symbol; padding counts for nothing."""
+    """Mean negative log-likelihood a symbol; padding counts for nothing.
+
+    chunk: symbols that are read at once, with a step of the optimizer after each chunk: the state is carried on, and
+    gradients go back to the beginning of the chunk (truncated backpropagation, Williams and Peng 1990); None: whole
+    windows. weights: of the losses of a symbol's features, where it has several; auto: so that each weighs the same
+    over the first batches; None: their sum.
+    """
+
+    chunk: int | None = None
+    weights: Literal["auto"] | tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.chunk is not None and self.chunk < 1:
+            raise UsageError(f"objective.chunk must be at least 1 symbol, or none, got {self.chunk}.")
+        if isinstance(self.weights, tuple) and not (self.weights and all(weight >= 0 for weight in self.weights)):
+            raise UsageError(f"objective.weights must be auto, or numbers of 0 or more, got {self.weights}.")
 
     def groups(self, model: nn.Module) -> dict[str, list[nn.Parameter]]:
         return {"model": [p for p in model.parameters() if p.requires_grad]}
 
+    @torch.no_grad()
+    def prepared(self, model: nn.Module, batches: Batches) -> "Likelihood":
+        if self.weights != "auto":
+            return self
+        model.eval()
+        means: dict[str, float] = {}
+        for x, y, mask in islice(batches, BALANCED):
+            for name, loss in model(x, mask).parts(y).items():
+                means[name] = means.get(name, 0.0) + float(loss[mask].mean()) / BALANCED
+        return replace(self, weights=tuple(1 / max(mean, 1e-6) for mean in means.values()) or None)
+
     def losses(
         self, model: nn.Module, batches: Batches, rng: torch.Generator
     ) -> Iterator[tuple[str, Tensor, Measures]]:
-        x, y = next(batches)
-        mask = y != IGNORE
-        predicted: Categorical = model(x, mask)
-        flat = predicted.logits.flatten(0, 1)
+        x, y, mask = next(batches)
+        if self.chunk is None or self.chunk >= x.shape[1]:
+            yield self._loss(model(x, mask), y, mask)
+            return
+        assert isinstance(model, SequenceModel)
+        state = model.start(len(x))
+        for begin in range(0, x.shape[1], self.chunk):
+            goes_on = mask[:, begin].nonzero()[:, 0]  # padding stands at the end: the others have ended
+            if len(goes_on) < len(x):
+                x, y, mask, state = x[goes_on], y[goes_on], mask[goes_on], take(state, goes_on)
+            here = slice(begin, begin + self.chunk)
+            distribution, state = model.extend(x[:, here], state, mask[:, here])
+            yield self._loss(distribution, y[:, here], mask[:, here])
+            state = detached(state)
+
+    def _loss(self, distribution: Distribution, y: Tensor, mask: Tensor) -> tuple[str, Tensor, Measures]:
         symbols = mask.sum()
-        total = F.cross_entropy(flat.float(), y.flatten(), ignore_index=IGNORE, reduction="sum")
-        correct = (flat.detach().argmax(-1) == y.flatten()).sum()
-        yield "model", total / symbols, {"loss": total.detach(), "accuracy": correct, "symbols": symbols}
+        parts = {name: loss.masked_fill(~mask, 0.0).sum() for name, loss in distribution.parts(y).items()}
+        if parts:
+            total = sum((weight * loss for weight, loss in self._weighted(parts)), torch.zeros((), device=y.device))
+        else:
+            total = -distribution.log_prob(y).masked_fill(~mask, 0.0).sum()
+        correct = (distribution.hits(y) & mask).sum()
+        measures = {"loss": total, "accuracy": correct, "symbols": symbols, **parts}
+        return "model", total / symbols, {name: value.detach() for name, value in measures.items()}
+
+    def _weighted(self, parts: dict[str, Any]) -> list[tuple[float, Any]]:
+        weights = (1.0,) * len(parts) if self.weights is None else self.weights
+        if len(weights) != len(parts):
+            raise UsageError(f"objective.weights must be {len(parts)} numbers, for {', '.join(parts)}; got {weights}.")
+        assert not isinstance(weights, str), "prepared() has made numbers of auto"
+        return list(zip(weights, parts.values(), strict=True))
 
     def validate(self, model: Any, data: Encodings, split: Split, limit: int | None) -> dict[str, Any]:
         pieces = [array for array in data.part(split) if len(array)]
         if limit is not None:  # the first pieces that reach it, at least one
             before = np.cumsum([0, *map(len, pieces)])
             pieces = [piece for piece, reached in zip(pieces, before, strict=False) if reached < limit]
-        result = nats(model, pieces, data.representation.space)
+        result = likelihoods(model, pieces, data.representation.space)
         symbols = int(result.symbols.sum())
+        parts = {name: float(values.sum()) / symbols for name, values in result.parts.items()}
         return {
-            "loss": float(result.nats.sum()) / symbols,
-            "accuracy": int(result.correct.sum()) / symbols,
+            "loss": sum(weight * loss for weight, loss in self._weighted(parts)) if parts else result.nats_per_symbol,
+            "accuracy": result.accuracy,
             "symbols": symbols,
             "pieces": len(pieces),
+            **parts,
         }

@@ -140,6 +140,7 @@ def train(
     groups = objective.groups(model)
     optimizers = {name: training.optimizer.build(parameters) for name, parameters in groups.items()}
     average = Average(model, training.ema) if training.ema else None
+    objective = objective.prepared(model, Stream(dataset, training.batch, seed, 0, 0, device))
     state = _resume(folder, model, optimizers, average)
     if state.finished:
         return _result(state)
@@ -170,9 +171,9 @@ def train(
                 optimizer.step()
                 for key, value in measures.items():
                     sums[key] = sums[key] + value if key in sums else value
+                if average:
+                    average.update(model, state.step + 1)
             state.step += 1
-            if average:
-                average.update(model, state.step)
             if training.keep_every and state.step % training.keep_every == 0:
                 weights = average.shadow if average else model.state_dict()
                 save_weights(weights, folder / "steps" / f"{state.step:09d}.safetensors")

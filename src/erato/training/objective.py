@@ -21,6 +21,10 @@ class Objective(ABC):
     def groups(self, model: nn.Module) -> dict[str, list[nn.Parameter]]:
         """The parameters by group; each group has an optimizer of its own."""
 
+    def prepared(self, model: nn.Module, batches: Batches) -> "Objective":
+        """This objective with what it must know of the fresh model and the first batches; the same at every start."""
+        return self
+
     @abstractmethod
     def losses(
         self, model: nn.Module, batches: Batches, rng: torch.Generator

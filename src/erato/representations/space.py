@@ -1,0 +1,180 @@
+"""The kinds of symbols that pieces are rows of: what one looks like, and what stands before the first.
+
+Knows nothing of pieces. Legend: T symbols of a piece, K keys, F features of a note.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Bools = npt.NDArray[np.bool_]
+
+
+class Space(ABC):
+    """A kind of symbol; a piece is an array [T, *shape]."""
+
+    read: ClassVar[type[np.generic]]  # the dtype that models read
+    end: int | None = None  # the symbol that ends a piece, where there is one
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Of one symbol."""
+
+    @property
+    @abstractmethod
+    def stored(self) -> type[np.generic]:
+        """The smallest dtype that holds every symbol of a piece."""
+
+    @property
+    @abstractmethod
+    def before(self) -> Array:
+        """[*shape]: the symbol before the first one; it never stands in a piece."""
+
+    @abstractmethod
+    def holds(self, array: Array) -> Bools:
+        """[T]: which symbols of an array [T, *shape] may stand in a piece."""
+
+    @abstractmethod
+    def to_json(self, array: Array) -> list[Any]:
+        """A piece as JSON, short enough to keep."""
+
+    @abstractmethod
+    def from_json(self, rows: list[Any]) -> Array:
+        """The piece that `to_json` wrote; ValueError or TypeError where it did not."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """What a symbol is, for people."""
+
+    def empty(self) -> Array:
+        """[0, *shape]: a piece without symbols."""
+        return np.empty((0, *self.shape), self.read)
+
+    def _checked(self, array: Array) -> Array:
+        if array.shape[1:] != self.shape or not self.holds(array).all():
+            raise ValueError(f"these are not rows of {self}")
+        return array
+
+
+@dataclass(frozen=True)
+class Tokens(Space):
+    """Symbols 0..size-1. `start` stands before the first symbol of a piece, `end` (if any) after the last."""
+
+    size: int
+    start: int
+    end: int | None = None
+
+    read = np.int64
+    shape = ()
+
+    @property
+    def stored(self) -> type[np.generic]:
+        return np.uint16 if self.size < 2**16 else np.int32
+
+    @property
+    def before(self) -> Array:
+        return np.array(self.start, np.int64)
+
+    def holds(self, array: Array) -> Bools:
+        found: Bools = (array >= 0) & (array < self.size) & (array != self.start)
+        return found
+
+    def to_json(self, array: Array) -> list[Any]:
+        return list(np.asarray(array, np.int64).tolist())
+
+    def from_json(self, rows: list[Any]) -> Array:
+        if not all(isinstance(row, int) for row in rows):
+            raise TypeError("symbols are whole numbers")
+        return self._checked(np.array(rows, np.int64))
+
+    def __str__(self) -> str:
+        return f"symbols of {self.size:,} kinds"
+
+
+@dataclass(frozen=True)
+class Frames(Space):
+    """Which of `keys` sound at each step: rows of 0 and 1. Before the first stands a row of -1: not silence."""
+
+    keys: int
+
+    read = np.int8
+    stored = np.int8
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.keys,)
+
+    @property
+    def before(self) -> Array:
+        return np.full(self.keys, -1, np.int8)
+
+    def holds(self, array: Array) -> Bools:
+        found: Bools = ((array == 0) | (array == 1)).all(-1)
+        return found
+
+    def to_json(self, array: Array) -> list[Any]:
+        return [np.flatnonzero(frame).tolist() for frame in array]
+
+    def from_json(self, rows: list[Any]) -> Array:
+        frames = np.zeros((len(rows), self.keys), np.int8)
+        for frame, keys in zip(frames, rows, strict=True):
+            if not all(isinstance(key, int) and 0 <= key < self.keys for key in keys):
+                raise ValueError(f"keys are from 0 to {self.keys - 1}")
+            frame[keys] = 1
+        return frames
+
+    def __str__(self) -> str:
+        return f"frames of {self.keys} keys"
+
+
+FEATURES = ("pitch", "step", "duration", "velocity")
+
+
+@dataclass(frozen=True)
+class Notes(Space):
+    """Notes as rows (pitch, step, duration[, velocity]); times in seconds, multiples of `resolution_s`.
+
+    step: since the onset before, 0 within a chord; duration: at least one resolution. Before the first stands a row
+    of -1.
+    """
+
+    resolution_s: float = 0.01
+    velocity: bool = True
+
+    read = np.float32
+    stored = np.float32
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What the columns are."""
+        return FEATURES if self.velocity else FEATURES[:3]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.features),)
+
+    @property
+    def before(self) -> Array:
+        return np.full(self.shape, -1, np.float32)
+
+    def holds(self, array: Array) -> Bools:
+        with np.errstate(invalid="ignore"):
+            fits = np.isfinite(array).all(-1) & (array >= 0).all(-1) & (array[..., 0] <= 127)
+            fits &= (array[..., 0] == np.round(array[..., 0])) & (array[..., 2] > 0)
+            if self.velocity:
+                fits &= (array[..., 3] >= 1) & (array[..., 3] <= 127)
+        return np.asarray(fits, np.bool_)
+
+    def to_json(self, array: Array) -> list[Any]:
+        return [[round(float(value), 6) for value in note] for note in array]
+
+    def from_json(self, rows: list[Any]) -> Array:
+        return self._checked(np.array(rows, np.float32).reshape(len(rows), *self.shape))
+
+    def __str__(self) -> str:
+        return f"notes of {', '.join(self.features)}"
