@@ -103,7 +103,8 @@ def test_what_is_not_given_to_train_is_left_to_the_recipe(trained):
 def test_every_option_of_compose_arrives(composed):
     loaded, given, changes = composed(
         "compose run --prompt x.mid --begin window --n 3 --seed 8 --bars 4 --seconds 2.5 --length 60 --checkpoint 20 "
-        "--strategy sample --temperature 0.7 --top-k 5 --top-p 0.9 --min-p 0.01 --repetition-penalty 1.2"
+        "--strategy sample --temperature 0.7 --top-k 5 --top-p 0.9 --min-p 0.01 --repetition-penalty 1.2 "
+        "--step 0.2 --program violin"
     )
     assert (str(loaded["path"]), loaded["checkpoint"]) == ("run", 20)
     assert str(given.pop("prompt")) == "x.mid"
@@ -115,6 +116,8 @@ def test_every_option_of_compose_arrives(composed):
         "length": 60,
         "begin": "window",
         "sampler": None,
+        "step": 0.2,
+        "program": "violin",
     }
     assert changes == {
         "temperature": 0.7,
@@ -132,6 +135,10 @@ def test_what_is_not_given_to_compose_is_left_to_the_recipe(composed):
     assert (given.pop("n"), given.pop("seed")) == (1, 0)
     assert set(given.values()) == {None}
     assert changes == {}
+
+
+def test_several_temperatures_are_one_a_feature(composed):
+    assert composed("compose run --temperature 1,0.8,0.5")[2] == {"temperatures": (1.0, 0.8, 0.5)}
 
 
 def test_nothing_as_a_number_is_not_nothing(composed):

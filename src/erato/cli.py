@@ -154,8 +154,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     composed.add_argument("--prompt", metavar="FILE|TEXT", help="continue this file (or this text, for runs of text)")
     composed.add_argument(
         "--begin",
-        choices=["nothing", "window"],
-        help="without a prompt: from nothing, or from a training window",
+        metavar="WHAT",
+        help="without a prompt: from nothing, a training window, silence, or a note as in C4",
     )
     composed.add_argument(
         "--n", type=_whole, default=1, metavar="N", help="how many pieces (default 1); piece i has seed S+i"
@@ -165,7 +165,12 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     composed.add_argument("--seconds", type=_number, metavar="S", help="exactly S new seconds")
     composed.add_argument("--length", type=_whole, metavar="N", help="exactly N new symbols")
     composed.add_argument("--strategy", choices=["sample", "greedy"], help="draw, or always take the most probable")
-    composed.add_argument("--temperature", type=_number, metavar="T", help="below 1 safer, above 1 bolder")
+    composed.add_argument(
+        "--temperature",
+        type=_numbers,
+        metavar="T",
+        help="below 1 safer, above 1 bolder; T,T,T,T for pitch, step, duration and velocity of notes",
+    )
     composed.add_argument("--top-k", type=_whole, metavar="K", help="only the K most probable symbols (0: off)")
     composed.add_argument(
         "--top-p", type=_number, metavar="P", help="only the most probable symbols that reach P (1: off)"
@@ -182,12 +187,28 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         metavar="X",
         help="above 1 makes repeated symbols rarer (1: off)",
     )
+    composed.add_argument("--step", type=_number, metavar="S", help="seconds a step of a piano roll is written as")
+    composed.add_argument("--program", metavar="P", help="General MIDI program (0 to 127, or a name) of all tracks")
     composed.add_argument(
         "--checkpoint", type=_whole, metavar="STEP", help="weights kept by --keep-every (default: the best)"
     )
     composed.add_argument("--out", metavar="DIR", help="folder for the pieces (default: RUN/pieces)")
     composed.add_argument("--formats", metavar="LIST", help="comma-separated suffixes (default: mid,png or txt)")
     _json(composed)
+
+    evaluated = command(
+        "evaluate",
+        "How likely a run finds pieces that it has not learned from.",
+        "erato evaluate runs/RUN --split test",
+        _evaluate,
+    )
+    evaluated.add_argument("run", metavar="RUN", help="the folder that erato train named")
+    evaluated.add_argument("--corpus", metavar="NAME|PATH", help="other pieces (default: the corpus of the run)")
+    evaluated.add_argument("--split", default="test", metavar="PART", help="test (default), valid or train")
+    evaluated.add_argument(
+        "--checkpoint", type=_whole, metavar="STEP", help="weights kept by --keep-every (default: the best)"
+    )
+    _json(evaluated)
 
     rendered = command(
         "render",
@@ -240,6 +261,10 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(_number(part) for part in text.split(","))
 
 
 def _print_json(value: Any) -> None:
@@ -359,8 +384,11 @@ def _train(given: argparse.Namespace) -> int:
 def _compose(given: argparse.Namespace) -> int:
     from erato import pipeline
 
-    names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
-    changes = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+    names = ("top_k", "top_p", "min_p", "repetition_penalty")
+    changes: dict[str, Any] = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+    if given.temperature is not None:
+        one = len(given.temperature) == 1
+        changes |= {"temperature": given.temperature[0]} if one else {"temperatures": given.temperature}
     if given.strategy:
         changes["greedy"] = given.strategy == "greedy"
     with _reporter(given.json) as reporter:
@@ -384,6 +412,8 @@ def _compose(given: argparse.Namespace) -> int:
             seconds=given.seconds,
             length=given.length,
             begin=given.begin,
+            step=given.step,
+            program=given.program,
             reporter=reporter,
             **changes,
         )
@@ -407,6 +437,29 @@ def _compose(given: argparse.Namespace) -> int:
         length = f"{row['bars']} bars, " if row["bars"] is not None else ""
         length += f"{row['seconds']:.1f} s, " if row["seconds"] is not None else ""
         print(f"seed {row['seed']}: {length}{row['symbols']} symbols -> {', '.join(row['files'])}")
+    return 0
+
+
+def _evaluate(given: argparse.Namespace) -> int:
+    from erato import pipeline
+
+    with _reporter(given.json) as reporter:
+        run = pipeline.load(given.run, given.checkpoint)
+        found = run.evaluate(given.corpus, split=given.split, reporter=reporter).to_json()
+    if given.json:
+        _print_json(found)
+        return 0
+    print(f"{found['pieces']:,} pieces of the {found['split']} part, {found['symbols']:,} symbols:")
+    baseline = found["baseline"] or {}
+    for name, value in found.items():
+        if value is not None and (name.startswith("nats_per_") or name == "perplexity"):
+            beside = f"  (trigram {baseline[name]:.4f})" if name in baseline else ""
+            print(f"  {name.replace('_', ' '):<28} {value:10.4f}{beside}")
+    for name, value in found["parts"].items():
+        beside = f"  (trigram {baseline[name]:.4f})" if name in baseline else ""
+        print(f"  {name + ' of a note':<28} {value:10.4f}{beside}")
+    print(f"  {'likeliest was right':<28} {100 * found['accuracy']:9.1f}%")
+    print(found["protocol"])
     return 0
 
 

@@ -1,5 +1,7 @@
 """The names of General MIDI: programs, their families, percussion. Data and look-ups; knows nothing of tracks."""
 
+from erato.errors import unknown
+
 # General MIDI 1, programs 0 to 127.
 _PROGRAMS = """
     Acoustic Grand Piano, Bright Acoustic Piano, Electric Grand Piano, Honky-tonk Piano,
@@ -44,6 +46,17 @@ DRUMS = {
 def drum_name(pitch: int) -> str:
     """What General MIDI strikes at percussion key `pitch`."""
     return DRUMS.get(pitch, f"Drum {pitch}")
+
+
+def program_number(name: str) -> int:
+    """The program (0 to 127) of a number or a name, as in "40" or "violin"; UsageError for one that there is not."""
+    if name.strip().isdigit() and int(name) < len(PROGRAMS):
+        return int(name)
+    known = {program.casefold(): number for number, program in enumerate(PROGRAMS)}
+    wanted = name.strip().casefold()
+    if wanted not in known:
+        raise unknown("General MIDI program (0 to 127, or a name)", name, PROGRAMS)
+    return known[wanted]
 
 
 def instrument_name(program: int, is_drum: bool = False) -> str:

@@ -3,6 +3,7 @@
     train(recipe) -> Run        corpus, representation, windows, model, training, run folder
     load(path) -> Run           a run folder, ready to use
     Run.compose(...) -> [piece] sampling, and back through the representation
+    Run.evaluate(...)           nats of held-out pieces
     render(piece, path)         one file, by suffix
 
 The command line calls these same functions. They print nothing: who wants to see progress hands in a `Reporter`.
@@ -19,9 +20,11 @@ import torch
 from erato import corpora, models, recipes, representations, run_folder, training
 from erato.composing import Sample, compose_after
 from erato.config import from_record, lookup, override, to_record
-from erato.corpora.base import Corpus, Pieces, Report
-from erato.datasets import Encodings, WindowDataset, encode_corpus
+from erato.corpora.base import SPLITS, Corpus, Pieces, Report, Split
+from erato.datasets import Encodings, WindowDataset, encode_corpus, encode_pieces
 from erato.errors import CorpusError, RunError, UsageError
+from erato.evaluating import Evaluation, evaluate
+from erato.general_midi import program_number
 from erato.models.base import SequenceModel
 from erato.models.describe import count_parameters
 from erato.reading import read_file
@@ -31,7 +34,7 @@ from erato.renderers.base import About, Renderer
 from erato.reporter import Reporter
 from erato.representations.base import Array, Representation
 from erato.sampling import Sampler, Stop
-from erato.score import Piece, bars, has_pickup, slice_bars
+from erato.score import Piece, bars, has_pickup, pitch_number, slice_bars, with_program
 from erato.training.checkpoint import kept, load_weights
 
 _PARTS: list[type] = [
@@ -76,10 +79,12 @@ def train(
     recipe = _resolved(recipe, minutes, steps, epochs, settings, keep_every, precision, seed)
     if out is not None:
         run_folder.refuse_foreign(Path(out))
-    source = recipe.corpus if corpus is None else corpus
-    if not isinstance(source, Corpus):
-        copy = Path(from_file) if from_file else None
-        source = corpora.find(str(source), track=track, max_files=max_files, from_file=copy)
+    said = recipe.corpus if corpus is None else corpus
+    copy = Path(from_file) if from_file else None
+    if isinstance(said, Corpus):
+        source, said = said, said.name
+    else:
+        source = corpora.find(said, track=track, max_files=max_files, from_file=copy)
     pieces = source.pieces(recipe.representation.kind, seed=recipe.seed, progress=reporter.progress)
     encodings = encode_corpus(pieces, recipe.representation, reporter.progress)
     dataset = WindowDataset(encodings, recipe.windows, recipe.seed, pieces.name)
@@ -88,7 +93,7 @@ def train(
             f"{pieces.name} has no held-out piece to measure by: add pieces (at least two different ones)."
         )
 
-    record = run_folder.record(recipe, pieces)
+    record = run_folder.record(recipe, pieces, str(said), track, max_files)
     folder = Path(out) if out is not None else run_folder.default_folder(recipe, pieces, record)
     goes_on = run_folder.goes_on(folder, record)
     torch.manual_seed(recipe.seed)
@@ -264,16 +269,20 @@ class Run:
         bars: int | None = None,
         seconds: float | None = None,
         length: int | None = None,
-        begin: Literal["nothing", "window"] | None = None,
+        begin: str | None = None,
         sampler: Sampler | None = None,
+        step: float | None = None,
+        program: str | None = None,
         reporter: Reporter | None = None,
         **changes: Any,
     ) -> list[Sample]:
         """`n` new pieces, piece i with seed `seed` + i, of exactly `bars` bars, `seconds` seconds or `length` symbols.
 
         prompt: a score, text, or path of a file to continue; the piece then begins with it. begin: without a prompt,
-        from nothing or from a window of the training pieces (which is not part of the piece). changes: fields of
-        Sampler, as in temperature=0.8. Raises UsageError for what cannot be done.
+        from "nothing", a "window" of the training pieces (which is not part of the piece), "silence", or one note, as
+        in "C4". step: seconds a step of a piano roll is written as (as read, if None). program: the General MIDI
+        program, by number or name, of all tracks but drums. changes: fields of Sampler, as in temperature=0.8. Raises
+        UsageError for what cannot be done.
         """
         reporter = reporter or Reporter()
         if not 1 <= n <= _MOST:
@@ -288,7 +297,7 @@ class Run:
         if stop == Stop():
             stop = Stop(length=self.recipe.length)
         rule = sampler or self.recipe.sampler
-        if changes.get("greedy") and "temperature" in changes:
+        if changes.get("greedy") and changes.keys() & {"temperature", "temperatures"}:
             raise UsageError("greedy always takes the likeliest symbol: leave out the temperature, or greedy.")
         if changes:
             try:
@@ -298,20 +307,34 @@ class Run:
                 raise UsageError(
                     f"there is no {', '.join(changes)} in composing; of the sampler, set {', '.join(known)}."
                 ) from None
+        number = None if program is None else program_number(program)
+        if number is not None and self.representation.kind == "text":
+            raise UsageError(f"a text has no instrument: leave out the program {program!r}.")
+        writer = self.representation if step is None else self.representation.paced(step)
         given = self._prompt(prompt, reporter)
+        if given is None and begin not in (None, "nothing", "window"):
+            given = self._opening(begin)
         seeds = range(seed, seed + n)
-        if given is None and (begin or self.recipe.begin) == "window":  # each piece has a window of its own
-            return [self._after(self._seed_window(one), [one], rule, stop, False, reporter)[0] for one in seeds]
-        given = self.representation.space.empty() if given is None else given
-        return self._after(given, seeds, rule, stop, True, reporter)
 
-    def _after(
-        self, prompt: Array, seeds: Sequence[int], rule: Sampler, stop: Stop, include_prompt: bool, reporter: Reporter
-    ) -> list[Sample]:
         def told(step: int, _: object) -> None:
             reporter.progress(step + 1, stop.length, "composing: symbols")
 
-        return compose_after(prompt, self.model, self.representation, seeds, rule, stop, include_prompt, told)
+        if given is None and (begin or self.recipe.begin) == "window":  # each piece has a window of its own
+            found = [
+                compose_after(self._seed_window(one), self.model, writer, [one], rule, stop, False, told)[0]
+                for one in seeds
+            ]
+        else:
+            given = writer.space.empty() if given is None else given
+            found = compose_after(given, self.model, writer, seeds, rule, stop, True, told)
+        if number is not None:
+            found = [
+                sampled
+                if isinstance(sampled.piece, str)
+                else replace(sampled, piece=with_program(sampled.piece, number))
+                for sampled in found
+            ]
+        return found
 
     def _prompt(self, prompt: Piece | Path | None, reporter: Reporter) -> Array | None:
         """The symbols of what is to be continued."""
@@ -334,6 +357,62 @@ class Run:
         if not len(encoded.array):
             raise UsageError("nothing of the prompt can be held by this run: give one like the pieces it learned from.")
         return encoded.array
+
+    def _opening(self, begin: str) -> Array:
+        """The symbols of silence, or of the one note that `begin` names."""
+        if self.representation.kind == "text":
+            raise UsageError(f"a text begins from nothing, a window, or its prompt, not from {begin!r}.")
+        if begin != "silence" and not begin[-1:].isdigit():
+            raise UsageError(f"begin must be nothing, window, silence or a pitch as in C4, got {begin!r}.")
+        found = self.representation.opening(None if begin == "silence" else pitch_number(begin))
+        if not len(found):
+            raise UsageError(f"this run cannot begin from {begin}: choose nothing, window or another pitch.")
+        return found
+
+    def evaluate(
+        self, corpus: str | Path | Corpus | None = None, *, split: Split = "test", reporter: Reporter | None = None
+    ) -> Evaluation:
+        """What the model costs the pieces of `split`, of the corpus it learned from or of another one.
+
+        Pieces of another corpus that the run learned from are left out. Raises UsageError where nothing is left.
+        """
+        reporter = reporter or Reporter()
+        if split not in SPLITS:
+            raise UsageError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
+        pieces = self._pieces(corpus, reporter)
+        own = pieces.hash == self.manifest.get("hash")
+        indices = pieces.split(split)
+        if not own:
+            learnt = {f["sha256"] for f in self.manifest.get("files", ()) if _learnt(f)}
+            files = {f["name"]: f["sha256"] for f in pieces.manifest["files"]}
+            fresh = [index for index in indices if files.get(pieces.entries[index].file) not in learnt]
+            if len(fresh) < len(indices):
+                reporter.note(f"{len(indices) - len(fresh)} pieces are left out, as the run learned from them.")
+            indices = fresh
+        arrays, lost = encode_pieces(pieces, indices, self.representation, reporter.progress)
+        arrays = [array for array in arrays if len(array)]
+        if not arrays:
+            raise UsageError(f"{pieces.name} has no piece in its {split} part: choose another --split, or add pieces.")
+        if lost:
+            reporter.note("Not held by the representation: " + ", ".join(f"{n:,} {what}" for what, n in lost.items()))
+        training = encode_corpus(pieces, self.recipe.representation, reporter.progress).part("train") if own else None
+        return evaluate(self.model, self.representation, arrays, split, training)
+
+    def _pieces(self, corpus: str | Path | Corpus | None, reporter: Reporter) -> Pieces:
+        """The pieces of `corpus`; None: those that the run learned from, split in the same way."""
+        kind, seed = self.representation.kind, self.recipe.seed
+        if isinstance(corpus, Corpus):
+            return corpus.pieces(kind, seed=seed, progress=reporter.progress)
+        said = run_folder.read_json(self.folder, "recipe.json").get("source", {})
+        if corpus is None and not said.get("name"):
+            raise UsageError("this run does not say where its corpus is: name it with --corpus.")
+        # what was asked of the run's own corpus is asked of any other, so that the same tracks are compared
+        track, most = said.get("track", ()), said.get("max_files") if corpus is None else None
+        source = corpora.find(said["name"] if corpus is None else corpus, track=track, max_files=most)
+        pieces = source.pieces(kind, seed=seed, progress=reporter.progress)
+        if corpus is None and pieces.hash != self.manifest.get("hash"):
+            reporter.note(f"{said['name']} has changed since this run learned from it.")
+        return pieces
 
     def _seed_window(self, seed: int) -> Array:
         windows = run_folder.read_json(self.folder, "prompts.json", list)
@@ -367,6 +446,11 @@ class Run:
                     renderer.write(sampled.piece, path, about)
                 written.append(paths)
         return written
+
+
+def _learnt(file: dict[str, Any]) -> bool:
+    """Whether a run learned from a file of its manifest."""
+    return any(piece.get("split") == "train" for piece in file.get("pieces", ()))
 
 
 def _resolved(

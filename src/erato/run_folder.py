@@ -10,7 +10,7 @@ Knows nothing of how a model is trained or sampled.
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 from erato import datasets
 from erato.config import to_record
+from erato.corpora import CORPORA
 from erato.corpora.base import Pieces
 from erato.datasets import Encodings
 from erato.errors import RunError
@@ -33,12 +34,16 @@ _PROMPTS, _PROMPT = 64, 256  # windows of the training pieces that a run keeps t
 _PIECE_NUMBER = re.compile(r"\.?(\d+)-")
 
 
-def record(recipe: Recipe, pieces: Pieces) -> dict[str, Any]:
-    """What recipe.json says: every part and number, and what they ran with."""
+def record(
+    recipe: Recipe, pieces: Pieces, source: str, track: Sequence[str] = (), max_files: int | None = None
+) -> dict[str, Any]:
+    """What recipe.json says: every part and number, what they ran with, and where the corpus is found."""
+    name = str(Path(source).absolute()) if Path(source).exists() and source not in CORPORA else source
     return {
         "erato": version("erato"),
         "libraries": {name: version(name) for name in _LIBRARIES},
         "corpus": {"name": pieces.name, "hash": pieces.hash},
+        "source": {"name": name, "track": list(track), "max_files": max_files},
         "recipe": to_record(recipe),
     }
 

@@ -7,6 +7,7 @@ lyrics are the track's lyrics.
 """
 
 import math
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from symusic.core import NoteTickList, ScoreTick, TextMetaTick
+
+from erato.errors import UsageError
 
 END = "end"  # marker: where a piece ends that ends in silence
 FERMATA = "fermata"
@@ -112,6 +115,31 @@ def seconds_at(score: Score, ticks: Ints) -> Floats:
 def seconds(score: Score) -> float:
     """How long the piece lasts, in seconds."""
     return float(seconds_at(score, np.array([end_tick(score)]))[0])
+
+
+def pitch_number(name: str) -> int:
+    """The MIDI number of a pitch: a number, or a name as in C4 (60), F#3, Bb2; UsageError for anything else."""
+    found = re.fullmatch(r"([A-Ga-g])(#|b|-)?(-?\d)", name.strip())
+    if found:
+        letter, sign, octave = found.groups()
+        number = 12 * (int(octave) + 1) + (0, 2, 4, 5, 7, 9, 11)["CDEFGAB".index(letter.upper())]
+        number += {"#": 1, "b": -1, "-": -1}.get(sign, 0)
+    else:
+        number = int(name) if name.strip().isdigit() else -1
+    if not 0 <= number <= 127:
+        raise UsageError(f"a pitch must be a name as in C4, F#3 or Bb2, or a number from 0 to 127, got {name!r}.")
+    return number
+
+
+def with_program(piece: Piece, program: int) -> Piece:
+    """A score with every track but drums on one General MIDI program (0 to 127); a text as it is."""
+    if isinstance(piece, str):
+        return piece
+    result = piece.copy()
+    for track in result.tracks:
+        if not track.is_drum:
+            track.program = program
+    return result
 
 
 def note_count(score: Score) -> int:

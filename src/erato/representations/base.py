@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+from symusic.core import NoteTick, ScoreTick, TextMetaTick, TrackTick
 
 from erato.errors import UsageError
 from erato.representations.space import Array, Frames, Notes, Space, Tokens
-from erato.score import Floats, Ints, Piece
+from erato.score import END, Floats, Ints, Piece
 
 __all__ = [
     "Array",
@@ -108,6 +109,17 @@ class Representation(ABC):
     @abstractmethod
     def cursor(self, batch: int) -> Cursor:
         """A cursor for `batch` pieces that have not begun."""
+
+    def opening(self, pitch: int | None) -> Array:
+        """The symbols of one short note, or (pitch None) of silence, to begin a piece with; UsageError: none are."""
+        score = ScoreTick(480)
+        if pitch is None:
+            score.markers.append(TextMetaTick(240, END))
+        else:
+            track = TrackTick("", 0, False)
+            track.notes.append(NoteTick(0, 240, pitch, 80))
+            score.tracks.append(track)
+        return self.encode_prompt(score).array
 
     @abstractmethod
     def names(self) -> list[str]:

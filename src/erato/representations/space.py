@@ -51,6 +51,15 @@ class Space(ABC):
     def __str__(self) -> str:
         """What a symbol is, for people."""
 
+    @property
+    @abstractmethod
+    def tokens(self) -> int:
+        """How many kinds `as_tokens` knows."""
+
+    @abstractmethod
+    def as_tokens(self, array: Array) -> npt.NDArray[np.int64]:
+        """[N] whole numbers that stand for a piece, as models that count need them."""
+
     def empty(self) -> Array:
         """[0, *shape]: a piece without symbols."""
         return np.empty((0, *self.shape), self.read)
@@ -92,6 +101,13 @@ class Tokens(Space):
             raise TypeError("symbols are whole numbers")
         return self._checked(np.array(rows, np.int64))
 
+    @property
+    def tokens(self) -> int:
+        return self.size
+
+    def as_tokens(self, array: Array) -> npt.NDArray[np.int64]:
+        return np.asarray(array, np.int64)
+
     def __str__(self) -> str:
         return f"symbols of {self.size:,} kinds"
 
@@ -127,6 +143,15 @@ class Frames(Space):
                 raise ValueError(f"keys are from 0 to {self.keys - 1}")
             frame[keys] = 1
         return frames
+
+    @property
+    def tokens(self) -> int:
+        return self.keys + 1
+
+    def as_tokens(self, array: Array) -> npt.NDArray[np.int64]:
+        """The keys of each frame in ascending order, then `keys` for its end."""
+        ended = np.concatenate([array > 0, np.ones((len(array), 1), np.bool_)], 1)
+        return np.nonzero(ended)[1].astype(np.int64)
 
     def __str__(self) -> str:
         return f"frames of {self.keys} keys"
@@ -175,6 +200,14 @@ class Notes(Space):
 
     def from_json(self, rows: list[Any]) -> Array:
         return self._checked(np.array(rows, np.float32).reshape(len(rows), *self.shape))
+
+    @property
+    def tokens(self) -> int:
+        return 128
+
+    def as_tokens(self, array: Array) -> npt.NDArray[np.int64]:
+        """The pitches."""
+        return np.round(array[:, 0]).astype(np.int64)
 
     def __str__(self) -> str:
         return f"notes of {', '.join(self.features)}"

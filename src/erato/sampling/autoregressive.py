@@ -15,7 +15,7 @@ from torch import Tensor
 
 from erato.errors import EratoError, UsageError
 from erato.models.base import Filters, SequenceModel, State, take
-from erato.representations.base import Array, Cursor, Space, Tokens
+from erato.representations.base import Array, Cursor, Notes, Space, Tokens
 from erato.sampling.filters import Sampler, filtered
 
 BLOCK = 1024  # symbols of a prompt that are read at once
@@ -145,6 +145,11 @@ class _Pieces(Filters):
     ) -> None:
         if sampler.looks_back and not isinstance(space, Tokens):
             raise UsageError(f"repetition_penalty is for runs of single symbols, not for {space}: leave it out.")
+        features = space.shape[0] if isinstance(space, Notes) else 1
+        if len(sampler.temperatures) > features:
+            raise UsageError(
+                f"temperatures must be at most {features}, as a symbol has no more features, got {sampler.temperatures}."
+            )
         self.cursor, self.space, self.sampler, self.prompt = cursor, space, sampler, list(prompt)
         self.seeds, self.device = list(seeds), device
         self.generators = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]

@@ -1,0 +1,136 @@
+"""A model on pieces it has not learned from: encoded pieces in; numbers a frame, note, token and second out.
+
+Knows nothing of files.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from erato.evaluation import Likelihood, Ngram, likelihoods
+from erato.models.base import SequenceModel
+from erato.representations.base import Array, Frames, Notes, Representation, Space, Tokens
+
+UNITS = {"frames": "nats_per_frame", "notes": "nats_per_note", "seconds": "nats_per_second", "chars": "nats_per_char"}
+PROTOCOL = (
+    "Exact negative log-likelihood of whole held-out pieces in nats: every symbol given all symbols of its own piece "
+    "before it and nothing of another piece, at temperature 1, without masks, by one model; summed over all pieces, then "
+    "divided by their number of frames, notes, tokens, seconds or characters."
+)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model costs held-out pieces; None where a number has no meaning.
+
+    nats_per_frame_after_first: the sum over frames 2 to T of all pieces by the sum of T - 1, as in the literature on
+    polyphonic music. parts: nats a symbol of each feature. baseline: an interpolated trigram of the training pieces,
+    on the same symbols: frames as their keys in ascending order and an end, notes as their pitches.
+    """
+
+    split: str
+    pieces: int
+    symbols: int
+    accuracy: float
+    nats_per_frame: float | None
+    nats_per_frame_after_first: float | None
+    nats_per_note: float | None
+    nats_per_token: float | None
+    nats_per_second: float | None
+    nats_per_char: float | None
+    perplexity: float | None
+    parts: dict[str, float]
+    baseline: dict[str, float] | None
+    protocol: str
+    features: dict[str, Any] | None = None
+    originality: dict[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The evaluation as `erato evaluate --json` prints it."""
+        return asdict(self)
+
+
+def evaluate(
+    model: SequenceModel,
+    representation: Representation,
+    arrays: Sequence[Array],
+    split: str,
+    training: Sequence[Array] | None = None,
+    *,
+    batch_symbols: int = 16_384,
+    block: int = 1024,
+) -> Evaluation:
+    """The evaluation of `arrays`, pieces of the representation; training: those that the baseline learns from."""
+    space = representation.space
+    found = likelihoods(model, arrays, space, batch_symbols=batch_symbols, block=block)
+    amounts = _amounts(representation, arrays)
+    per: dict[str, Any] = {**_per_unit(float(found.nats.sum()) if found.complete else None, amounts, space)}
+    symbols = int(found.symbols.sum())
+    after_first = None
+    if isinstance(space, Frames) and symbols > len(arrays):
+        after_first = -sum(float(piece[1:].sum()) for piece in found.log_probs) / (symbols - len(arrays))
+    baseline = None
+    if training is not None:
+        vocabulary = space.tokens
+        ngram = Ngram.fit([space.as_tokens(array) for array in training], vocabulary)
+        cost = float(ngram.nats([space.as_tokens(array) for array in arrays]).sum())
+        whole = isinstance(space, (Tokens, Frames))
+        costs = _per_unit(cost, amounts, space) if whole else {"pitch": cost / max(1, symbols)}
+        baseline = {name: value for name, value in costs.items() if value is not None}
+    return Evaluation(
+        split=split,
+        pieces=len(arrays),
+        symbols=symbols,
+        accuracy=found.accuracy,
+        nats_per_frame_after_first=after_first,
+        parts={name: float(sums.sum()) / max(1, symbols) for name, sums in found.parts.items()},
+        baseline=baseline,
+        protocol=_protocol(found, representation),
+        **per,
+    )
+
+
+def _amounts(representation: Representation, arrays: Sequence[Array]) -> dict[str, float]:
+    amounts = {"tokens": float(sum(map(len, arrays)))}
+    for array in arrays:
+        for name, amount in representation.units(np.asarray(array, representation.space.read)).items():
+            amounts[name] = amounts.get(name, 0.0) + amount
+    return amounts
+
+
+def _per_unit(nats: float | None, amounts: dict[str, float], space: Space) -> dict[str, float | None]:
+    """`nats` by each amount; a token is a symbol of a vocabulary."""
+    found: dict[str, float | None] = dict.fromkeys([*UNITS.values(), "nats_per_token", "perplexity"])
+    if nats is None:
+        return found
+    for unit, name in UNITS.items():
+        if amounts.get(unit):
+            found[name] = nats / amounts[unit]
+    if isinstance(space, Tokens) and amounts["tokens"]:
+        found["nats_per_token"] = nats / amounts["tokens"]
+        found["perplexity"] = math.exp(min(nats / amounts["tokens"], 700.0))
+    return found
+
+
+def _protocol(found: Likelihood, representation: Representation) -> str:
+    space = representation.space
+    said = PROTOCOL
+    if isinstance(space, Frames):
+        said += (
+            " A frame counts all its keys jointly (and the end of its keys, where the model writes them one after "
+            "another); the end of a piece is not counted. nats_per_frame counts all frames; nats_per_frame_after_first "
+            "leaves out the first of each piece, as the literature does."
+        )
+    elif isinstance(space, Notes):
+        said += (
+            f" A note counts {', '.join(space.features)}; times count as the mass of their bin of "
+            f"{1000 * space.resolution_s:g} ms; the end of a piece is not counted."
+        )
+        if not found.complete:
+            said += " This model predicts times without a likelihood: only the pitches have nats."
+    else:
+        said += " The end of a piece is counted." if space.end is not None else " The end of a piece is not counted."
+    return said
