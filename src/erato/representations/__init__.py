@@ -10,11 +10,13 @@ from erato.representations.base import (
     Tokens,
 )
 from erato.representations.note_chords import NoteChords, NoteChordsConfig
+from erato.representations.pianoroll import Pianoroll, PianorollConfig
 from erato.representations.remi import Remi, RemiConfig
 
 REPRESENTATIONS: dict[str, type[RepresentationConfig]] = {
     "remi": RemiConfig,
     "note_chords": NoteChordsConfig,
+    "pianoroll": PianorollConfig,
 }
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "Encoded",
     "NoteChords",
     "NoteChordsConfig",
+    "Pianoroll",
+    "PianorollConfig",
     "Remi",
     "RemiConfig",
     "Representation",
