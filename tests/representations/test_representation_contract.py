@@ -7,7 +7,7 @@ import pytest
 from symusic import Note, Score, Tempo, TimeSignature, Track
 
 from erato.errors import UsageError
-from erato.representations import REPRESENTATIONS
+from erato.representations import REPRESENTATIONS, Frames, Notes, Tokens
 
 
 def music(seed):
@@ -33,6 +33,35 @@ PIECES = {
 }
 
 
+def permits(space, allowed, symbol):
+    """Whether a cursor that said `allowed` lets `symbol` come next."""
+    if allowed is None:
+        return True
+    assert allowed.dtype == np.bool_
+    return bool(allowed[0, symbol] if isinstance(space, Tokens) else allowed[0][symbol == 1].all())
+
+
+def drawn(space, allowed, batch, rng):
+    """[batch, *space.shape]: any symbols of which the cursor allows each."""
+    if isinstance(space, Frames):
+        frames = rng.random((batch, space.keys)) < 0.2
+        return (frames if allowed is None else frames & allowed).astype(space.read)
+    if isinstance(space, Notes):
+        assert allowed is None
+        step = rng.integers(0, 40, batch) * (rng.random(batch) < 0.5) * space.resolution_s
+        duration = rng.integers(1, 200, batch) * space.resolution_s
+        columns = {"pitch": rng.integers(0, 128, batch), "step": step, "duration": duration}
+        columns["velocity"] = rng.integers(1, 128, batch)
+        return np.stack([columns[name] for name in space.features], 1).astype(space.read)
+    weights = np.ones((batch, space.size)) if allowed is None else allowed.astype(float)
+    weights[:, space.start] = 0
+    if space.end is not None:
+        weights[:, space.end] *= 1e-4
+    assert (weights.sum(1) > 0).all()
+    cdf = np.cumsum(weights, 1)
+    return (cdf <= rng.random((batch, 1)) * cdf[:, -1:]).sum(1)
+
+
 @pytest.fixture(scope="module", params=sorted(REPRESENTATIONS))
 def fitted(request):
     """(config, representation, pieces it was fitted to)"""
@@ -51,8 +80,9 @@ def test_symbols_are_of_the_space_and_the_end_is_the_last(fitted):
     for piece in pieces:
         encoded = representation.encode(piece)
         array = encoded.array
-        assert array.ndim == 1 and np.issubdtype(array.dtype, np.integer)
-        assert ((array >= 0) & (array < space.size) & (array != space.start)).all()
+        assert array.shape == (len(array), *space.shape) and space.holds(array).all()
+        assert np.array_equal(array.astype(space.stored), array)  # nothing is lost when it is kept
+        assert not (array == space.before).reshape(len(array), -1).all(-1).any()
         if space.end is not None:
             assert array[-1] == space.end and not (array[:-1] == space.end).any()
         assert all(isinstance(reason, str) and count > 0 for reason, count in encoded.lost.items())
@@ -76,8 +106,9 @@ def test_encoding_does_not_touch_the_piece_and_is_the_same_each_time(fitted):
 
 def test_a_prompt_has_no_end(fitted):
     _, representation, pieces = fitted
-    array = representation.encode_prompt(pieces[0]).array
-    assert len(array) and representation.space.end not in array
+    space, array = representation.space, representation.encode_prompt(pieces[0]).array
+    assert len(array) and space.holds(array).all()
+    assert space.end is None or space.end not in array
 
 
 def test_the_state_is_json_and_gives_the_same_representation(fitted):
@@ -109,7 +140,8 @@ def test_a_damaged_state_is_refused_in_a_sentence(fitted):
 
 def test_every_symbol_has_a_name_of_its_own(fitted):
     _, representation, _ = fitted
-    assert len(set(representation.names())) == representation.space.size
+    space, names = representation.space, representation.names()
+    assert len(set(names)) == len(names) == (space.size if isinstance(space, Tokens) else space.shape[0])
 
 
 def test_transposing_by_nothing_changes_nothing(fitted):
@@ -118,15 +150,24 @@ def test_transposing_by_nothing_changes_nothing(fitted):
     assert np.array_equal(representation.transposed(array, 0), array)
 
 
+def test_transposing_there_and_back_changes_nothing(fitted):
+    _, representation, pieces = fitted
+    array = representation.encode(pieces[0]).array
+    for semitones in (1, -7, 12):
+        there = representation.transposed(array, semitones)
+        if there is not None:
+            assert there.shape == array.shape and representation.space.holds(there).all()
+            assert np.array_equal(representation.transposed(there, -semitones), array)
+
+
 def test_the_cursor_allows_what_encode_writes_and_agrees_on_time(fitted):
     _, representation, pieces = fitted
     for piece in pieces:
         array = representation.encode(piece).array
         cursor = representation.cursor(1)
         for symbol in array:
-            allowed = cursor.allowed()
-            assert allowed is None or allowed[0, symbol]
-            cursor.push(np.array([symbol]))
+            assert permits(representation.space, cursor.allowed(), symbol)
+            cursor.push(symbol[None])
         assert cursor.done.tolist() == [representation.space.end is not None]
         if cursor.seconds is not None:
             assert cursor.seconds[0] <= representation.units(array)["seconds"] + 1e-3
@@ -135,20 +176,15 @@ def test_the_cursor_allows_what_encode_writes_and_agrees_on_time(fitted):
 def test_any_sampled_row_decodes_wherever_it_is_cut(fitted):
     """Fifty walks through what the cursor allows; each is encoded again, as a piece and as a prompt."""
     _, representation, _ = fitted
-    walks, length = 50, 2000
+    space, walks = representation.space, 50
+    length = 2000 if isinstance(space, Tokens) else 200  # a frame or a note is as much as many tokens
     rng = np.random.default_rng(0)
     cursor = representation.cursor(walks)
-    rows = np.zeros((walks, length), dtype=np.int64)
+    rows = np.zeros((walks, length, *space.shape), space.read)
     for step in range(length):
-        allowed = cursor.allowed()
-        weights = np.ones((walks, representation.space.size)) if allowed is None else allowed.astype(float)
-        weights[:, representation.space.start] = 0
-        if representation.space.end is not None:
-            weights[:, representation.space.end] *= 1e-4
-        assert (weights.sum(1) > 0).all()
-        cdf = np.cumsum(weights, 1)
-        rows[:, step] = (cdf <= rng.random((walks, 1)) * cdf[:, -1:]).sum(1)
+        rows[:, step] = drawn(space, cursor.allowed(), walks, rng)
         cursor.push(rows[:, step])
+    assert space.holds(rows.reshape(-1, *space.shape)).all()
     for row in rows:
         piece = representation.decode(row[: rng.integers(0, length)])
         array = representation.encode(piece).array
@@ -163,11 +199,11 @@ def test_taken_rows_are_independent(fitted):
     half = len(array) // 2
     cursor = representation.cursor(1)
     for symbol in array[:half]:
-        cursor.push(np.array([symbol]))
+        cursor.push(symbol[None])
     state = [cursor.bars, cursor.seconds, cursor.done, cursor.allowed()]
     copies = cursor.take([0, 0])
     for symbol in array[half:]:
-        copies.push(np.array([symbol, symbol]))
+        copies.push(np.stack([symbol, symbol]))
     for before, after in zip(state, [cursor.bars, cursor.seconds, cursor.done, cursor.allowed()], strict=True):
         assert (before is None and after is None) or np.array_equal(before, after)
     assert copies.done.tolist() == [representation.space.end is not None] * 2

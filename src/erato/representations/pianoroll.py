@@ -137,27 +137,25 @@ class Pianoroll(Representation):
             )
         begin = key * length + onset  # key after key, so that one axis holds all
         order = np.argsort(begin, kind="stable")
-        key, begin, end = key[order], begin[order], (key * length + end)[order]
-        reached = np.maximum.accumulate(np.append(-1, end))  # by all notes before each; no note ends on a later key
+        begin, stop = begin[order], (key * length + end)[order]
+        reached = np.maximum.accumulate(np.append(-1, stop))  # by all notes before each; none ends on a later key
         again = np.diff(begin, prepend=-1) == 0
         lost["duplicate notes"] = int(np.count_nonzero(again))
         lost["overlapping notes"] = int(np.count_nonzero((begin < reached[:-1]) & ~again))
         if not config.onsets:
-            touching = (begin == reached[:-1]) & (np.diff(key, prepend=-1) == 0)
+            touching = (begin == reached[:-1]) & (np.diff(key[order], prepend=-1) == 0)
             lost["repeated notes joined"] = int(np.count_nonzero(touching))
 
-        first = begin > reached[:-1]  # of notes that join or touch
+        first = begin > reached[:-1]  # of the notes that join or touch
         edges = np.zeros(config.keys * length + 1, np.int8)
         edges[begin[first]] += 1
         edges[np.append(reached[:-1][first], reached[-1])[1:]] -= 1
-        sounding = np.add.accumulate(edges, dtype=np.int8)[:-1]
-        planes = [sounding]
+        sounding = np.add.accumulate(edges, out=edges)[:-1].reshape(config.keys, length).T
         if config.onsets:
-            struck = np.zeros_like(sounding)
-            struck[begin] = 1
-            planes = [struck, sounding - struck]
-        array = np.concatenate(planes).reshape(self.space.keys, length).T
-        return Encoded(np.ascontiguousarray(array), {reason: count for reason, count in lost.items() if count})
+            struck = np.zeros((length, config.keys), np.int8)
+            struck[onset, key] = 1
+            sounding = np.concatenate((struck, sounding - struck), 1)
+        return Encoded(np.ascontiguousarray(sounding), {reason: count for reason, count in lost.items() if count})
 
     def _unheld(self, score: Score) -> Counter[str]:
         """How many events of each kind no frame stands for."""
@@ -199,6 +197,10 @@ class Pianoroll(Representation):
         found: Ints = np.floor(seconds_at(score, ticks) / frame_s + 0.5).astype(np.int64)
         return found
 
+    def planes(self, array: Array) -> Array:
+        """[T, P, K]: frames [T, P * K] by what their columns say: struck (or sounding), and held."""
+        return array.reshape(len(array), 1 + self.config.onsets, self.config.keys)
+
     def _read(self, array: Array) -> tuple[Bools, Bools]:
         """[T, K] which keys sound and which begin to, of any row of frames; UsageError for anything else.
 
@@ -210,7 +212,7 @@ class Pianoroll(Representation):
                 f"a piano roll is rows of {self.space.keys} zeros and ones, got shape {a.shape} of {a.dtype}: "
                 "use what this representation encoded."
             )
-        planes = a.reshape(len(a), -1, self.config.keys) == 1
+        planes = self.planes(a) == 1
         sounding = planes.any(1)
         begins = sounding.copy()
         begins[1:] &= ~sounding[:-1]
@@ -268,7 +270,7 @@ class Pianoroll(Representation):
         """The frames of the same piece, or of any part of it, `semitones` higher; None where a key would leave."""
         keys = self.config.keys
         low, high = max(0, -semitones), keys - max(0, semitones)  # of the keys that stay
-        planes = np.asarray(array).reshape(len(array), -1, keys)
+        planes = self.planes(np.asarray(array))
         if planes[..., :low].any() or planes[..., max(high, 0) :].any():
             return None
         moved = np.zeros_like(planes)
@@ -337,7 +339,7 @@ class PianorollCursor(Cursor):
 
     def push(self, symbols: Array) -> None:
         self._frames += 1
-        self._sounding = (symbols.reshape(len(symbols), -1, self._sounding.shape[1]) == 1).any(1)
+        self._sounding = (self._representation.planes(symbols) == 1).any(1)
 
     def take(self, rows: Sequence[int]) -> "PianorollCursor":
         taken = PianorollCursor(self._representation, 0)
