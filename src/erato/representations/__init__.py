@@ -10,12 +10,14 @@ from erato.representations.base import (
     Tokens,
 )
 from erato.representations.note_chords import NoteChords, NoteChordsConfig
+from erato.representations.performance import Performance, PerformanceConfig
 from erato.representations.pianoroll import Pianoroll, PianorollConfig
 from erato.representations.remi import Remi, RemiConfig
 
 REPRESENTATIONS: dict[str, type[RepresentationConfig]] = {
     "remi": RemiConfig,
     "note_chords": NoteChordsConfig,
+    "performance": PerformanceConfig,
     "pianoroll": PianorollConfig,
 }
 
@@ -26,6 +28,8 @@ __all__ = [
     "Encoded",
     "NoteChords",
     "NoteChordsConfig",
+    "Performance",
+    "PerformanceConfig",
     "Pianoroll",
     "PianorollConfig",
     "Remi",
