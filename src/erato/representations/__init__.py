@@ -4,12 +4,15 @@ from erato.representations.base import (
     Array,
     Cursor,
     Encoded,
+    Frames,
+    Notes,
     Representation,
     RepresentationConfig,
     Space,
     Tokens,
 )
 from erato.representations.note_chords import NoteChords, NoteChordsConfig
+from erato.representations.note_features import NoteFeatures, NoteFeaturesConfig
 from erato.representations.performance import Performance, PerformanceConfig
 from erato.representations.pianoroll import Pianoroll, PianorollConfig
 from erato.representations.remi import Remi, RemiConfig
@@ -17,6 +20,7 @@ from erato.representations.remi import Remi, RemiConfig
 REPRESENTATIONS: dict[str, type[RepresentationConfig]] = {
     "remi": RemiConfig,
     "note_chords": NoteChordsConfig,
+    "note_features": NoteFeaturesConfig,
     "performance": PerformanceConfig,
     "pianoroll": PianorollConfig,
 }
@@ -26,8 +30,12 @@ __all__ = [
     "Array",
     "Cursor",
     "Encoded",
+    "Frames",
     "NoteChords",
     "NoteChordsConfig",
+    "NoteFeatures",
+    "NoteFeaturesConfig",
+    "Notes",
     "Performance",
     "PerformanceConfig",
     "Pianoroll",
