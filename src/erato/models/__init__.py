@@ -13,9 +13,14 @@ from erato.models.base import (
 from erato.models.describe import describe
 from erato.models.llama import from_llama, llama_config, llama_state_dict
 from erato.models.lstm import Lstm, LstmConfig
+from erato.models.note_lstm import NoteLstm, NoteLstmConfig
 from erato.models.transformer import Transformer, TransformerConfig
 
-MODELS: dict[str, type[ModelConfig]] = {"lstm": LstmConfig, "transformer": TransformerConfig}
+MODELS: dict[str, type[ModelConfig]] = {
+    "lstm": LstmConfig,
+    "note_lstm": NoteLstmConfig,
+    "transformer": TransformerConfig,
+}
 
 __all__ = [
     "MODELS",
@@ -25,6 +30,8 @@ __all__ = [
     "Lstm",
     "LstmConfig",
     "ModelConfig",
+    "NoteLstm",
+    "NoteLstmConfig",
     "SequenceModel",
     "State",
     "Transformer",
