@@ -17,8 +17,8 @@ from erato.representations.base import Array, Frames, Notes, Representation, Spa
 UNITS = {"frames": "nats_per_frame", "notes": "nats_per_note", "seconds": "nats_per_second", "chars": "nats_per_char"}
 PROTOCOL = (
     "Exact negative log-likelihood of whole held-out pieces in nats: every symbol given all symbols of its own piece "
-    "before it and nothing of another piece, at temperature 1, without masks, by one model; summed over all pieces, then "
-    "divided by their number of frames, notes, tokens, seconds or characters."
+    "before it and nothing of another piece, at temperature 1, without masks, by one model; summed over all pieces, "
+    "then divided by their number of frames, notes, tokens, seconds or characters."
 )
 
 

@@ -11,6 +11,7 @@ from erato.models.base import (
     take,
 )
 from erato.models.describe import describe
+from erato.models.frame_lstm import FrameLstm, FrameLstmConfig
 from erato.models.llama import from_llama, llama_config, llama_state_dict
 from erato.models.lstm import Lstm, LstmConfig
 from erato.models.note_lstm import NoteLstm, NoteLstmConfig
@@ -20,6 +21,7 @@ MODELS: dict[str, type[ModelConfig]] = {
     "lstm": LstmConfig,
     "note_lstm": NoteLstmConfig,
     "transformer": TransformerConfig,
+    "frame_lstm": FrameLstmConfig,
 }
 
 __all__ = [
@@ -27,6 +29,8 @@ __all__ = [
     "Categorical",
     "Distribution",
     "Filters",
+    "FrameLstm",
+    "FrameLstmConfig",
     "Lstm",
     "LstmConfig",
     "ModelConfig",

@@ -159,5 +159,6 @@ def _mapped(state: State, change: Callable[[Any], Any]) -> State:
     if isinstance(state, dict):
         return {key: _mapped(value, change) for key, value in state.items()}
     if isinstance(state, (list, tuple)):
-        return type(state)(_mapped(value, change) for value in state)
+        parts = [_mapped(value, change) for value in state]
+        return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)  # a named tuple, or not
     return change(state)

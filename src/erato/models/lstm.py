@@ -80,7 +80,7 @@ class Lstm(SequenceModel):
             )
             width = config.dense
         self.head = nn.Linear(width, size)
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def start(self, batch: int) -> LstmState:
         zeros = self.head.weight.new_zeros
@@ -91,22 +91,26 @@ class Lstm(SequenceModel):
         signal = self.embedding(x)
         after: LstmState = []
         for layer, dropout, (h, c) in zip(self.layers, self.dropouts, state, strict=True):
-            if x.shape[1] == 1:  # the same equations, several times faster for one symbol
-                h, c = torch.lstm_cell(signal[:, 0], (h, c), *layer.parameters())
-                signal = h.unsqueeze(1)
-            else:
-                signal, (h, c) = layer(signal, (h.unsqueeze(0), c.unsqueeze(0)))
-                h, c = h[0], c[0]
+            signal, (h, c) = read_on(layer, signal, h, c)
             after.append((h, c))
             signal = dropout(signal)
         return Categorical(self.head(self.dense(signal))), after
+
+
+def read_on(layer: nn.Module, signal: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """What an `nn.LSTM` of one layer makes of signal [B, T, ...] after the state (h, c), [B, H] each; the new state."""
+    if signal.shape[1] == 1:  # the same equations, several times faster for one symbol
+        h, c = torch.lstm_cell(signal[:, 0], (h, c), *layer.parameters())
+        return h.unsqueeze(1), (h, c)
+    signal, (h, c) = layer(signal, (h.unsqueeze(0), c.unsqueeze(0)))
+    return signal, (h[0], c[0])
 
 
 def _dropout(rate: float) -> nn.Module:
     return nn.Dropout(rate) if rate > 0 else nn.Identity()
 
 
-def _initialise(module: nn.Module) -> None:
+def initialise(module: nn.Module) -> None:
     """As Keras begins: Glorot for what reads input, orthogonal recurrent weights, forget gates open."""
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
