@@ -4,6 +4,7 @@ from pathlib import Path
 
 from erato.errors import unknown
 from erato.renderers.base import About, Renderer
+from erato.renderers.matrix import Matrix
 from erato.renderers.midi import Midi
 from erato.renderers.page import Page, PageItem, write_page
 from erato.renderers.pianoroll import PianoRoll
@@ -12,13 +13,14 @@ from erato.renderers.text import Csv, Text
 __all__ = ["RENDERERS", "About", "PageItem", "Renderer", "renderer_for", "write_page"]
 
 RENDERERS: dict[str, Renderer] = {
-    renderer.suffix: renderer for renderer in (Midi(), PianoRoll(), Page(), Text(), Csv())
+    renderer.suffix: renderer for renderer in (Midi(), PianoRoll(), Matrix(), Page(), Text(), Csv())
 }
 
 
 def renderer_for(path: Path) -> Renderer:
-    """The renderer for the suffix of `path`; UsageError for one that nothing here writes."""
-    suffix = path.suffix.lower()
+    """The renderer for the suffix of `path`, or for its last two; UsageError for one that nothing here writes."""
+    both = "".join(path.suffixes[-2:]).lower()
+    suffix = both if both in RENDERERS else path.suffix.lower()
     if suffix not in RENDERERS:
         raise unknown("suffix of a file to write", suffix or path.name, RENDERERS)
     return RENDERERS[suffix]
