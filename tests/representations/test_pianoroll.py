@@ -142,14 +142,18 @@ def test_neighbouring_keys_do_not_touch():
 
 
 def test_a_note_has_one_frame_at_least():
-    # 0.3 frames at 0.2 (no frame), no length at all at 2, 0.4 frames at 3.3 (3.3 to 3.7: frame 3).
-    encoded = roll(**THREE).encode(score_of((0.2, 0.29, 60), (2, 0, 61), (3.3, 0.4, 62)))
-    assert rows(encoded.array) == ["100", "000", "010", "001"]
-    assert encoded.lost == {"short notes": 2}
+    # 0.2 to 0.49 (no frame), no length at 2, 3.3 to 3.7 (frame 3), 4.6 to 4.8 (no frame; the piece ends there).
+    encoded = roll(**THREE).encode(score_of((0.2, 0.29, 60), (2, 0, 61), (3.3, 0.4, 62), (4.6, 0.2, 60)))
+    assert rows(encoded.array) == ["100", "000", "010", "001", "000", "100"]
+    assert encoded.lost == {"short notes": 3}
+
+
+def test_what_begins_before_the_start_begins_with_it():
+    assert rows(roll(**THREE).encode(score_of((-1, 2, 61), (0, 1, 62))).array) == ["011"]
 
 
 def test_what_frames_do_not_hold_is_counted():
-    score = score_of((0, 1, 59), (0, 1, 63), (0, 1, 60, 70), (1, 1, 61, 80))
+    score = score_of((0, 1, 59, 70), (0, 1, 63), (0, 1, 60, 70), (1, 1, 61, 80))
     bass, drums = Track("", 33, False), Track("", 0, True)
     bass.notes.append(Note(0, 480, 62, 90))
     drums.notes.extend([Note(0, 480, 60, 80), Note(480, 480, 61, 80), Note(960, 480, 61, 80)])
@@ -302,6 +306,18 @@ def test_a_window_begins_by_striking_what_sounds():
     assert np.array_equal(array, before)
     assert rows(roll(**THREE).window(array[:, :3], 1, 1)) == ["010"]
     assert len(told.window(array, 3, 2)) == 0
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"step_s": 10.0}, {"step_s": 0.01, "onsets": True}, {"step_beats": 4.0}], ids=str
+)
+def test_a_piece_may_begin_with_one_frame_of_silence_or_of_one_key(settings):
+    representation = roll(**settings, **THREE)
+    silence, key = representation.opening(None), representation.opening(61)
+    assert len(silence) == len(key) == 1 and not silence.any() and np.flatnonzero(key[0]).tolist() == [1]
+    assert [pitch for _, _, pitch, _ in notes_of(representation.decode(key))] == [61]
+    with pytest.raises(UsageError, match="pitches 60 to 62, got 63"):
+        representation.opening(63)
 
 
 def test_a_cursor_lets_a_key_be_held_only_where_it_sounded():

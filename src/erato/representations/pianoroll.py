@@ -266,6 +266,16 @@ class Pianoroll(Representation):
             part[0, keys:] = 0
         return part
 
+    def opening(self, pitch: int | None) -> Array:
+        """One frame of one key, or of silence, however long a frame is; UsageError for a pitch without a key."""
+        frame = np.zeros((1, self.space.keys), self.space.read)
+        if pitch is not None:
+            lowest, highest = self.config.lowest, self.config.lowest + self.config.keys - 1
+            if not lowest <= pitch <= highest:
+                raise UsageError(f"this piano roll has the pitches {lowest} to {highest}, got {pitch}: choose another.")
+            frame[0, pitch - lowest] = 1
+        return frame
+
     def transposed(self, array: Array, semitones: int) -> Array | None:
         """The frames of the same piece, or of any part of it, `semitones` higher; None where a key would leave."""
         keys = self.config.keys
