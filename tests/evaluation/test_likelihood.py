@@ -1,6 +1,7 @@
 """Likelihoods of whole pieces, against tables known by heart and against one pass over each piece."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,12 +10,14 @@ from torch import Tensor
 
 from erato.evaluation import Likelihood, likelihoods
 from erato.models import MODELS, Categorical, SequenceModel
-from erato.representations.base import Tokens
+from erato.representations.base import Array, Frames, Notes, Space, Tokens
 
 SPACE = Tokens(size=4, start=0, end=1)
-SMALL = {
-    "lstm": {"widths": (8,), "dropout": (0.5,), "embedding": 4},
-    "transformer": {"layers": 2, "width": 16, "heads": 2, "context": 16, "dropout": 0.5},
+SMALL: dict[str, tuple[Space, dict[str, Any]]] = {
+    "lstm": (SPACE, {"widths": (8,), "dropout": (0.5,), "embedding": 4}),
+    "transformer": (SPACE, {"layers": 2, "width": 16, "heads": 2, "context": 16, "dropout": 0.5}),
+    "note_lstm": (Notes(), {"width": 8, "components": 2, "embedding": 3, "dropout": 0.5}),
+    "frame_lstm": (Frames(5), {"embedding": 6, "width": 8, "hidden": 6, "memory": 20, "neighbours": 2}),
 }
 
 
@@ -63,25 +66,44 @@ def test_no_more_is_read_than_there_is() -> None:
     assert model.symbols_read < 1.3 * sum(map(len, arrays))
 
 
+def symbols(space: Space, length: int, rng: np.random.Generator) -> Array:
+    """[length, *shape] random symbols of a piece, as they are stored."""
+    if isinstance(space, Tokens):
+        return rng.integers(1, space.size, length).astype(space.stored)
+    if isinstance(space, Frames):
+        return rng.integers(0, 2, (length, space.keys)).astype(space.stored)
+    assert isinstance(space, Notes)
+    pitch, step, duration, velocity = (rng.integers(low, 90, length) for low in (30, 0, 1, 1))
+    return np.stack([pitch, step * 0.01, duration * 0.01, velocity], 1).astype(space.stored)
+
+
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_it_is_the_likelihood_of_forward_in_blocks_and_batches_of_any_size(name: str) -> None:
+    space, settings = SMALL[name]
     torch.manual_seed(1)
-    model = MODELS[name](**SMALL[name]).build(SPACE)
+    model = MODELS[name](**settings).build(space)
     generator = np.random.default_rng(2)
-    arrays = [generator.integers(1, 4, n).astype(np.uint8) for n in (37, 1, 0, 70, 33, 32, 31, 64, 65, 37)]
-    expected, hits = [], []
+    arrays = [symbols(space, n, generator) for n in (37, 1, 0, 70, 33, 32, 31, 64, 65, 37)]
+    expected, hits, parts = np.zeros(len(arrays)), [0] * len(arrays), {}
     with torch.no_grad():
         model.eval()
-        for array in arrays:
-            x = torch.tensor([[SPACE.start, *array.tolist()]])
-            distribution = model(x[:, :-1]) if len(array) else None
-            expected.append(0.0 if distribution is None else -distribution.log_prob(x[:, 1:]).sum().item())
-            right = 0 if distribution is None else (distribution.logits.argmax(-1) == x[:, 1:]).sum().item()
-            hits.append(right)
+        for number, array in enumerate(arrays):
+            if not len(array):
+                continue
+            row = np.concatenate([space.before[None], array]).astype(space.read)
+            x = torch.from_numpy(row)[None]
+            distribution, y = model(x[:, :-1]), x[:, 1:]
+            expected[number] = -distribution.log_prob(y).sum().item()
+            hits[number] = int(distribution.hits(y).sum().item())
+            for part, values in distribution.parts(y).items():
+                parts.setdefault(part, np.zeros(len(arrays)))[number] = values.sum().item()
     model.train()
     for block in (1, 32, 1024):
         for batch_symbols in (1, 40, 100, 16_384):
-            found: Likelihood = likelihoods(model, arrays, SPACE, batch_symbols=batch_symbols, block=block)
-            assert found.nats == pytest.approx(expected, abs=1e-4)
+            found: Likelihood = likelihoods(model, arrays, space, batch_symbols=batch_symbols, block=block)
+            assert found.nats == pytest.approx(expected, rel=1e-5, abs=1e-4)
             assert found.correct.tolist() == hits
+            assert found.parts.keys() == parts.keys()
+            for part, values in parts.items():
+                assert found.parts[part] == pytest.approx(values, rel=1e-5, abs=1e-4)
             assert model.training

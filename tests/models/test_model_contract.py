@@ -13,7 +13,7 @@ from erato.models.base import State
 from erato.models.describe import count_parameters, describe
 from erato.representations.base import Frames, Notes, Space, Tokens
 
-TOKENS, NOTES = Tokens(size=11, start=0, end=1), Notes()
+TOKENS, FRAMES, NOTES = Tokens(size=11, start=0, end=1), Frames(keys=6), Notes()
 
 
 @dataclass
@@ -34,6 +34,12 @@ SMALL = {
         "lstm", TOKENS, {"widths": (6, 9), "dropout": (0.3, 0.0), "embedding": 5, "dense": 4, "activation": "tanh"}
     ),
     "transformer": Case("transformer", TOKENS, {"layers": 2, "heads": 2, "width": 16, "context": 8, "dropout": 0.2}),
+    "frame_lstm": Case("frame_lstm", FRAMES, {"embedding": 7, "width": 9, "hidden": 8, "memory": 8, "neighbours": 2}),
+    "frame_lstm with independent keys": Case(
+        "frame_lstm",
+        FRAMES,
+        {"embedding": 7, "width": 9, "head": "independent", "hidden": 0, "memory": 0, "neighbours": 0},
+    ),
     "note_lstm": Case(
         "note_lstm", NOTES, {"width": 12, "layers": 2, "components": 3, "embedding": 5, "dropout": 0.2}, learnt=5.0
     ),
@@ -42,6 +48,16 @@ SMALL = {
         Notes(velocity=False),
         {"width": 9, "head": "regression", "embedding": 0, "dropout": 0.2},
         learnt=1.5,
+    ),
+    "frame_lstm": Case(
+        "frame_lstm",
+        FRAMES,
+        {"embedding": 6, "width": 8, "hidden": 7, "memory": 9, "neighbours": 2, "dropout": (0.2, 0.1, 0.1)},
+    ),
+    "frame_lstm with independent keys": Case(
+        "frame_lstm",
+        FRAMES,
+        {"embedding": 6, "width": 8, "hidden": 0, "memory": 0, "neighbours": 2, "head": "independent", "norm": "layer"},
     ),
 }
 TIME = 27  # more than three times the context
@@ -253,7 +269,7 @@ def test_a_model_learns_a_pattern(case: Case, model: SequenceModel, x: Tensor) -
         loss = cost(model(pattern[:, :-1]), pattern[:, 1:]).mean()
         loss.backward()
         optimizer.step()
-    # A uniform guess costs log(11) = 2.4 nats, counts of symbols 1.3; counts of notes log(6) = 1.8 a feature.
+    # A uniform guess costs log(11) = 2.4 nats, counts of symbols 1.3; of keys 3 a frame, of notes log(6) = 1.8 a feature.
     assert loss < case.learnt
 
 
