@@ -50,7 +50,7 @@ def drum_name(pitch: int) -> str:
 
 def program_number(name: str) -> int:
     """The program (0 to 127) of a number or a name, as in "40" or "violin"; UsageError for one that there is not."""
-    if name.strip().isdigit() and int(name) < len(PROGRAMS):
+    if name.strip().isdecimal() and int(name) < len(PROGRAMS):
         return int(name)
     known = {program.casefold(): number for number, program in enumerate(PROGRAMS)}
     wanted = name.strip().casefold()

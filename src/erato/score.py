@@ -125,7 +125,7 @@ def pitch_number(name: str) -> int:
         number = 12 * (int(octave) + 1) + (0, 2, 4, 5, 7, 9, 11)["CDEFGAB".index(letter.upper())]
         number += {"#": 1, "b": -1, "-": -1}.get(sign, 0)
     else:
-        number = int(name) if name.strip().isdigit() else -1
+        number = int(name) if name.strip().isdecimal() else -1
     if not 0 <= number <= 127:
         raise UsageError(f"a pitch must be a name as in C4, F#3 or Bb2, or a number from 0 to 127, got {name!r}.")
     return number
