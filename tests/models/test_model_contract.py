@@ -34,12 +34,6 @@ SMALL = {
         "lstm", TOKENS, {"widths": (6, 9), "dropout": (0.3, 0.0), "embedding": 5, "dense": 4, "activation": "tanh"}
     ),
     "transformer": Case("transformer", TOKENS, {"layers": 2, "heads": 2, "width": 16, "context": 8, "dropout": 0.2}),
-    "frame_lstm": Case("frame_lstm", FRAMES, {"embedding": 7, "width": 9, "hidden": 8, "memory": 8, "neighbours": 2}),
-    "frame_lstm with independent keys": Case(
-        "frame_lstm",
-        FRAMES,
-        {"embedding": 7, "width": 9, "head": "independent", "hidden": 0, "memory": 0, "neighbours": 0},
-    ),
     "note_lstm": Case(
         "note_lstm", NOTES, {"width": 12, "layers": 2, "components": 3, "embedding": 5, "dropout": 0.2}, learnt=5.0
     ),
@@ -269,7 +263,7 @@ def test_a_model_learns_a_pattern(case: Case, model: SequenceModel, x: Tensor) -
         loss = cost(model(pattern[:, :-1]), pattern[:, 1:]).mean()
         loss.backward()
         optimizer.step()
-    # A uniform guess costs log(11) = 2.4 nats, counts of symbols 1.3; of keys 3 a frame, of notes log(6) = 1.8 a feature.
+    # A uniform guess costs log(11) = 2.4 nats, counts of symbols 1.3; counts of notes log(6) = 1.8 a feature.
     assert loss < case.learnt
 
 

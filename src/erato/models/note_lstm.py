@@ -13,12 +13,11 @@ from torch import Tensor, nn
 
 from erato.errors import UsageError, unknown
 from erato.models.base import Distribution, ModelConfig, SequenceModel, of_kind
+from erato.models.lstm import LstmState, initialise, read_on
 from erato.models.note_heads import PITCHES, TIME_CODES, MixtureHead, NoteHead, RegressionHead, pitches, time_codes
 from erato.representations.base import Notes, Space
 
 HEADS = ("mixture", "regression")
-
-NoteLstmState = list[tuple[Tensor, Tensor]]  # one (h, c) a layer, each [B, H]
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,7 @@ class NoteLstm(SequenceModel):
         self.layers = nn.ModuleList(
             nn.LSTM(config.width if layer else inputs, config.width, batch_first=True) for layer in range(config.layers)
         )
+        self.layers.apply(initialise)
         self.dropout = nn.Dropout(config.dropout)
         self.head: NoteHead = (
             MixtureHead(config.width, space, config.components)
@@ -71,21 +71,16 @@ class NoteLstm(SequenceModel):
             else RegressionHead(config.width, space)
         )
 
-    def start(self, batch: int) -> NoteLstmState:
+    def start(self, batch: int) -> LstmState:
         zeros = self.first.new_zeros
         return [(zeros(batch, self.config.width), zeros(batch, self.config.width)) for _ in self.layers]
 
-    def extend(self, x: Tensor, state: NoteLstmState, mask: Tensor | None = None) -> tuple[Distribution, NoteLstmState]:
+    def extend(self, x: Tensor, state: LstmState, mask: Tensor | None = None) -> tuple[Distribution, LstmState]:
         # Padding stands at the end of causal layers: it reaches no output before it, so mask is not needed.
         signal = self.scaled(x)
-        after: NoteLstmState = []
+        after: LstmState = []
         for layer, (h, c) in zip(self.layers, state, strict=True):
-            if x.shape[1] == 1:  # the same equations, several times faster for one note
-                h, c = torch.lstm_cell(signal[:, 0], (h, c), *layer.parameters())
-                signal = h.unsqueeze(1)
-            else:
-                signal, (h, c) = layer(signal, (h.unsqueeze(0), c.unsqueeze(0)))
-                h, c = h[0], c[0]
+            signal, (h, c) = read_on(layer, signal, h, c)
             after.append((h, c))
             signal = self.dropout(signal)
         return self.head(signal), after
