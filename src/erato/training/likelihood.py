@@ -3,6 +3,7 @@
 Windows [B, W] in, nats a symbol out. Validation is the exact likelihood of whole pieces, as `erato.evaluation` counts.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -38,7 +39,7 @@ class Likelihood(Objective):
     def __post_init__(self) -> None:
         if self.chunk is not None and self.chunk < 1:
             raise UsageError(f"objective.chunk must be at least 1 symbol, or none, got {self.chunk}.")
-        if isinstance(self.weights, tuple) and not (self.weights and all(weight >= 0 for weight in self.weights)):
+        if isinstance(self.weights, tuple) and not (self.weights and all(0 <= w < math.inf for w in self.weights)):
             raise UsageError(f"objective.weights must be auto, or numbers of 0 or more, got {self.weights}.")
 
     def groups(self, model: nn.Module) -> dict[str, list[nn.Parameter]]:
@@ -78,6 +79,11 @@ class Likelihood(Objective):
         parts = {name: loss.masked_fill(~mask, 0.0).sum() for name, loss in distribution.parts(y).items()}
         if parts:
             total = sum((weight * loss for weight, loss in self._weighted(parts)), torch.zeros((), device=y.device))
+        elif isinstance(self.weights, tuple):
+            raise UsageError(
+                f"objective.weights are for symbols of several features, and these have one, got {self.weights}: "
+                "leave them out."
+            )
         else:
             total = -distribution.log_prob(y).masked_fill(~mask, 0.0).sum()
         correct = (distribution.hits(y) & mask).sum()
