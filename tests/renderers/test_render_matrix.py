@@ -31,11 +31,15 @@ def rgb(color: str) -> Pixels:
     return np.array([int(color[at : at + 2], 16) for at in (1, 3, 5)])
 
 
-def inside(png: bytes) -> Pixels:
-    """What the thin frame around the cells holds, [88 * cell, frames * cell, 3]."""
+def pixels(png: bytes) -> Pixels:
     from matplotlib.image import imread
 
-    picture = np.round(imread(io.BytesIO(png), format="png")[:, :, :3] * 255).astype(np.int64)
+    return np.round(imread(io.BytesIO(png), format="png")[:, :, :3] * 255).astype(np.int64)  # [H, W, 3]
+
+
+def inside(png: bytes) -> Pixels:
+    """What the thin frame around the cells holds, [88 * cell, frames * cell, 3]."""
+    picture = pixels(png)
     edge = (picture == rgb(EDGE)).all(2)
     rows = np.flatnonzero(edge.sum(1) > picture.shape[1] / 2)
     columns = np.flatnonzero(edge.sum(0) > picture.shape[0] / 2)
@@ -57,7 +61,7 @@ def cells(png: bytes) -> npt.NDArray[np.bool_]:
 
 def test_each_cell_is_dark_where_its_key_sounds() -> None:
     rng = np.random.default_rng(0)
-    for frames, density in [(90, 0.2), (300, 0.03)]:
+    for frames, density in [(170, 0.1), (300, 0.03)]:
         sounding = rng.random((frames, 88)) < density
         sounding[0, 0] = sounding[-1, 87] = True
         score = score_of(*((int(t) * 240, 240, 21 + int(key)) for t, key in np.argwhere(sounding)))
@@ -70,8 +74,10 @@ def test_a_long_note_is_dark_in_all_its_frames_and_the_rest_is_not() -> None:
 
 
 def test_only_the_first_300_frames_are_shown() -> None:
-    found = cells(matrix(score_of((0, 480, 60), (298 * 480, 9600, 62), (400 * 480, 480, 64))))
+    png = matrix(score_of((0, 480, 60), (298 * 480, 9600, 62), (400 * 480, 480, 64)))
+    found = cells(png)
     assert found.shape == (300, 88) and np.argwhere(found).tolist() == [[0, 39], [298, 41], [299, 41]]
+    assert (pixels(png) == rgb(CELL)).all(2).sum() == 3 * 4 * 4  # nothing is drawn beside them
 
 
 def test_a_frame_is_the_longest_that_all_notes_lie_on() -> None:

@@ -8,6 +8,9 @@ import pytest
 from symusic import Note, Score, Tempo, TextMeta, Track
 
 from erato.errors import UsageError
+from erato.reading import midi
+from erato.reading.base import Limits
+from erato.renderers.midi import midi_bytes
 from erato.representations import PianorollConfig
 from erato.score import seconds
 
@@ -214,6 +217,17 @@ def test_any_frames_come_back(settings):
         assert set(encoded.lost) <= {"repeated notes joined"} and not encoded.lost
 
 
+@pytest.mark.parametrize(
+    "settings", [{}, {"step_s": 0.001}, {"step_s": 16.0}, {"step_s": 1 / 3}, {"step_beats": 0.25}], ids=str
+)
+def test_frames_come_back_through_a_midi_file(settings):
+    array = (np.random.default_rng(0).random((300, 88)) < 0.1).astype(np.int8)
+    array[-3:] = 0  # it ends in silence
+    representation = roll(**settings)
+    reading = midi.read(midi_bytes(representation.decode(array)), "x.mid", Limits())
+    assert np.array_equal(representation.encode(reading.pieces[0].piece).array, array)
+
+
 def test_a_key_held_over_from_nothing_is_struck():
     representation = roll(onsets=True, **THREE)
     array = np.array([[0, 0, 0, 1, 0, 0], [0, 1, 0, 1, 1, 0], [0, 0, 0, 0, 1, 1]], np.int8)
@@ -330,6 +344,17 @@ def test_a_cursor_lets_a_key_be_held_only_where_it_sounded():
     swapped = cursor.take([1, 0])
     assert swapped.allowed()[:, 3:].astype(int).tolist() == [[0, 1, 0], [1, 0, 1]]
     assert swapped.seconds.tolist() == [0.3, 0.3] and swapped.bars is None and not swapped.done.any()
+
+
+@pytest.mark.parametrize("step_s", [0.3, 0.1, 0.02, 1 / 3])
+def test_a_cursor_reaches_a_time_with_the_first_frame_that_begins_there(step_s):
+    cursor = roll(step_s=step_s, **THREE).cursor(1)
+    frames = round(30 / step_s)
+    for _ in range(frames):
+        cursor.push(np.zeros((1, 3), np.int8))
+    assert cursor.seconds[0] < 29.999
+    cursor.push(np.zeros((1, 3), np.int8))
+    assert cursor.seconds[0] == round(step_s * 1e6) * frames / 1e6
 
 
 def test_keys_are_called_what_music21_calls_them():
