@@ -8,6 +8,7 @@ Legend: B batch, W window length (symbols).
 
 import hashlib
 import json
+import math
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -221,13 +222,13 @@ class WindowDataset(Dataset[Batch]):
         if shift:
             moved = self.representation.transposed(np.asarray(symbols, self.space.read), shift)
             symbols = symbols if moved is None else moved
-        found = symbols[max(0, begin - 1) : begin + (most if factor == 1 else int(most / factor) + 1)]
+        # Quicker frames are fewer, so that more are needed; what gets longer is cut below.
+        found = symbols[max(0, begin - 1) : begin + max(most, math.ceil(most / factor))]
         if factor != 1:
             stretched = self.representation.stretched(np.asarray(found, self.space.read), factor)
             if stretched is not None and len(stretched) > (begin > 0):
-                found = stretched[: most + (begin > 0)]
-            else:
-                found = found[: most + (begin > 0)]
+                found = stretched
+            found = found[: most + (begin > 0)]
         return found if begin else np.concatenate([self.space.before[None], found])
 
     def _place(self, epoch: int, piece: int, number: int, size: int) -> tuple[int, int, float]:
