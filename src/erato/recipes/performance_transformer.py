@@ -7,7 +7,7 @@ Where it departs from the published systems, and why:
 - it is to learn in minutes on a laptop, not in days on many devices: a small model, small batches, and windows of 256
   symbols. The context is as long as the windows: what lies further back than it ever learnt from only misleads it;
 - such a budget does not read a corpus of a hundred hours once, so there is no dropout;
-- no key sounds longer than ten seconds, as one that was struck before the context begins would never be lifted.
+- no key sounds longer than five seconds, as one that was struck before the context begins would never be lifted.
 """
 
 from dataclasses import replace
@@ -23,7 +23,7 @@ RECIPE = Recipe(
     name="performance-transformer",
     summary="note-on, note-off, time-shift, velocity as played: expressive piano, in seconds, without bars",
     corpus="maestro-v3",
-    representation=PerformanceConfig(),
+    representation=PerformanceConfig(longest_note=500),
     model=TransformerConfig(layers=4, heads=4, width=128, context=256, dropout=0.0),
     windows=Windows(length=256, transpose=3, stretch=0.05),
     training=Training(
