@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from erato.errors import EratoError
 from erato.evaluation import Likelihood, Ngram, likelihoods
 from erato.models.base import SequenceModel
 from erato.representations.base import Array, Frames, Notes, Representation, Space, Tokens
+from erato.sampling.autoregressive import NO_NUMBERS
 
 UNITS = {"frames": "nats_per_frame", "notes": "nats_per_note", "seconds": "nats_per_second", "chars": "nats_per_char"}
 PROTOCOL = (
@@ -63,9 +65,14 @@ def evaluate(
     batch_symbols: int = 16_384,
     block: int = 1024,
 ) -> Evaluation:
-    """The evaluation of `arrays`, pieces of the representation; training: those that the baseline learns from."""
+    """The evaluation of `arrays`, pieces of the representation; training: those that the baseline learns from.
+
+    Raises EratoError where the model gives no numbers.
+    """
     space = representation.space
     found = likelihoods(model, arrays, space, batch_symbols=batch_symbols, block=block)
+    if not all(np.isfinite(sums).all() for sums in (found.nats, *found.parts.values())):
+        raise EratoError(NO_NUMBERS)
     amounts = _amounts(representation, arrays)
     per: dict[str, Any] = {**_per_unit(float(found.nats.sum()) if found.complete else None, amounts, space)}
     symbols = int(found.symbols.sum())
