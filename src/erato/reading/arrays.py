@@ -109,7 +109,7 @@ def _roll(matrix: npt.NDArray[Any], lowest: int) -> Frames:
 def _voice(pitches: Floats) -> Frames:
     """Notes of one voice [T], where NaN and numbers below 0 are silence."""
     frames = np.flatnonzero(pitches >= 0)
-    return frames, pitches[frames].astype(np.int64), len(pitches)
+    return frames, np.minimum(pitches[frames], 128).astype(np.int64), len(pitches)  # 128, also for infinity: no pitch
 
 
 def _sequences(found: Iterable[npt.NDArray[Any] | list[list[float]]]) -> list[list[Frames]]:
@@ -252,6 +252,8 @@ def _mat(data: bytes, name: str, limits: Limits) -> dict[str, list[list[Frames]]
             cells = found[key].ravel()
             if cells.dtype != object or not all(cell.ndim == 2 and cell.shape[1] == 88 for cell in cells):
                 raise ReadError("not-music", f"{name} holds no frames of 88 keys under {key}.")
+            if not all(cell.dtype.kind in "biuf" and np.isfinite(cell.sum()) for cell in cells):
+                raise ReadError("damaged", f"{name} has frames under {key} that are no numbers.")
             splits[key] = [[_roll(cell, LOWEST_KEY)] for cell in cells]
     return splits
 
