@@ -230,6 +230,18 @@ def test_no_draw_is_longer_than_the_longest() -> None:
     assert note[1:].tolist() == [LONGEST_S, LONGEST_S]
 
 
+def test_without_numbers_the_likeliest_of_each_feature_is_taken() -> None:
+    head = MixtureHead(2, SPACE, 2)
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.zero_()
+        head.pitch.bias[64] = head.velocity.last.bias[89] = 1.0
+        head.step.last.bias[0] = head.duration.last.bias[1] = 1.0
+        head.duration.last.bias[2:4] = torch.tensor([3.0, math.log(25)])
+    note = head(torch.zeros(1, 1, 2)).sample(None, Filters())[0]
+    assert note.tolist() == [64.0, 0.0, 0.25, 90.0]
+
+
 def test_hits_are_likeliest_pitches() -> None:
     for head in (MixtureHead(2, SPACE, 1), RegressionHead(2, SPACE)):
         with torch.no_grad():

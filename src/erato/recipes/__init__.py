@@ -1,8 +1,22 @@
 """Every system the project implements, one short file each. An import and an entry in `_FILES` register one."""
 
-from erato.recipes import event_transformer, note_chord_lstm, performance_transformer
+from erato.recipes import (
+    event_transformer,
+    note_chord_lstm,
+    note_lstm,
+    note_lstm_tutorial,
+    performance_transformer,
+    pianoroll_lstm,
+)
 
-_FILES = [event_transformer, note_chord_lstm, performance_transformer]
+_FILES = [
+    event_transformer,
+    note_chord_lstm,
+    note_lstm,
+    note_lstm_tutorial,
+    pianoroll_lstm,
+    performance_transformer,
+]
 
 RECIPES = {file.RECIPE.name: file.RECIPE for file in _FILES}
 TINY = {file.TINY.name: file.TINY for file in _FILES}  # the same, small enough to train two steps in a second
