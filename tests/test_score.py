@@ -5,6 +5,8 @@ import pytest
 from symusic import KeySignature, Note, Pedal, Score, Tempo, TextMeta, TimeSignature, Track
 
 from erato import score as s
+from erato.errors import UsageError
+from erato.general_midi import program_number
 
 
 def make(notes=(), meters=(), tempos=(), markers=(), tpq=480, drums=()):
@@ -172,3 +174,62 @@ def test_a_slice_of_bars_stands_alone():
 
 def test_note_count_is_that_of_all_tracks():
     assert s.note_count(make([(0, 1, 60), (0, 1, 61)], drums=[(0, 1, 36)])) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("C4", 60),
+        ("c4", 60),
+        (" A4 ", 69),
+        ("F#3", 54),
+        ("Bb2", 46),
+        ("B-2", 46),
+        ("b2", 47),
+        ("bb2", 46),
+        ("Cb4", 59),  # in the octave that its letter is in
+        ("B#3", 60),
+        ("A0", 21),
+        ("G9", 127),
+        ("F#-1", 6),
+        ("60", 60),
+        ("0", 0),
+        ("127", 127),
+    ],
+)
+def test_a_pitch_is_a_number_or_a_name(name, number):
+    assert s.pitch_number(name) == number
+
+
+@pytest.mark.parametrize(
+    "name", ["", "H4", "C", "C4x", "C10", "Ab9", "128", "-1", "6.0", "C##4", "Cb-1", "²", "C²", "nan"]
+)
+def test_what_is_no_pitch_is_a_sentence(name):
+    with pytest.raises(UsageError, match=r"a pitch must be a name as in C4.*0 to 127, got"):
+        s.pitch_number(name)
+
+
+def test_a_program_is_that_of_all_tracks_but_drums():
+    piece = make([(0, 480, 60)], drums=[(0, 480, 36)])
+    piece.tracks.append(Track("Bass", 32, False))
+    played = s.with_program(piece, 40)
+    assert [(track.program, track.is_drum) for track in played.tracks] == [(40, False), (0, True), (40, False)]
+    assert [track.program for track in piece.tracks] == [0, 0, 32]  # as it was
+    assert [len(track.notes) for track in played.tracks] == [1, 1, 0]
+    assert s.with_program("a text", 40) == "a text"
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("violin", 40), (" Violin ", 40), ("acoustic grand piano", 0), ("Gunshot", 127), ("0", 0), ("127", 127), ("7", 7)],
+)
+def test_a_program_is_a_number_or_a_name_of_general_midi(name, number):
+    assert program_number(name) == number
+
+
+@pytest.mark.parametrize("name", ["128", "-1", "vioiln", "", "²", "4.0"])
+def test_what_is_no_program_is_a_sentence(name):
+    with pytest.raises(UsageError, match="unknown General MIDI program"):
+        program_number(name)
+    with pytest.raises(UsageError, match="did you mean Violin"):
+        program_number("vioiln")
