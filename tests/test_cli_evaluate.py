@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -202,6 +203,15 @@ def test_one_temperature_is_for_all_features(composed):
     one = composed("notes", "--length", "20", "--temperature", "0.5")
     each = composed("notes", "--length", "20", "--temperature", "0.5,0.5,0.5,0.5")
     assert Path(one).read_bytes() == Path(each).read_bytes() != Path(composed("notes", "--length", "20")).read_bytes()
+
+
+def test_one_temperature_replaces_those_of_the_recipe(runs):
+    run = pipeline.load(runs["notes"])
+    plain = run.sample(length=20, temperature=0.5)[0]
+    run.recipe = replace(run.recipe, sampler=replace(run.recipe.sampler, temperatures=(3.0, 3.0, 3.0, 3.0)))
+    assert run.sample(length=20)[0].piece != plain.piece
+    assert run.sample(length=20, temperature=0.5)[0].piece == plain.piece
+    assert run.sample(length=20, temperatures=(0.5,) * 4, temperature=3.0)[0].piece == plain.piece
 
 
 # --- bad input

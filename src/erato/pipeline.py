@@ -299,6 +299,8 @@ class Run:
         rule = sampler or self.recipe.sampler
         if changes.get("greedy") and changes.keys() & {"temperature", "temperatures"}:
             raise UsageError("greedy always takes the likeliest symbol: leave out the temperature, or greedy.")
+        if "temperature" in changes:  # one for all features; the recipe may have one for each
+            changes.setdefault("temperatures", ())
         if changes:
             try:
                 rule = replace(rule, **changes)
