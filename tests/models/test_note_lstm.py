@@ -10,7 +10,7 @@ from torch import Tensor
 
 from erato.errors import UsageError
 from erato.models import NoteLstmConfig
-from erato.models.base import Filters
+from erato.models.base import Distribution, Filters
 from erato.models.note_heads import LONGEST_S, MixtureHead, NoteRegression, RegressionHead, TimeMixture
 from erato.representations import NoteFeaturesConfig
 from erato.representations.base import Notes
@@ -31,6 +31,11 @@ class Heated(Filters):
 
     def temperature(self, feature: int = 0) -> float:
         return self.temperatures[feature]
+
+
+def after_a_note(head: MixtureHead | RegressionHead, hidden: Tensor) -> Distribution:
+    """What the head makes of hidden states [B, T, H] after notes of pitch 60."""
+    return head(hidden, torch.full((*hidden.shape[:2], 4), 60.0))  # type: ignore[no-any-return]
 
 
 def uniforms(rows: int, count: int, seed: int = 0) -> Tensor:
@@ -155,7 +160,7 @@ def test_times_are_drawn_as_often_as_they_are_likely() -> None:
 def test_the_parts_are_a_chain_and_sum_to_the_whole() -> None:
     torch.manual_seed(1)
     head = MixtureHead(5, SPACE, 3)
-    distribution = head(torch.randn(2, 3, 5))
+    distribution = after_a_note(head, torch.randn(2, 3, 5))
     y = torch.tensor([60.0, 0.0, 0.5, 64.0]).expand(2, 3, 4)
     parts = distribution.parts(y)
     assert list(parts) == ["pitch", "step", "duration", "velocity"]
@@ -170,12 +175,30 @@ def test_the_parts_are_a_chain_and_sum_to_the_whole() -> None:
 
 def test_the_velocities_of_a_note_sum_to_one_and_so_do_its_pitches() -> None:
     torch.manual_seed(1)
-    distribution = MixtureHead(5, SPACE, 3)(torch.randn(1, 1, 5))
+    head, hidden = MixtureHead(5, SPACE, 3), torch.randn(1, 1, 5)
     for feature, name, values in ((0, "pitch", torch.arange(128)), (3, "velocity", torch.arange(1, 128))):
         y = torch.tensor([60.0, 0.0, 0.5, 64.0]).repeat(len(values), 1, 1)
         y[:, 0, feature] = values.float()
-        every = distribution.head(distribution.hidden.expand(len(values), -1, -1))
+        every = after_a_note(head, hidden.expand(len(values), -1, -1))
         assert (-every.parts(y)[name]).exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_mixture_can_tell_that_the_notes_of_a_chord_ascend() -> None:
+    head = MixtureHead(2, SPACE, 2)
+    with torch.no_grad():
+        for parameter in head.step.parameters():
+            parameter.zero_()
+        head.step.first.weight[0, -1] = head.step.last.weight[0, 0] = 10.0  # a unit for "above the note before"
+    y = torch.tensor([[[61.0, 0.0, 0.1, 9.0]], [[60.0, 0.0, 0.1, 9.0]], [[48.0, 0.0, 0.1, 9.0]]])
+    above, same, below = after_a_note(head, torch.zeros(3, 1, 2)).parts(y)["step"][:, 0].tolist()
+    assert above == pytest.approx(0, abs=1e-6)
+    assert same == below == pytest.approx(math.log(3))
+    with torch.no_grad():
+        head.pitch.bias[64] = 100.0
+        head.step.last.bias[1] = 5.0
+    for before, chord in (([70.0, 60.0], True), ([60.0, 70.0], False)):  # the last note counts
+        drawn = head(torch.zeros(1, 2, 2), torch.tensor(before).view(1, 2, 1)).sample(None, Filters())
+        assert drawn[0, 0] == 64 and (drawn[0, 1] == 0) == chord
 
 
 def test_notes_are_drawn_as_often_as_they_are_likely() -> None:
@@ -188,8 +211,8 @@ def test_notes_are_drawn_as_often_as_they_are_likely() -> None:
         head.pitch.bias[[60, 67]] = 0
     rows = 40_000
     hidden = torch.randn(1, 1, 3)
-    drawn = head(hidden.expand(rows, 1, 3)).sample(uniforms(rows, 5), Filters())
-    distribution = head(hidden)
+    drawn = after_a_note(head, hidden.expand(rows, 1, 3)).sample(uniforms(rows, 5), Filters())
+    distribution = after_a_note(head, hidden)
     notes, counts = drawn.unique(dim=0, return_counts=True)
     often = (counts > 400) & (notes[:, 1:] < LONGEST_S).all(-1)  # what is longer is drawn as the longest
     assert often.sum() >= 4
@@ -204,7 +227,9 @@ def test_each_feature_has_its_own_temperature() -> None:
     hidden = torch.randn(1, 1, 5).expand(300, 1, 5)
     u = uniforms(300, 6)
     for cold in range(4):
-        drawn = head(hidden).sample(u, Heated(*(1e-4 if feature <= cold else 1.0 for feature in range(4))))
+        drawn = after_a_note(head, hidden).sample(
+            u, Heated(*(1e-4 if feature <= cold else 1.0 for feature in range(4)))
+        )
         kinds = [len(drawn[:, feature].unique()) for feature in range(4)]
         assert kinds[: cold + 1] == [1] * (cold + 1) and all(kind > 5 for kind in kinds[cold + 1 :])
 
@@ -226,7 +251,7 @@ def test_no_draw_is_longer_than_the_longest() -> None:
         for layers in (head.step, head.duration):
             layers.last.bias[-2] = 40.0
         head.step.last.bias[0] = -50.0
-    note = head(torch.zeros(1, 1, 2)).sample(uniforms(1, 5), Filters())[0]
+    note = after_a_note(head, torch.zeros(1, 1, 2)).sample(uniforms(1, 5), Filters())[0]
     assert note[1:].tolist() == [LONGEST_S, LONGEST_S]
 
 
@@ -238,7 +263,7 @@ def test_without_numbers_the_likeliest_of_each_feature_is_taken() -> None:
         head.pitch.bias[64] = head.velocity.last.bias[89] = 1.0
         head.step.last.bias[0] = head.duration.last.bias[1] = 1.0
         head.duration.last.bias[2:4] = torch.tensor([3.0, math.log(25)])
-    note = head(torch.zeros(1, 1, 2)).sample(None, Filters())[0]
+    note = after_a_note(head, torch.zeros(1, 1, 2)).sample(None, Filters())[0]
     assert note.tolist() == [64.0, 0.0, 0.25, 90.0]
 
 
@@ -249,7 +274,7 @@ def test_hits_are_likeliest_pitches() -> None:
             head.pitch.bias.zero_()
             head.pitch.bias[64] = 1.0
         y = torch.tensor([[[64.0, 0.1, 0.1, 9.0], [63.0, 0.1, 0.1, 9.0]]])
-        assert head(torch.zeros(1, 2, 2)).hits(y).tolist() == [[True, False]]
+        assert after_a_note(head, torch.zeros(1, 2, 2)).hits(y).tolist() == [[True, False]]
 
 
 def regression(numbers: list[float], space: Notes = SPACE) -> NoteRegression:

@@ -20,20 +20,20 @@ VELOCITIES = 127  # from 1
 LONGEST_S = 20.0  # that is drawn: mixtures of logarithms have heavy tails
 TIME_CODES = 2
 PRESSURE = 10.0  # on times below 0, in the tutorial
-EMBEDDING, HIDDEN = 32, 64
+EMBEDDING, HIDDEN = 32, 64  # of a pitch, of the layers before the numbers of a mixture
 STEEPEST, FLATTEST = -4.5, 2.0  # logarithms of the scales of components: 1 % of a time, and its square
 
 
 class NoteHead(nn.Module, ABC):
-    """A hidden state to a distribution over the next note."""
+    """A hidden state, and the note before, to a distribution over the next note."""
 
     def __init__(self, space: Notes) -> None:
         super().__init__()
         self.space = space
 
     @abstractmethod
-    def forward(self, hidden: Tensor) -> Distribution:
-        """hidden: [B, T, H]"""
+    def forward(self, hidden: Tensor, notes: Tensor) -> Distribution:
+        """hidden: [B, T, H] after reading notes [B, T, F]"""
 
     def counts(self, seconds: Tensor) -> Tensor:
         """Times in whole resolutions, float32; what stands for padding (below 0) is 0."""
@@ -66,7 +66,7 @@ class RegressionHead(NoteHead):
         self.pitch = nn.Linear(width, PITCHES)
         self.numbers = nn.Linear(width, len(space.features) - 1)
 
-    def forward(self, hidden: Tensor) -> "NoteRegression":
+    def forward(self, hidden: Tensor, notes: Tensor) -> "NoteRegression":
         return NoteRegression(self, self.pitch(hidden).float(), self.numbers(hidden).float())
 
 
@@ -119,18 +119,25 @@ class MixtureHead(NoteHead):
         self.components = components
         self.pitch = nn.Linear(width, PITCHES)
         self.embedding = nn.Embedding(PITCHES, EMBEDDING)
-        self.step = _Layers(width + EMBEDDING, 1 + 3 * components)
-        self.duration = _Layers(width + EMBEDDING + TIME_CODES, 3 * components)
+        known = width + EMBEDDING + 2
+        self.step = _Layers(known, 1 + 3 * components)
+        self.duration = _Layers(known + TIME_CODES, 3 * components)
         if space.velocity:
-            self.velocity = _Layers(width + EMBEDDING + 2 * TIME_CODES, VELOCITIES)
+            self.velocity = _Layers(known + 2 * TIME_CODES, VELOCITIES)
         middles = torch.linspace(math.log(2), math.log(300), components)  # 20 ms to 3 s at 10 ms
         with torch.no_grad():
             for layers in (self.step, self.duration):
                 layers.last.bias[-2 * components : -components] = middles
                 layers.last.bias[-components:] = -1.0
 
-    def forward(self, hidden: Tensor) -> "NoteMixture":
-        return NoteMixture(self, hidden)
+    def forward(self, hidden: Tensor, notes: Tensor) -> "NoteMixture":
+        return NoteMixture(self, hidden, notes[..., 0])
+
+    def known(self, hidden: Tensor, before: Tensor, pitch: Tensor) -> Tensor:
+        """[..., H + 34] The state, the pitch, and how far it is above the one before: notes of a chord ascend."""
+        interval = pitch - before
+        above = torch.stack((interval / 12, (interval > 0).float()), -1)
+        return torch.cat((hidden, self.embedding(pitch), above), -1)
 
     def times(self, numbers: Tensor) -> "TimeMixture":
         """numbers: [..., C + 2 K] logits, middles and scales."""
@@ -141,10 +148,10 @@ class MixtureHead(NoteHead):
 
 
 class NoteMixture(Distribution):
-    """hidden: [B, T, H] what the head makes a distribution of."""
+    """hidden: [B, T, H] what the head makes a distribution of; before: [B, T] pitches of the notes before."""
 
-    def __init__(self, head: MixtureHead, hidden: Tensor) -> None:
-        self.head, self.hidden = head, hidden
+    def __init__(self, head: MixtureHead, hidden: Tensor, before: Tensor) -> None:
+        self.head, self.hidden, self.before = head, hidden, before
         self.logits: Tensor = head.pitch(hidden).float()
 
     @property
@@ -161,7 +168,7 @@ class NoteMixture(Distribution):
         """Nats of each feature, given those before it."""
         head, pitch = self.head, pitches(y)
         step, duration = head.counts(y[..., 1]), head.counts(y[..., 2])
-        known = torch.cat((self.hidden, head.embedding(pitch)), -1)
+        known = head.known(self.hidden, self.before, pitch)
         found = {"pitch": nnf.cross_entropy(self.logits.flatten(0, -2), pitch.flatten(), reduction="none")}
         found["pitch"] = found["pitch"].view(pitch.shape)
         found["step"] = -head.times(head.step(known)).log_prob(step)
@@ -178,7 +185,7 @@ class NoteMixture(Distribution):
         head = self.head
         numbers = (None,) * 6 if u is None else u.unsqueeze(-1).unbind(1)  # [B, 1] each
         pitch = drawn(filters(self.logits[:, -1], 0), numbers[0])
-        known = torch.cat((self.hidden[:, -1], head.embedding(pitch)), -1)
+        known = head.known(self.hidden[:, -1], self.before[:, -1], pitch)
         step = head.times(head.step(known)).sample(numbers[1], numbers[2], filters, 1)
         note = [pitch.float(), head.seconds(step)]
         known = torch.cat((known, time_codes(head.counts(note[1]))), -1)

@@ -83,7 +83,7 @@ class NoteLstm(SequenceModel):
             signal, (h, c) = read_on(layer, signal, h, c)
             after.append((h, c))
             signal = self.dropout(signal)
-        return self.head(signal), after
+        return self.head(signal, x), after
 
     def scaled(self, notes: Tensor) -> Tensor:
         """[B, T, inputs] What the first layer reads of notes [B, T, F]."""
