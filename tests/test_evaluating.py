@@ -22,7 +22,6 @@ from erato.reporter import Reporter
 from erato.representations import NoteFeaturesConfig, PianorollConfig, RemiConfig
 
 ROLL = PianorollConfig(step_s=0.5, lowest=60, keys=3)
-HEARD = "nats_per_frame"
 
 
 def roll(*frames):
@@ -74,6 +73,9 @@ def test_frames_by_hand():
 
 def test_pieces_of_one_frame_have_nothing_after_the_first():
     assert evaluate(Shares(), representation(), [roll("010")], "test").nats_per_frame_after_first is None
+    empty = np.zeros((0, 3), np.int8)
+    found = evaluate(Shares(), representation(), [roll("010"), empty, roll("000", "100")], "test")
+    assert found.nats_per_frame_after_first == pytest.approx(ONE, rel=1e-6)
 
 
 def test_the_trigram_is_that_of_the_keys_in_ascending_order_and_an_end():

@@ -77,8 +77,10 @@ def evaluate(
     per: dict[str, Any] = {**_per_unit(float(found.nats.sum()) if found.complete else None, amounts, space)}
     symbols = int(found.symbols.sum())
     after_first = None
-    if isinstance(space, Frames) and symbols > len(arrays):
-        after_first = -sum(float(piece[1:].sum()) for piece in found.log_probs) / (symbols - len(arrays))
+    if isinstance(space, Frames):
+        later = [piece[1:] for piece in found.log_probs]
+        if count := sum(map(len, later)):
+            after_first = -sum(float(piece.sum()) for piece in later) / count
     baseline = None
     if training is not None:
         vocabulary = space.tokens
