@@ -123,7 +123,7 @@ def test_all_windows_of_a_piece_are_stretched_alike():
     roll = np.zeros((600, 88), np.int8)
     for turn in range(60):
         roll[10 * turn : 10 * turn + 10, turn % 88] = 1
-    representation = PianorollConfig().restore(PianorollConfig().fit([played(0)]).state())
+    representation = PianorollConfig().fit([played(0)])
     data = Encodings(representation, roll, np.array([0, 600]), {"train": [0], "valid": [], "test": []}, {})
     dataset = windows(data, length=100)
     found = set()

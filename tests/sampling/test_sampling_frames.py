@@ -177,9 +177,10 @@ def test_a_sampler_knows_the_temperature_of_each_feature() -> None:
 class Said(SequenceModel):
     """Notes from a distribution that asks for its filters, and tells what it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, pitch: float = 60.0) -> None:
         super().__init__()
         self.given: list[tuple[float, ...]] = []
+        self.pitch = pitch
 
     def start(self, batch: int) -> Tensor:
         return torch.zeros(batch, 1)
@@ -189,7 +190,7 @@ class Said(SequenceModel):
 
 
 class SaidNotes(Distribution):
-    """Always the same note. Its times have no likelihood."""
+    """Always the same note, of the model's pitch. Its times have no likelihood."""
 
     complete = False
     n_uniforms = 4
@@ -209,16 +210,23 @@ class SaidNotes(Distribution):
         assert by_logits == pytest.approx([1 / filters.temperature(f) for f in range(4)])
         self.model.given.append(tuple(filters.temperature(f) for f in range(4)))
         assert u is not None and u.shape == (self.rows, 4)
-        return torch.tensor([[60.0, 0.5, 0.25, 64.0]]).expand(self.rows, 4)
+        return torch.tensor([[self.model.pitch, 0.5, 0.25, 64.0]]).expand(self.rows, 4)
 
 
 def test_every_feature_of_a_note_is_drawn_at_its_own_temperature() -> None:
-    model, cursor = Said(), NoteFeaturesConfig().restore(NoteFeaturesConfig().fit([]).state()).cursor(2)
+    model, cursor = Said(), NoteFeaturesConfig().fit([]).cursor(2)
     sampler = Sampler(temperature=0.7, temperatures=(1.0, 0.8))
     found = sample(model, Notes().empty(), cursor, Notes(), [3, 4], sampler, Stop(length=3))
     assert set(model.given) == {(1.0, 0.8, 0.7, 0.7)}
     assert [piece.array.tolist() for piece in found] == [[[60.0, 0.5, 0.25, 64.0]] * 3] * 2
     assert [piece.log_prob for piece in found] == [None, None]  # never the likelihood of a part as that of the whole
+
+
+@pytest.mark.parametrize("pitch", [128.0, -1.0, 60.5, math.nan])
+def test_what_is_no_symbol_is_never_part_of_a_piece(pitch: float) -> None:
+    cursor = NoteFeaturesConfig().fit([]).cursor(1)
+    with pytest.raises(EratoError, match="no numbers as probabilities"):
+        sample(Said(pitch), Notes().empty(), cursor, Notes(), [3], Sampler(), Stop(length=3))
 
 
 def test_notes_go_through_the_same_loop() -> None:
