@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from erato import corpora, training
 from erato.datasets import WindowDataset, encode_corpus
+from erato.models.base import Categorical, Distribution, detached
 from erato.recipes import RECIPES
 from erato.training.batches import batch_order
 
@@ -64,16 +65,25 @@ def main() -> None:
 
     parameters = list(model.parameters())
 
+    chunk = recipe.objective.chunk
+
+    def loss_of(found: Distribution, y: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        if isinstance(found, Categorical):
+            return F.cross_entropy(found.logits.flatten(0, 1), y.masked_fill(~mask, -1).flatten(), ignore_index=-1)
+        return -found.log_prob(y)[mask].mean()
+
     def bare() -> float:
         optimizer = settings.optimizer.build(parameters)
         started = time.perf_counter()
         for x, y, mask in batches:
-            optimizer.zero_grad(set_to_none=True)
-            logits = model(x).logits.flatten(0, 1)
-            loss = F.cross_entropy(logits, y.masked_fill(~mask, -1).flatten(), ignore_index=-1)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
-            optimizer.step()
+            state = model.start(len(x))
+            for begin in range(0, x.shape[1], chunk or x.shape[1]):
+                here = slice(begin, begin + (chunk or x.shape[1]))
+                optimizer.zero_grad(set_to_none=True)
+                found, state = model.extend(x[:, here], detached(state), mask[:, here])
+                loss_of(found, y[:, here], mask[:, here]).backward()
+                torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+                optimizer.step()
         return (time.perf_counter() - started) / given.steps
 
     marks: list[float] = []

@@ -201,7 +201,7 @@ def test_every_command_of_the_recipes_page_runs(erato, music_folder, tmp_path, m
 
 def test_every_setting_of_the_recipes_page_exists():
     sections = re.split(r"^## ", (ROOT / "docs" / "recipes.md").read_text("utf-8"), flags=re.M)[1:]
-    found = {section.split()[0]: re.findall(r"--set ([\w.]+=\w+)", section) for section in sections}
+    found = {section.split()[0]: re.findall(r"--set ([\w.]+=[^\s`]+)", section) for section in sections}
     assert found.keys() == RECIPES.keys()
     assert all(found.values())
     for name, settings in found.items():

@@ -275,16 +275,24 @@ def test_a_piece_may_begin_from_a_training_window_which_is_not_part_of_it(traine
     for seed in range(12):
         sampled = run.sample(seed=seed, begin="window", length=30)[0]
         assert sampled.symbols == 30
-        window = run.representation.decode(np.array(prompts[seed % len(prompts)]))
-        continued = run.representation.decode(np.array(prompts[seed % len(prompts)] + _sampled(run, prompts, seed)))
-        assert note_count(sampled.piece) == note_count(continued) - note_count(window)
+        window = run.representation.space.from_json(prompts[seed % len(prompts)])
+        new = _sampled(run, window, seed)
+        if run.representation.cursor(1).bars is None:
+            assert sampled.piece == run.representation.decode(new)
+            continue
+        continued = run.representation.decode(np.concatenate([window, new]))
+        assert note_count(sampled.piece) == note_count(continued) - note_count(run.representation.decode(window))
 
 
-def _sampled(run, prompts, seed):
+def test_the_seconds_after_a_window_of_frames_are_all_frames_that_were_drawn(trained):
+    sampled = trained["pianoroll-lstm"].sample(seed=1, begin="window", seconds=6.0)[0]
+    assert (sampled.symbols, sampled.seconds) == (20, pytest.approx(6.0))
+
+
+def _sampled(run, prompt, seed):
     """The symbols that the one sampling loop draws after the window."""
-    prompt = np.array(prompts[seed % len(prompts)])
     cursor, space = run.representation.cursor(1), run.representation.space
-    return sample(run.model, prompt, cursor, space, [seed], run.recipe.sampler, Stop(length=30))[0].array.tolist()
+    return sample(run.model, prompt, cursor, space, [seed], run.recipe.sampler, Stop(length=30))[0].array
 
 
 @pytest.mark.parametrize("count", [1, 4])

@@ -53,13 +53,15 @@ def compose_after(
     has_bars = reached.bars is not None
     whole = include_prompt or has_bars  # a piece with bars is cut from the whole: what came before tells what it means
     done_bars, done_seconds, asked = 0, 0.0, stop
-    before = representation.decode(prompt) if len(prompt) and whole else None
+    before = representation.decode(prompt) if len(prompt) else None
     if isinstance(before, Score):  # what is asked for is counted from the end of the prompt's music
-        done_bars, done_seconds = _full_bars(before), seconds(before)
+        bars_before, seconds_before = _full_bars(before), seconds(before)
         if stop.bars is not None and reached.bars is not None:
-            asked = replace(stop, bars=stop.bars + done_bars - int(reached.bars[0]))
+            asked = replace(stop, bars=stop.bars + bars_before - int(reached.bars[0]))
         if stop.seconds is not None and reached.seconds is not None:
-            asked = replace(stop, seconds=stop.seconds + done_seconds - float(reached.seconds[0]))
+            asked = replace(stop, seconds=stop.seconds + seconds_before - float(reached.seconds[0]))
+        if whole:
+            done_bars, done_seconds = bars_before, seconds_before
     # Far more symbols than music of that length holds: only a piece that gets nowhere is cut there.
     limit = max(_LIMIT, round(_DENSEST * max(stop.bars or 0, stop.seconds or 0)))
     cursor, space = representation.cursor(len(seeds)), representation.space
@@ -70,7 +72,7 @@ def compose_after(
         if isinstance(piece, Score):
             if stop.bars is not None:
                 piece = clip(piece, bar_line(piece, done_bars + stop.bars))
-            if before is not None and not include_prompt:
+            if before is not None and whole and not include_prompt:
                 piece = slice_bars(piece, min(done_bars + 1, _full_bars(piece)), _full_bars(piece))
                 start_bars, start_seconds = 0, 0.0
             if stop.seconds is not None:

@@ -38,7 +38,7 @@ class FrameLstmConfig(ModelConfig):
     width: int = 512
     layers: int = 2
     norm: Literal["batch", "layer", "none"] = "batch"
-    dropout: tuple[float, ...] = (0.25, 0.0, 0.1)
+    dropout: tuple[float, ...] = (0.5, 0.5, 0.5)
     head: Literal["autoregressive", "independent"] = "autoregressive"
     hidden: int = 256
     head_dropout: float = 0.3

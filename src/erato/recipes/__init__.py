@@ -7,6 +7,7 @@ from erato.recipes import (
     note_lstm_tutorial,
     performance_transformer,
     pianoroll_lstm,
+    pianoroll_lstm_tutorial,
 )
 
 _FILES = [
@@ -15,6 +16,7 @@ _FILES = [
     note_lstm,
     note_lstm_tutorial,
     pianoroll_lstm,
+    pianoroll_lstm_tutorial,
     performance_transformer,
 ]
 

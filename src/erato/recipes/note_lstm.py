@@ -1,8 +1,8 @@
 """`note-lstm`: notes as pitch, step, duration and velocity in seconds under one LSTM; expressive music, without bars.
 
-After TensorFlow's tutorial "Generate music with an RNN" and its translation to PyTorch by CaptainChen: one LSTM of 128, a
-head for each feature, batches of 64, chunks of 25 notes, pieces of 128. `note-lstm-tutorial` has all its numbers; this is
-what it could have been. Where it departs further, and why:
+After TensorFlow's tutorial "Generate music with an RNN" and its translation to PyTorch by CaptainChen: one LSTM of
+128, a head for each feature, batches of 64, chunks of 25 notes, pieces of 128. `note-lstm-tutorial` has all of them;
+this is what it could have been. Where it departs further, and why:
 - times come from mixtures with a point mass at 0 for chords, each feature given those before it, and velocities are
   learnt too: a whole note has a likelihood, and times do not end on their mean;
 - pitches are embedded and times read as logarithms, as a note of 0.1 s differs from one of 0.2 s as 1 s does from 2 s;
