@@ -60,6 +60,11 @@ def composed(erato, runs):
 # --- evaluate
 
 
+def test_evaluate_has_help_with_an_example(erato):
+    code, out, _ = erato("evaluate", "--help")
+    assert code == 0 and "Example: erato evaluate" in out
+
+
 @pytest.mark.parametrize("run", NAMES)
 def test_evaluate_prints_one_json_document_with_all_keys(erato, runs, run):
     code, out, _ = erato("evaluate", runs[run], "--json")
