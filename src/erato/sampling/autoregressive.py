@@ -148,7 +148,7 @@ class _Pieces(Filters):
         features = space.shape[0] if isinstance(space, Notes) else 1
         if len(sampler.temperatures) > features:
             raise UsageError(
-                f"temperatures must be at most {features}, one for each feature of a symbol, got {sampler.temperatures}."
+                f"temperatures must be at most {features}, one a feature of a symbol, got {sampler.temperatures}."
             )
         self.cursor, self.space, self.sampler, self.prompt = cursor, space, sampler, list(prompt)
         self.seeds, self.device = list(seeds), device
