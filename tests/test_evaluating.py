@@ -258,8 +258,20 @@ def test_nothing_to_measure_is_a_sentence(run, tmp_path):
     name = next(name for name, split in splits(run).items() if split == "train")
     shutil.copy(run.folder.parent / "music" / name, only)
     for split in ("train", "valid", "test"):
-        with pytest.raises((UsageError, CorpusError), match=r"has no piece .* part|one piece"):
+        with pytest.raises((UsageError, CorpusError), match=r"has no piece .* part|one piece|learned from every piece"):
             run.evaluate(only, split=split)
+
+
+def test_without_a_test_part_the_valid_one_is_taken_and_said(run, tmp_path, make_score):
+    few = tmp_path / "few"
+    few.mkdir()
+    for number in range(4):
+        make_score(60 + number, seed=number).dump_midi(few / f"piece{number:02d}.mid")
+    telling = Telling()
+    trained = pipeline.train(TINY["pianoroll-lstm"], few, tmp_path / "small")
+    assert "test" not in splits(trained).values()
+    assert trained.evaluate(reporter=telling) == trained.evaluate(split="valid")
+    assert any("too small for a test part" in said for said in telling.said)
 
 
 def test_a_run_that_does_not_know_its_corpus_asks_for_it(run, tmp_path):

@@ -204,7 +204,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     )
     evaluated.add_argument("run", metavar="RUN", help="the folder that erato train named")
     evaluated.add_argument("--corpus", metavar="NAME|PATH", help="other pieces (default: the corpus of the run)")
-    evaluated.add_argument("--split", default="test", metavar="PART", help="test (default), valid or train")
+    evaluated.add_argument("--split", metavar="PART", help="test (default), valid or train")
     evaluated.add_argument(
         "--checkpoint", type=_whole, metavar="STEP", help="weights kept by --keep-every (default: the best)"
     )

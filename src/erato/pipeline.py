@@ -372,17 +372,23 @@ class Run:
         return found
 
     def evaluate(
-        self, corpus: str | Path | Corpus | None = None, *, split: Split = "test", reporter: Reporter | None = None
+        self, corpus: str | Path | Corpus | None = None, *, split: Split | None = None, reporter: Reporter | None = None
     ) -> Evaluation:
         """What the model costs the pieces of `split`, of the corpus it learned from or of another one.
 
-        Pieces of another corpus that the run learned from are left out. Raises UsageError where nothing is left.
+        split: test, if None; where a small corpus has no test part, the one that the weights were chosen by. Pieces of
+        another corpus that the run learned from are left out. Raises UsageError where nothing is left.
         """
         reporter = reporter or Reporter()
-        if split not in SPLITS:
+        if split is not None and split not in SPLITS:
             raise UsageError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
         pieces = self._pieces(corpus, reporter)
         own = pieces.hash == self.manifest.get("hash")
+        if split is None:
+            split = "test" if pieces.split("test") else "valid"
+            if split == "valid":
+                chosen = ", by which the weights were chosen" if own else ""
+                reporter.note(f"{pieces.name} is too small for a test part: these are the pieces of valid{chosen}.")
         indices = pieces.split(split)
         if not own:
             learnt = {f["sha256"] for f in self.manifest.get("files", ()) if _learnt(f)}
@@ -390,6 +396,8 @@ class Run:
             fresh = [index for index in indices if files.get(pieces.entries[index].file) not in learnt]
             if len(fresh) < len(indices):
                 reporter.note(f"{len(indices) - len(fresh)} pieces are left out, as the run learned from them.")
+            if indices and not fresh:
+                raise UsageError(f"the run learned from every piece of {pieces.name} in {split}: give other pieces.")
             indices = fresh
         arrays, lost = encode_pieces(pieces, indices, self.representation, reporter.progress)
         arrays = [array for array in arrays if len(array)]
