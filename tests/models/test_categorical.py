@@ -2,10 +2,11 @@
 
 import math
 
+import pytest
 import torch
 
 from erato.models import Categorical
-from erato.models.base import Filters
+from erato.models.base import Filters, masked
 
 unchanged = Filters()
 
@@ -61,3 +62,14 @@ def test_what_is_not_allowed_is_not_drawn() -> None:
 def test_hits_are_where_the_likeliest_came() -> None:
     logits = torch.tensor([[[5.0, 1.0], [0.0, 1.0], [0.0, 1.0]]])
     assert Categorical(logits).hits(torch.tensor([[0, 0, 1]])).tolist() == [[True, False, True]]
+
+
+def test_a_kind_of_symbol_stays_as_likely_where_some_of_it_is_not_allowed() -> None:
+    logits = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.1, 0.2, 0.3, 0.4]]).log()
+    kinds = torch.tensor([0, 0, 1, 1])
+    allowed = torch.tensor([[True, False, True, True], [False, False, True, False]])
+    found = masked(logits, allowed, kinds).softmax(-1)
+    assert found[0].tolist() == pytest.approx([0.3, 0.0, 0.3, 0.4])  # what the second had goes to the first
+    assert found[1].tolist() == pytest.approx([0.0, 0.0, 1.0, 0.0])  # a kind of which nothing is allowed has nothing
+    assert masked(logits, allowed).softmax(-1)[0].tolist() == pytest.approx([0.125, 0.0, 0.375, 0.5])
+    assert masked(logits, None, kinds) is logits

@@ -411,3 +411,11 @@ def test_a_corpus_without_pitched_notes_is_refused():
 def test_a_text_is_refused():
     with pytest.raises(UsageError, match="holds music"):
         REPRESENTATION.encode("la la la")
+
+
+def test_symbols_are_of_five_kinds_besides_the_start_and_a_kind_is_as_its_names_say():
+    representation = Performance(PerformanceConfig())
+    kinds = representation.cursor(2).kinds
+    assert len(kinds) == representation.space.size
+    for kind, prefix in enumerate(("<start>", "<end>", "Note-On", "Note-Off", "Shift", "Velocity")):
+        assert [name.startswith(prefix) for name in representation.names()] == (kinds == kind).tolist()

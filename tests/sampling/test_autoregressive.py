@@ -159,7 +159,7 @@ def test_the_log_probability_is_the_models_own() -> None:
         assert piece.log_prob == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", sorted(MODELS))
+@pytest.mark.parametrize("name", ["lstm", "transformer"])
 def test_the_log_probability_equals_that_of_forward(name: str) -> None:
     torch.manual_seed(2)
     small = {"lstm": {"widths": (8,), "dropout": (0.5,)}, "transformer": {"width": 16, "heads": 2, "context": 8}}

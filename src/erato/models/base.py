@@ -27,6 +27,7 @@ class Filters:
     """
 
     allowed: Tensor | None = None  # [B, V] of symbols, or [B, K] of keys; None: everything is
+    kinds: Tensor | None = None  # [V]: what kind of symbol each is; see `masked`
 
     def __call__(self, logits: Tensor, feature: int = 0) -> Tensor:
         """The logits [B, V] to draw from; what may not be drawn is -inf before and after."""
@@ -82,10 +83,25 @@ class Categorical(Distribution):
         return self.logits.argmax(-1) == y
 
     def sample(self, u: Tensor | None, filters: Filters) -> Tensor:
-        logits = self.logits[:, -1].float()
-        if filters.allowed is not None:
-            logits = logits.masked_fill(~filters.allowed, -math.inf)
-        return drawn(filters(logits), u)
+        return drawn(filters(masked(self.logits[:, -1].float(), filters.allowed, filters.kinds)), u)
+
+
+def masked(logits: Tensor, allowed: Tensor | None, kinds: Tensor | None = None) -> Tensor:
+    """Logits [B, V] with what is not allowed [B, V] at -inf.
+
+    kinds: [V]; with them, a kind of symbol stays as likely as it was, as long as one of it is allowed: what the others
+    of its kind had is shared among those. So a model that knows that a key is lifted now, but not which, lifts one.
+    """
+    if allowed is None:
+        return logits
+    found = logits.masked_fill(~allowed, -math.inf)
+    if kinds is None:
+        return found
+    of_all = logits.double().softmax(-1)
+    sums = of_all.new_zeros(2, len(logits), int(kinds.max()) + 1)
+    before, after = sums[0].index_add(1, kinds, of_all), sums[1].index_add(1, kinds, of_all * allowed)
+    share = (before / after.clamp(min=1e-300)).clamp(min=1.0).log()  # 1 where rounding says less
+    return found + share[:, kinds].to(found.dtype)
 
 
 def drawn(logits: Tensor, u: Tensor | None) -> Tensor:

@@ -51,6 +51,11 @@ class Cursor(ABC):
         At least one symbol a row is allowed; a frame without keys always is.
         """
 
+    @property
+    def kinds(self) -> Ints | None:
+        """[V]: what kind of symbol each is, if a kind is to stay as likely as it was where some of it is not allowed."""
+        return None
+
     @abstractmethod
     def push(self, symbols: Array) -> None:
         """Takes note of the next symbol of each piece, symbols: [B, *space.shape]."""

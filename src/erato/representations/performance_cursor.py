@@ -33,6 +33,11 @@ class PerformanceCursor(Cursor):
             row.allow(mask)
         return masks
 
+    @property
+    def kinds(self) -> Ints:
+        """Notes are struck and lifted as often as the model says, also where it is wrong about which keys sound."""
+        return self._vocabulary.kinds
+
     def push(self, symbols: Ints) -> None:
         for row, symbol in zip(self._rows, symbols.tolist(), strict=True):
             row.push(symbol)

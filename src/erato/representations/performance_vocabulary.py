@@ -6,6 +6,9 @@ Symbols stand in this order: <start>, <end>, Note-On_p, Note-Off_p, Shift_ms, Ve
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
+
 PITCHES = 128
 LOUDEST = 127
 
@@ -32,6 +35,11 @@ class Vocabulary:
     @cached_property
     def size(self) -> int:
         return self.velocity + self.velocity_bins
+
+    @cached_property
+    def kinds(self) -> npt.NDArray[np.int64]:
+        """[size]: 0 start, 1 end, 2 note-on, 3 note-off, 4 shift, 5 velocity."""
+        return np.repeat(np.arange(6), (1, 1, PITCHES, PITCHES, self.longest_shift, self.velocity_bins))
 
     @cached_property
     def bins(self) -> list[int]:

@@ -162,6 +162,7 @@ class _Pieces(Filters):
             self.usual = self.drawable.copy()
             if space.end is not None and stop != Stop():
                 self.usual[space.end] = False
+        self.kinds = None if cursor.kinds is None else torch.from_numpy(cursor.kinds).to(device)
         self.last_bar = self.last_second = math.inf
         if stop.bars is not None:
             if cursor.bars is None:
