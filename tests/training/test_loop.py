@@ -113,6 +113,13 @@ def test_checkpoints_are_kept_by_step(tmp_path, counting):
     ]
 
 
+def test_checkpoints_are_kept_by_epoch(tmp_path, counting):
+    per_epoch = -(-len(WindowDataset(counting, Windows(length=8), 0, "counting")) // TRAINING.batch)
+    run(tmp_path, counting, replace(TRAINING, steps=None, epochs=5, keep_epochs=2))
+    kept = sorted(int(path.stem) for path in (tmp_path / "steps").iterdir())
+    assert kept == [2 * per_epoch, 4 * per_epoch]
+
+
 def test_a_loss_that_is_no_number_stops_it_with_a_sentence(tmp_path, counting):
     with pytest.raises(TrainingError, match=r"lower training.optimizer.lr"):
         run(tmp_path, counting, replace(TRAINING, optimizer=Optimizer("sgd", lr=1e30), clip=None))

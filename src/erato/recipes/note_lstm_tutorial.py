@@ -3,15 +3,14 @@
 The numbers of TensorFlow's tutorial "Generate music with an RNN" and of its translation to PyTorch by CaptainChen: one
 LSTM of 128 over pitch / 128 and times in seconds, a linear head for each feature, mean squared errors and a pressure on
 times below 0, losses weighted 0.1, 20 and 1 (`--set objective.weights=auto` balances them), batches of 64 windows of 25
-notes, SGD at 0.005, 200 epochs, 128 notes after a window.
+notes, SGD at 0.005, 200 epochs, the weights of every tenth kept, 128 notes after a window.
 
 Where it departs from the published system, and why:
 - a note that was drawn is read in the scale of training; the published one reads its own pitches 128 times too large;
 - pitches are drawn from a softmax; the published one squeezes their logits through a sigmoid first, so no pitch can be
   more than e times as likely as another;
 - every note of a window is predicted, not only the one after it: an epoch still predicts each note once, from fewer;
-- the weights that are kept are those of the best held-out loss. The published one keeps those of every tenth epoch too:
-  `--keep-every N` does, N being the notes of the training part / 160, as it counts steps;
+- it composes with the weights of the best held-out loss (`--checkpoint STEP` takes another epoch's);
 - pieces keep their boundaries, all tracks but drums are read, and a time is a multiple of 10 ms.
 """
 
@@ -39,6 +38,7 @@ RECIPE = Recipe(
         clip=None,
         epochs=200,
         evaluations=20,
+        keep_epochs=10,
     ),
     sampler=Sampler(temperature=1.0),
     begin="window",

@@ -53,7 +53,7 @@ class Cursor(ABC):
 
     @property
     def kinds(self) -> Ints | None:
-        """[V]: what kind of symbol each is, if a kind is to stay as likely as it was where some of it is not allowed."""
+        """[V]: what kind of symbol each is, if a kind stays as likely as it was where some of it is not allowed."""
         return None
 
     @abstractmethod

@@ -34,7 +34,8 @@ class Training:
     evaluations: how often the held-out pieces are looked at over the budget. patience: evaluations without a better
     loss after which it stops; None: never. ema: decay of the moving average of the weights that is kept; None: none.
     valid_symbols: about how much held-out music an evaluation reads; None: all. precision: of the arithmetic in the
-    forward pass (weights stay float32); auto: bfloat16 where the processor has it.
+    forward pass (weights stay float32); auto: bfloat16 where the processor has it. keep_every, keep_epochs: also keep the
+    weights of every so manieth step, or epoch.
     """
 
     batch: int = 32
@@ -50,6 +51,7 @@ class Training:
     valid_symbols: int | None = 40_000
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
     keep_every: int | None = None
+    keep_epochs: int | None = None
     workers: int = 0
 
     def __post_init__(self) -> None:
@@ -62,6 +64,7 @@ class Training:
             "patience",
             "valid_symbols",
             "keep_every",
+            "keep_epochs",
             "clip",
         ):
             value = getattr(self, name)
@@ -149,6 +152,7 @@ def train(
     rng = torch.Generator().manual_seed(seed)
     stream = Stream(dataset, training.batch, seed, state.batches, training.workers, device)
     total = _total_steps(training, stream.per_epoch)
+    kept = training.keep_every or (training.keep_epochs or 0) * stream.per_epoch
     sums = {key: torch.tensor(value) for key, value in state.sums.items()}
     seen, since = state.sums.get("symbols", 0), time.monotonic()  # for the symbols a second
     started, shown = since - state.seconds, 0.0
@@ -174,7 +178,7 @@ def train(
                 if average:
                     average.update(model, state.step + 1)
             state.step += 1
-            if training.keep_every and state.step % training.keep_every == 0:
+            if kept and state.step % kept == 0:
                 weights = average.shadow if average else model.state_dict()
                 save_weights(weights, folder / "steps" / f"{state.step:09d}.safetensors")
 
