@@ -59,7 +59,8 @@ def _measure(path: Path, head: str, given: argparse.Namespace) -> None:
     for seed in given.seeds:
         name = "-".join(part for part in (given.recipe, path.stem, head, given.name, str(seed)) if part)
         folder = Path(given.runs) / name
-        recipe = override(RECIPES[given.recipe], [f"model.head={head}", *given.set])
+        settings = [f"model.head={head}", "windows.transpose=0", *given.set]  # the files are all in C already
+        recipe = override(RECIPES[given.recipe], settings)
         if not training.is_finished(folder):
             started = time.process_time()
             erato.train(replace(recipe, seed=seed), path, folder)

@@ -14,6 +14,7 @@ Where it departs from the published system, and why:
 
 from dataclasses import replace
 
+from erato.datasets import Windows
 from erato.models import FrameLstmConfig
 from erato.recipes import pianoroll_lstm
 from erato.training import Optimizer, Schedule
@@ -23,6 +24,7 @@ RECIPE = replace(
     name="pianoroll-lstm-tutorial",
     summary="the piano-roll LSTM as its tutorial has it: each key drawn by itself, no memory but the layers'",
     model=FrameLstmConfig(dropout=(0.25, 0.0, 0.1), head="independent", hidden=0, memory=0, neighbours=0),
+    windows=Windows(length=None),
     training=replace(
         pianoroll_lstm.RECIPE.training,
         optimizer=Optimizer("adam", lr=0.01, betas=(0.9, 0.999)),

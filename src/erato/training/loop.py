@@ -34,8 +34,8 @@ class Training:
     evaluations: how often the held-out pieces are looked at over the budget. patience: evaluations without a better
     loss after which it stops; None: never. ema: decay of the moving average of the weights that is kept; None: none.
     valid_symbols: about how much held-out music an evaluation reads; None: all. precision: of the arithmetic in the
-    forward pass (weights stay float32); auto: bfloat16 where the processor has it. keep_every, keep_epochs: also keep the
-    weights of every so manieth step, or epoch.
+    forward pass (weights stay float32); auto: bfloat16 where the processor has it. keep_every, keep_epochs: the weights
+    of every so manieth step, or epoch, are kept as well.
     """
 
     batch: int = 32
