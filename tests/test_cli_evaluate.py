@@ -38,7 +38,11 @@ def runs(tmp_path_factory):
         scale_score(60 + number % 5, seed=number).dump_midi(folder / "music" / f"piece{number:02d}.mid")
     for short, name in NAMES.items():
         pipeline.train(TINY[name], folder / "music", folder / short)
-    return {"music": folder / "music", **{short: folder / short for short in NAMES}}
+    high = Score(480)
+    high.tracks.append(Track())
+    high.tracks[0].notes.append(Note(0, 480, 120, 80))
+    high.dump_midi(folder / "high.mid")
+    return {"music": folder / "music", "high": folder / "high.mid", **{short: folder / short for short in NAMES}}
 
 
 def notes(path):
@@ -118,6 +122,7 @@ MISTAKES = [
     ("compose {roll} --begin 200", "from 0 to 127, got '200'"),
     ("compose {roll} --begin 3", "pitches 21 to 108, got 3"),
     ("compose {roll} --begin C4 --prompt {music}/piece00.mid", "leave out begin"),
+    ("compose {roll} --prompt {high}", "nothing of the prompt can be held by this run"),
     ("compose {roll} --program vioiln", "did you mean Violin"),
     ("compose {roll} --program 200", "unknown General MIDI program"),
     ("compose {roll} --program ²", "unknown General MIDI program"),
@@ -312,3 +317,10 @@ def test_pieces_without_a_note_on_the_keys_are_a_sentence(erato, tmp_path, monke
         midi(tmp_path / "low" / f"{number}.mid", *((480 * n, 480, 5 + (n + number) % 7) for n in range(9)))
     code, _, err = erato("train", "pianoroll-lstm", "--corpus", "low", "--steps", 2)
     assert code == 1 and "no note of the pitches 21 to 108" in err
+
+
+def test_pieces_of_frames_are_shown_as_a_matrix_too(erato, runs, tmp_path):
+    for short, wanted in (("roll", [".mid", ".png", ".matrix.png"]), ("notes", [".mid", ".png"])):
+        code, out, _ = erato("compose", runs[short], "--length", 12, "--out", tmp_path / short, "--json")
+        assert code == 0
+        assert [Path(file).name[len("001-seed0") :] for file in json.loads(out)["pieces"][0]["files"]] == wanted

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.io import savemat
 from symusic import Note, Score, Tempo, Track
 
 from erato import pipeline
@@ -148,7 +149,8 @@ def test_a_model_that_says_no_likelihood_of_times_gets_none():
     assert found.baseline == pytest.approx(
         {"pitch": trigram.nats([array[:, 0].astype(int) for array in arrays]).sum() / 66}
     )
-    assert "only the pitches have nats" in found.protocol
+    assert "only the pitches have nats, and the other features have mean squared errors" in found.protocol
+    assert "mass of their bin" not in found.protocol
     assert json.loads(json.dumps(found.to_json(), allow_nan=False))["nats_per_note"] is None
 
 
@@ -252,6 +254,38 @@ def test_what_a_run_learned_from_is_left_out_of_another_corpus_and_said(run, tmp
     assert found.baseline is None  # a trigram of other pieces would be no baseline
 
 
+def test_what_a_run_learned_from_has_no_baseline_and_is_not_called_held_out(run):
+    telling = Telling()
+    found = run.evaluate(split="train", reporter=telling)
+    assert found.baseline is None  # a trigram knows by heart what it was counted from
+    assert "held-out" not in found.protocol
+    assert "These are the pieces that the run learned from." in telling.said
+    assert run.evaluate(split="valid").baseline is not None
+
+
+def tunes(path, count, seed):
+    """A matrix file with splits of its own, `count` pieces in each."""
+    rng = np.random.default_rng(seed)
+    rolls = {name: np.empty((1, count), object) for name in ("traindata", "validdata", "testdata")}
+    for row in rolls.values():
+        for place in range(count):
+            row[0, place] = (rng.random((40, 88)) < 0.05).astype(np.uint8)
+    savemat(path, rolls)
+
+
+def test_of_a_file_of_many_pieces_only_those_that_were_learned_from_are_left_out(tmp_path):
+    folder = tmp_path / "tunes"
+    folder.mkdir()
+    tunes(folder / "known.mat", 4, seed=1)
+    trained = pipeline.train(TINY["pianoroll-lstm"], folder, tmp_path / "run")
+    tunes(folder / "new.mat", 2, seed=2)  # now it is another corpus
+    for split, pieces, left_out in (("train", 2, True), ("valid", 6, False), ("test", 6, False)):
+        telling = Telling()
+        assert trained.evaluate(split=split, reporter=telling).pieces == pieces
+        assert ("4 pieces are left out, as the run learned from them." in telling.said) == left_out
+        assert f"{folder} has changed since this run learned from it." in telling.said
+
+
 def test_nothing_to_measure_is_a_sentence(run, tmp_path):
     only = tmp_path / "only"
     only.mkdir()
@@ -286,6 +320,15 @@ def test_a_run_that_does_not_know_its_corpus_asks_for_it(run, tmp_path):
         loaded.evaluate()
     named = loaded.evaluate(run.folder.parent / "music")
     assert named == run.evaluate()  # the same pieces, found again by their hash
+
+
+def test_a_run_whose_corpus_is_gone_asks_for_it(tmp_path, music_folder):
+    trained = pipeline.train(TINY["pianoroll-lstm"], music_folder, tmp_path / "run")
+    before = trained.evaluate()
+    music_folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match=r"music, which this run learned from, is not there: name it with --corpus"):
+        trained.evaluate()
+    assert trained.evaluate(tmp_path / "elsewhere") == before
 
 
 def test_tracks_asked_for_in_training_are_those_that_are_measured(run, tmp_path):

@@ -18,9 +18,9 @@ from erato.sampling.autoregressive import NO_NUMBERS
 
 UNITS = {"frames": "nats_per_frame", "notes": "nats_per_note", "seconds": "nats_per_second", "chars": "nats_per_char"}
 PROTOCOL = (
-    "Exact negative log-likelihood of whole held-out pieces in nats: every symbol given all symbols of its own piece "
-    "before it and nothing of another piece, at temperature 1, without masks, by one model; summed over all pieces, "
-    "then divided by their number of frames, notes, tokens, seconds or characters."
+    "Exact negative log-likelihood of whole pieces in nats: every symbol given all symbols of its own piece before it "
+    "and nothing of another piece, at temperature 1, without masks, by one model; summed over all pieces, then divided "
+    "by their number of frames, notes, tokens, seconds or characters."
 )
 
 
@@ -29,8 +29,9 @@ class Evaluation:
     """What a model costs held-out pieces; None where a number has no meaning.
 
     nats_per_frame_after_first: the sum over frames 2 to T of all pieces by the sum of T - 1, as in the literature on
-    polyphonic music. parts: nats a symbol of each feature. baseline: an interpolated trigram of the training pieces,
-    on the same symbols: frames as their keys in ascending order and an end, notes as their pitches.
+    polyphonic music. parts: the loss a symbol of each feature, in nats where the model gives it a likelihood. baseline:
+    an interpolated trigram of the training pieces, on the same symbols: frames as their keys in ascending order and an
+    end, notes as their pitches.
     """
 
     split: str
@@ -133,13 +134,16 @@ def _protocol(found: Likelihood, representation: Representation) -> str:
             "another); the end of a piece is not counted. nats_per_frame counts all frames; nats_per_frame_after_first "
             "leaves out the first of each piece, as the literature does."
         )
+    elif isinstance(space, Notes) and not found.complete:
+        said += (
+            " This model predicts times without a likelihood: only the pitches have nats, and the other features have "
+            "mean squared errors. The end of a piece is not counted."
+        )
     elif isinstance(space, Notes):
         said += (
             f" A note counts {', '.join(space.features)}; times count as the mass of their bin of "
             f"{1000 * space.resolution_s:g} ms; the end of a piece is not counted."
         )
-        if not found.complete:
-            said += " This model predicts times without a likelihood: only the pitches have nats."
     else:
         said += " The end of a piece is counted." if space.end is not None else " The end of a piece is not counted."
     return said

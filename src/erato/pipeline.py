@@ -9,6 +9,7 @@
 The command line calls these same functions. They print nothing: who wants to see progress hands in a `Reporter`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -32,9 +33,9 @@ from erato.recipe import Recipe
 from erato.renderers import RENDERERS, renderer_for
 from erato.renderers.base import About, Renderer
 from erato.reporter import Reporter
-from erato.representations.base import Array, Representation
+from erato.representations.base import Array, Frames, Representation
 from erato.sampling import Sampler, Stop
-from erato.score import Piece, bars, has_pickup, pitch_number, slice_bars, with_program
+from erato.score import Piece, bars, has_pickup, note_count, pitch_number, slice_bars, with_program
 from erato.training.checkpoint import kept, load_weights
 
 _PARTS: list[type] = [
@@ -45,6 +46,7 @@ _PARTS: list[type] = [
 _CLASSES = {part.__name__: part for part in _PARTS}
 _MOST = 100_000  # pieces at once
 _LISTEN = 200  # symbols of the samples written while training
+_PART = re.compile(r" \((train|valid|test)\)$")  # of a piece that was cut in three: who learned from one knows it
 
 
 def check(path: str | Path, max_files: int | None = None, reporter: Reporter | None = None) -> Report:
@@ -245,6 +247,13 @@ class Run:
         found: dict[str, Any] = run_folder.read_json(self.folder, "manifest.json")
         return found
 
+    @property
+    def formats(self) -> list[str]:
+        """The suffixes that pieces of this run are written as where none are asked for."""
+        if self.representation.kind == "text":
+            return ["txt"]
+        return ["mid", "png", "matrix.png"] if isinstance(self.representation.space, Frames) else ["mid", "png"]
+
     def origin(self) -> dict[str, str]:
         """Where the music of this run comes from, for people: recipe, corpus, licence, citation."""
         said = self.manifest
@@ -356,7 +365,8 @@ class Run:
         if encoded.lost:
             lost = ", ".join(f"{count} {what}" for what, count in encoded.lost.items())
             reporter.note(f"The prompt was read without what this run does not know: {lost}.")
-        if not len(encoded.array):
+        played = not isinstance(prompt, str) and note_count(prompt) > 0
+        if not len(encoded.array) or (played and not self.representation.units(encoded.array).get("notes")):
             raise UsageError("nothing of the prompt can be held by this run: give one like the pieces it learned from.")
         return encoded.array
 
@@ -391,21 +401,23 @@ class Run:
                 reporter.note(f"{pieces.name} is too small for a test part: these are the pieces of valid{chosen}.")
         indices = pieces.split(split)
         if not own:
-            learnt = {f["sha256"] for f in self.manifest.get("files", ()) if _learnt(f)}
-            files = {f["name"]: f["sha256"] for f in pieces.manifest["files"]}
-            fresh = [index for index in indices if files.get(pieces.entries[index].file) not in learnt]
+            fresh = _unlearnt(pieces, indices, self.manifest)
             if len(fresh) < len(indices):
                 reporter.note(f"{len(indices) - len(fresh)} pieces are left out, as the run learned from them.")
             if indices and not fresh:
                 raise UsageError(f"the run learned from every piece of {pieces.name} in {split}: give other pieces.")
             indices = fresh
+        elif split == "train":
+            reporter.note("These are the pieces that the run learned from.")
         arrays, lost = encode_pieces(pieces, indices, self.representation, reporter.progress)
         arrays = [array for array in arrays if len(array)]
         if not arrays:
             raise UsageError(f"{pieces.name} has no piece in its {split} part: choose another --split, or add pieces.")
         if lost:
             reporter.note("Not held by the representation: " + ", ".join(f"{n:,} {what}" for what, n in lost.items()))
-        training = encode_corpus(pieces, self.recipe.representation, reporter.progress).part("train") if own else None
+        training = None
+        if own and split != "train":  # a trigram knows by heart what it was counted from
+            training = encode_corpus(pieces, self.recipe.representation, reporter.progress).part("train")
         return evaluate(self.model, self.representation, arrays, split, training)
 
     def _pieces(self, corpus: str | Path | Corpus | None, reporter: Reporter) -> Pieces:
@@ -416,6 +428,8 @@ class Run:
         said = run_folder.read_json(self.folder, "recipe.json").get("source", {})
         if corpus is None and not said.get("name"):
             raise UsageError("this run does not say where its corpus is: name it with --corpus.")
+        if corpus is None and said["name"] not in corpora.CORPORA and not Path(said["name"]).exists():
+            raise UsageError(f"{said['name']}, which this run learned from, is not there: name it with --corpus.")
         # what was asked of the run's own corpus is asked of any other, so that the same tracks are compared
         track, most = said.get("track", ()), said.get("max_files") if corpus is None else None
         source = corpora.find(said["name"] if corpus is None else corpus, track=track, max_files=most)
@@ -458,9 +472,21 @@ class Run:
         return written
 
 
-def _learnt(file: dict[str, Any]) -> bool:
-    """Whether a run learned from a file of its manifest."""
-    return any(piece.get("split") == "train" for piece in file.get("pieces", ()))
+def _unlearnt(pieces: Pieces, indices: Sequence[int], manifest: dict[str, Any]) -> list[int]:
+    """Those of `indices` that a run of this manifest did not learn from, wherever their files lie now."""
+
+    def identity(sha256: str | None, file: str, piece: str) -> tuple[str | None, str]:
+        return sha256, _PART.sub("", piece.removeprefix(file))
+
+    learnt = {
+        identity(file["sha256"], file["name"], piece["name"])
+        for file in manifest.get("files", ())
+        for piece in file.get("pieces", ())
+        if piece.get("split") == "train"
+    }
+    hashes = {file["name"]: file["sha256"] for file in pieces.manifest["files"]}
+    entries = [(index, pieces.entries[index]) for index in indices]
+    return [index for index, one in entries if identity(hashes.get(one.file), one.file, one.name) not in learnt]
 
 
 def _resolved(
