@@ -55,7 +55,7 @@ def composed(erato, monkeypatch):
     real_load, real_sample = pipeline.load, pipeline.Run.sample
 
     def call(line):
-        run = pipeline.Run(Path("run"), TINY["event-transformer"], SimpleNamespace(kind="music"), None)
+        run = pipeline.Run(Path("run"), TINY["event-transformer"], SimpleNamespace(kind="music", space=None), None)
         load, sample = Spy(real_load, run), Spy(real_sample)
         monkeypatch.setattr(pipeline, "load", load)
         monkeypatch.setattr(pipeline.Run, "sample", lambda *a, **k: sample(*a, **k))

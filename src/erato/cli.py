@@ -193,7 +193,9 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         "--checkpoint", type=_whole, metavar="STEP", help="weights kept by --keep-every (default: the best)"
     )
     composed.add_argument("--out", metavar="DIR", help="folder for the pieces (default: RUN/pieces)")
-    composed.add_argument("--formats", metavar="LIST", help="comma-separated suffixes (default: mid,png or txt)")
+    composed.add_argument(
+        "--formats", metavar="LIST", help="comma-separated suffixes (default: mid,png or txt, and matrix.png of frames)"
+    )
     _json(composed)
 
     evaluated = command(
@@ -395,13 +397,7 @@ def _compose(given: argparse.Namespace) -> int:
         out = Path(given.out) if given.out else run.folder / "pieces"
         if out.exists() and not out.is_dir():
             raise UsageError(f"{out} is a file: give a folder with --out.")
-        formats = (
-            given.formats.split(",")
-            if given.formats
-            else ["mid", "png"]
-            if run.representation.kind == "music"
-            else ["txt"]
-        )
+        formats = given.formats.split(",") if given.formats else run.formats
         pipeline.check_formats(formats)
         samples = run.sample(
             given.prompt,
