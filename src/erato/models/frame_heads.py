@@ -57,8 +57,7 @@ class Bernoulli(Distribution):
         return self.logits.shape[-1]
 
     def log_prob(self, y: Tensor) -> Tensor:
-        target = y.clamp(min=0).float()  # padding: any number
-        return -F.binary_cross_entropy_with_logits(self.logits.float(), target, reduction="none").sum(-1)
+        return -F.binary_cross_entropy_with_logits(self.logits.float(), y.float(), reduction="none").sum(-1)
 
     def hits(self, y: Tensor) -> Tensor:
         return ((self.logits > 0) == (y > 0)).all(-1)

@@ -154,7 +154,7 @@ class FrameLstm(SequenceModel):
         for t in range(time):
             held = (held + 1) * now[:, t]
             same = equal[:, t] * (1 + same)
-            like = alike[:, t] + FADE * like * known[:, t]
+            like = alike[:, t] + FADE * like
             lasting.append(held)
             sames.append(same)
             likes.append(like)
