@@ -11,6 +11,8 @@ Where it departs from the published system, and why:
   more than e times as likely as another;
 - every note of a window is predicted, not only the one after it: an epoch still predicts each note once, from fewer;
 - it composes with the weights of the best held-out loss (`--checkpoint STEP` takes another epoch's);
+- composing, the state is carried on from the beginning of the prompt; the published one reads the last 25 notes afresh
+  for every note, and continues the last 25 of a file;
 - pieces keep their boundaries, all tracks but drums are read, and a time is a multiple of 10 ms.
 """
 
