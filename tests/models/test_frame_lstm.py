@@ -316,6 +316,8 @@ def test_every_setting_trains(changes: dict[str, object]) -> None:
         ({"hidden": -1, "head": "independent"}, "model.hidden must be at least 0"),
         ({"memory": -1}, "model.memory must be at least 0"),
         ({"neighbours": -1}, "model.neighbours must be at least 0"),
+        ({"head": "autoregresive"}, "'autoregresive': did you mean autoregressive"),
+        ({"norm": "Batch"}, "'Batch': did you mean batch"),
         ({"dropout": (0.1, 0.2)}, "model.dropout must be three rates"),
         ({"dropout": (0.1, 0.2, 1.0)}, r"must be in \[0, 1\), got 1.0"),
         ({"head_dropout": math.nan}, r"must be in \[0, 1\), got nan"),

@@ -14,12 +14,17 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from erato.errors import UsageError
+from erato.errors import UsageError, unknown
 from erato.models.base import Distribution, ModelConfig, SequenceModel, of_kind
 from erato.models.frame_heads import Autoregressive, Independent
 from erato.models.lstm import initialise, read_on
 from erato.representations.base import Frames, Space
 
+HEADS: dict[str, type[Autoregressive] | type[Independent]] = {
+    "autoregressive": Autoregressive,
+    "independent": Independent,
+}
+NORMS = ("batch", "layer", "none")
 LAGS = 2  # frames before this one that are read with it
 FADE = 0.9  # of the likeness of two places, a frame
 LOOK = 128  # frames that are compared with the memory at once
@@ -56,6 +61,10 @@ class FrameLstmConfig(ModelConfig):
         ):
             if getattr(self, name) < least:
                 raise UsageError(f"model.{name} must be at least {int(least)}, got {getattr(self, name)}.")
+        if self.head not in HEADS:
+            raise unknown("model.head", self.head, HEADS)
+        if self.norm not in NORMS:
+            raise unknown("model.norm", self.norm, NORMS)
         if len(self.dropout) != 3:
             raise UsageError(
                 f"model.dropout must be three rates, before, between and after the layers, got {self.dropout}."
@@ -94,8 +103,9 @@ class FrameLstm(SequenceModel):
         self.layers = nn.ModuleList(nn.LSTM(n, config.width, batch_first=True) for n in inputs)
         self.drop_between = nn.Dropout(between)
         self.norm_out, self.drop_out = Norm(config.norm, config.width), nn.Dropout(after)
-        head = Autoregressive if config.head == "autoregressive" else Independent
-        self.head = head(config.width, keys, self.planes, config.neighbours, config.hidden, config.head_dropout)
+        self.head = HEADS[config.head](
+            config.width, keys, self.planes, config.neighbours, config.hidden, config.head_dropout
+        )
         self.layers.apply(initialise)
 
     def start(self, batch: int) -> FrameState:
