@@ -19,7 +19,7 @@ from symusic.core import NoteTickList, ScoreTick, TempoTick, TimeSignatureTick, 
 
 from erato.errors import UsageError
 from erato.representations.base import Array, Cursor, Encoded, Notes, Representation, RepresentationConfig
-from erato.representations.unheld import as_score, unheld
+from erato.representations.unheld import as_score, pitched, unheld_by_one_track
 from erato.score import Floats, Ints, Piece, Score, end_tick, seconds_at
 
 TICKS_PER_QUARTER = 500  # of decoded scores: a millisecond a tick at 120 quarters a minute
@@ -92,8 +92,7 @@ class NoteFeatures(Representation):
         "overlapping notes"; what goes beyond `longest_s` ends there ("long notes", "long silences").
         """
         score = as_score(piece, "note_features")
-        played = [track for track in score.tracks if len(track.notes) and not track.is_drum]
-        columns = [track.notes.numpy() for track in played]
+        columns = [track.notes.numpy() for track in pitched(score)]
         time, ticks, pitch, velocity = (
             np.concatenate([np.zeros(0, np.int64), *(notes[name].astype(np.int64) for notes in columns)])
             for name in ("time", "duration", "pitch", "velocity")
@@ -102,18 +101,13 @@ class NoteFeatures(Representation):
         onset, end = np.floor(np.maximum(at, 0) + 0.5).astype(np.int64).reshape(2, -1)  # absolute: no error adds up
         notes, duplicate, overlapping = _on_one_keyboard(onset, pitch, np.maximum(end - onset, 1), velocity)
         silences = np.diff(notes.onset, prepend=0)
-        lost = unheld(score)
+        lost = unheld_by_one_track(score, MSPQ, self.config.program)
         lost["short notes"] = int(np.count_nonzero(end <= onset))
         lost["duplicate notes"], lost["overlapping notes"] = duplicate, overlapping
         lost["long notes"] = int(np.count_nonzero(notes.duration > self._longest))
         lost["long silences"] = int(np.count_nonzero(silences > self._longest))
         lost["silence at the end"] = int(end_tick(score) > (time + ticks).max(initial=0))
         lost["velocities"] = 0 if self.config.velocity else int(np.count_nonzero(velocity != VELOCITY))
-        lost["tempos"] = sum(tempo.mspq != MSPQ for tempo in score.tempos)
-        lost["time signatures"] = sum((t.numerator, t.denominator) != (4, 4) for t in score.time_signatures)
-        lost["tracks"] = max(0, len(played) - 1)
-        lost["programs"] = sum(track.program != self.config.program for track in played)
-        lost["drum notes"] = sum(len(track.notes) for track in score.tracks if track.is_drum)
         return Encoded(self._rows(notes), {reason: count for reason, count in lost.items() if count})
 
     def decode(self, array: Array) -> Score:

@@ -22,7 +22,7 @@ from erato.errors import UsageError
 from erato.representations.base import Array, Encoded, Representation, RepresentationConfig, Tokens
 from erato.representations.performance_cursor import PerformanceCursor
 from erato.representations.performance_vocabulary import LOUDEST, PITCHES, Vocabulary
-from erato.representations.unheld import as_score, unheld
+from erato.representations.unheld import as_score, pitched, unheld_by_one_track
 from erato.score import END, Ints, Piece, Score, end_tick, seconds_at
 
 TICKS_PER_QUARTER = 500  # of decoded scores: a millisecond a tick at 120 quarters a minute
@@ -55,7 +55,7 @@ class PerformanceConfig(RepresentationConfig):
 
     def fit(self, pieces: Iterable[Piece]) -> "Performance":
         """Nothing is fitted; UsageError where no training piece has a pitched note."""
-        if not any(_pitched(as_score(piece, "performance")) for piece in pieces):
+        if not any(pitched(as_score(piece, "performance")) for piece in pieces):
             raise UsageError("performance found no pitched note in the training pieces: choose tracks that have some.")
         return Performance(self)
 
@@ -121,24 +121,18 @@ class Performance(Representation):
 
     def _unheld(self, score: Score) -> Counter[str]:
         """How many events of each kind no symbol stands for."""
-        lost = unheld(score)
-        played = _pitched(score)
+        lost = unheld_by_one_track(score, MSPQ)
         if self.config.pedal:
-            for track in played:
+            for track in pitched(score):
                 lost["controls"] -= int(np.count_nonzero(track.controls.numpy()["number"] == SUSTAIN))
                 lost["pedals"] -= len(track.pedals)
-        lost["tempos"] = sum(tempo.mspq != MSPQ for tempo in score.tempos)
-        lost["time signatures"] = sum((t.numerator, t.denominator) != (4, 4) for t in score.time_signatures)
-        lost["tracks"] = max(0, len(played) - 1)
-        lost["programs"] = sum(track.program != 0 for track in played)
-        lost["drum notes"] = sum(len(track.notes) for track in score.tracks if track.is_drum)
         return lost
 
     def _notes(self, score: Score, lost: Counter[str]) -> _Notes:
         """The notes as their symbols hold them; adds what that loses to `lost`."""
         finish = end_tick(score)
         columns: list[tuple[Ints, ...]] = [(np.zeros(0, dtype=np.int64),) * 5]
-        for track in _pitched(score):
+        for track in pitched(score):
             notes = track.notes.numpy()
             time, duration, pitch, velocity = (
                 notes[name].astype(np.int64) for name in ("time", "duration", "pitch", "velocity")
@@ -306,11 +300,6 @@ class Performance(Representation):
             "representation": "performance",
             **{field.name: getattr(self.config, field.name) for field in fields(self.config)},
         }
-
-
-def _pitched(score: Score) -> list[TrackTick]:
-    """The tracks with notes that are no drums."""
-    return [track for track in score.tracks if len(track.notes) and not track.is_drum]
 
 
 def _presses(track: TrackTick, finish: int) -> tuple[Ints, Ints]:

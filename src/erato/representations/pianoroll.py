@@ -22,7 +22,7 @@ from symusic.core import NoteTickList, ScoreTick, TempoTick, TextMetaTick, Track
 from erato.errors import UsageError
 from erato.representations.base import Array, Cursor, Encoded, Frames, Representation, RepresentationConfig
 from erato.representations.note_chords import note_name
-from erato.representations.unheld import as_score, unheld
+from erato.representations.unheld import as_score, pitched, unheld_by_one_track
 from erato.score import END, Floats, Ints, Piece, Score, end_tick, seconds_at
 
 TICKS_PER_QUARTER = 480  # of decoded scores
@@ -127,7 +127,7 @@ class Pianoroll(Representation):
         """
         config = self.config
         score = as_score(piece, "pianoroll")
-        lost = self._unheld(score)
+        lost = unheld_by_one_track(score, config.mspq(config.step_s))
         key, onset, end, finish = self._notes(score, lost)
         length = max(finish, int(end.max(initial=0)))
         if length * config.frame_ticks > LONGEST:
@@ -157,21 +157,9 @@ class Pianoroll(Representation):
             sounding = np.concatenate((struck, sounding - struck), 1)
         return Encoded(np.ascontiguousarray(sounding), {reason: count for reason, count in lost.items() if count})
 
-    def _unheld(self, score: Score) -> Counter[str]:
-        """How many events of each kind no frame stands for."""
-        lost = unheld(score)
-        mspq = self.config.mspq(self.config.step_s)
-        played = _pitched(score)
-        lost["tempos"] = sum(tempo.mspq != mspq for tempo in score.tempos)
-        lost["time signatures"] = sum((t.numerator, t.denominator) != (4, 4) for t in score.time_signatures)
-        lost["tracks"] = max(0, len(played) - 1)
-        lost["programs"] = sum(track.program != 0 for track in played)
-        lost["drum notes"] = sum(len(track.notes) for track in score.tracks if track.is_drum)
-        return lost
-
     def _notes(self, score: Score, lost: Counter[str]) -> tuple[Ints, Ints, Ints, int]:
         """Key, onset and end (frames) of the notes on these keys, [N] each, and the frame where the piece ends."""
-        columns = [track.notes.numpy() for track in _pitched(score)]
+        columns = [track.notes.numpy() for track in pitched(score)]
         time, duration, pitch, velocity = (
             np.concatenate([c[name] for c in columns] or [np.zeros(0)]).astype(np.int64)
             for name in ("time", "duration", "pitch", "velocity")
@@ -367,8 +355,3 @@ class PianorollCursor(Cursor):
     @property
     def done(self) -> Bools:
         return np.zeros(len(self._frames), np.bool_)
-
-
-def _pitched(score: Score) -> list[TrackTick]:
-    """The tracks with notes that are no drums."""
-    return [track for track in score.tracks if len(track.notes) and not track.is_drum]
