@@ -277,6 +277,7 @@ def test_what_is_wrong_with_a_folder_is_said_and_the_rest_is_learned_from(erato,
     code, out, err = erato("train", name, "--corpus", messy, "--out", "run", "--steps", 3, "--json")
     assert code == 0, err
     assert math.isfinite(json.loads(out)["best_loss"])
+    assert "Files that are not used: 2 damaged, 1 too-long; run/manifest.json says why." in err.splitlines()
     for line in Path("run/metrics.jsonl").read_text().splitlines():
         values = [value for value in json.loads(line).values() if isinstance(value, float)]
         assert values and all(map(math.isfinite, values))
@@ -292,6 +293,7 @@ def test_what_is_wrong_with_a_folder_is_said_and_the_rest_is_learned_from(erato,
     held = manifest["not held by the representation"]
     for reason, least in LOST[name].items():
         assert held[reason] >= least
+        assert re.search(rf"^Not held by the representation: .*\b{held[reason]:,} {reason}\b", err, re.MULTILINE)
     code, out, err = erato("compose", "run", "--length", 12, "--formats", "mid", "--json")
     assert code == 0, err
     code, out, err = erato("evaluate", "run", "--json")

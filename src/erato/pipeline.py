@@ -10,6 +10,7 @@ The command line calls these same functions. They print nothing: who wants to se
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -104,6 +105,11 @@ def train(
         reporter.note(f"{folder} holds this run, unfinished: going on where it stopped.")
     run_folder.write_run(folder, record, recipe, pieces, encodings, model)
     reporter.note(_summary(folder, pieces, encodings, model))
+    skipped = Counter(file["reason"] for file in pieces.manifest.get("files", ()) if file["verdict"] == "skipped")
+    if skipped:
+        reporter.note(f"Files that are not used: {_counts(skipped)}; {folder / 'manifest.json'} says why.")
+    if encodings.lost:
+        reporter.note(f"Not held by the representation: {_counts(encodings.lost)}.")
     run = Run(folder, recipe, encodings.representation, model)
     training.train(
         model,
@@ -363,8 +369,7 @@ class Run:
             )
         encoded = self.representation.encode_prompt(prompt)
         if encoded.lost:
-            lost = ", ".join(f"{count} {what}" for what, count in encoded.lost.items())
-            reporter.note(f"The prompt was read without what this run does not know: {lost}.")
+            reporter.note(f"The prompt was read without what this run does not know: {_counts(encoded.lost)}.")
         played = not isinstance(prompt, str) and note_count(prompt) > 0
         if not len(encoded.array) or (played and not self.representation.units(encoded.array).get("notes")):
             raise UsageError("nothing of the prompt can be held by this run: give one like the pieces it learned from.")
@@ -414,7 +419,7 @@ class Run:
         if not arrays:
             raise UsageError(f"{pieces.name} has no piece in its {split} part: choose another --split, or add pieces.")
         if lost:
-            reporter.note("Not held by the representation: " + ", ".join(f"{n:,} {what}" for what, n in lost.items()))
+            reporter.note(f"Not held by the representation: {_counts(lost)}.")
         training = None
         if own and split != "train":  # a trigram knows by heart what it was counted from
             training = encode_corpus(pieces, self.recipe.representation, reporter.progress).part("train")
@@ -470,6 +475,11 @@ class Run:
                     renderer.write(sampled.piece, path, about)
                 written.append(paths)
         return written
+
+
+def _counts(found: Mapping[str, int]) -> str:
+    """Counts of what there is by name, for people."""
+    return ", ".join(f"{count:,} {what}" for what, count in found.items())
 
 
 def _unlearnt(pieces: Pieces, indices: Sequence[int], manifest: dict[str, Any]) -> list[int]:
