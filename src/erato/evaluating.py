@@ -84,12 +84,17 @@ def evaluate(
             after_first = -sum(float(piece.sum()) for piece in later) / count
     baseline = None
     if training is not None:
-        vocabulary = space.tokens
-        ngram = Ngram.fit([space.as_tokens(array) for array in training], vocabulary)
-        cost = float(ngram.nats([space.as_tokens(array) for array in arrays]).sum())
+        ngram = Ngram.fit([space.as_tokens(array) for array in training], space.tokens)
+        costs = ngram.costs([space.as_tokens(array) for array in arrays])
+        cost = float(sum(piece.sum() for piece in costs))
         whole = isinstance(space, (Tokens, Frames))
-        costs = _per_unit(cost, amounts, space) if whole else {"pitch": cost / max(1, symbols)}
-        baseline = {name: value for name, value in costs.items() if value is not None}
+        counted = _per_unit(cost, amounts, space) if whole else {"pitch": cost / max(1, symbols)}
+        baseline = {name: value for name, value in counted.items() if value is not None}
+        if isinstance(space, Frames) and symbols > len(arrays):
+            first = sum(
+                float(piece[: len(space.as_tokens(a[:1]))].sum()) for piece, a in zip(costs, arrays, strict=True)
+            )
+            baseline["nats_per_frame_after_first"] = (cost - first) / (symbols - len(arrays))
     return Evaluation(
         split=split,
         pieces=len(arrays),

@@ -408,7 +408,9 @@ class Run:
         if not own:
             fresh = _unlearnt(pieces, indices, self.manifest)
             if len(fresh) < len(indices):
-                reporter.note(f"{len(indices) - len(fresh)} pieces are left out, as the run learned from them.")
+                count = len(indices) - len(fresh)
+                said = "piece is" if count == 1 else "pieces are"
+                reporter.note(f"{count} {said} left out, as the run learned from them.")
             if indices and not fresh:
                 raise UsageError(f"the run learned from every piece of {pieces.name} in {split}: give other pieces.")
             indices = fresh
@@ -422,7 +424,9 @@ class Run:
             reporter.note(f"Not held by the representation: {_counts(lost)}.")
         training = None
         if own and split != "train":  # a trigram knows by heart what it was counted from
-            training = encode_corpus(pieces, self.recipe.representation, reporter.progress).part("train")
+            encodings = encode_corpus(pieces, self.recipe.representation, reporter.progress)
+            if encodings.representation.state() == self.representation.state():  # else these are other symbols
+                training = encodings.part("train")
         return evaluate(self.model, self.representation, arrays, split, training)
 
     def _pieces(self, corpus: str | Path | Corpus | None, reporter: Reporter) -> Pieces:

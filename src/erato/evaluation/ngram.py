@@ -100,12 +100,12 @@ class Ngram:
 
     def nats(self, arrays: Sequence[Array]) -> Floats:
         """The negative log-likelihood of each piece, from its first symbol to its last."""
-        costs = -np.log(self._mixed(*self._shares(arrays))[-1])
-        lengths = np.array([len(array) for array in arrays], np.int64)
-        ends = lengths.cumsum()
-        sums = np.concatenate([[0.0], costs.cumsum()])
-        found: Floats = sums[ends] - sums[ends - lengths]
-        return found
+        return np.array([float(costs.sum()) for costs in self.costs(arrays)])
+
+    def costs(self, arrays: Sequence[Array]) -> list[Floats]:
+        """[T] each: the negative logarithm of the probability of every symbol of each piece."""
+        costs: Floats = -np.log(self._mixed(*self._shares(arrays))[-1])
+        return np.split(costs, np.cumsum([len(array) for array in arrays])[:-1]) if arrays else []
 
     def _row(self, arrays: Sequence[Array]) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """[N]: all pieces in a row, each behind marks of its start (the number V), and which are symbols of theirs."""
