@@ -384,6 +384,7 @@ def _train(given: argparse.Namespace) -> int:
 
 def _compose(given: argparse.Namespace) -> int:
     from erato import pipeline
+    from erato.renderers import renderers_for
 
     names = ("top_k", "top_p", "min_p", "repetition_penalty")
     changes: dict[str, Any] = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
@@ -398,7 +399,7 @@ def _compose(given: argparse.Namespace) -> int:
         if out.exists() and not out.is_dir():
             raise UsageError(f"{out} is a file: give a folder with --out.")
         formats = given.formats.split(",") if given.formats else run.formats
-        pipeline.check_formats(formats)
+        renderers_for(formats)
         samples = run.sample(
             given.prompt,
             n=given.n,
@@ -460,8 +461,9 @@ def _evaluate(given: argparse.Namespace) -> int:
 
 def _render(given: argparse.Namespace) -> int:
     from erato import pipeline
+    from erato.renderers import renderers_for
 
-    pipeline.check_formats([Path(out).suffix for out in given.out])
+    renderers_for([Path(out).suffix for out in given.out])
     for out in given.out:
         if Path(out).exists() and not given.force:
             raise UsageError(f"{out} exists: give another name, or --force to overwrite it.")

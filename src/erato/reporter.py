@@ -1,5 +1,6 @@
 """What a long call tells while it works. Knows nothing of how it is shown."""
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -26,3 +27,8 @@ class Reporter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """What is shown ends here."""
+
+
+def counts(found: Mapping[str, int]) -> str:
+    """Counts of what there is by name, for people."""
+    return ", ".join(f"{count:,} {what}" for what, count in found.items())

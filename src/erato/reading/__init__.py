@@ -8,8 +8,9 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Literal
 
-from erato.errors import ReadError
+from erato.errors import ReadError, UsageError
 from erato.reading.base import REASONS, Limits, NamedPiece, Reading, check_bytes, gunzip
+from erato.score import Piece
 
 __all__ = [
     "REASONS",
@@ -20,6 +21,7 @@ __all__ = [
     "Reading",
     "read_bytes",
     "read_file",
+    "read_piece",
     "slow",
     "suffix_of",
 ]
@@ -74,6 +76,14 @@ def read_file(path: Path, limits: Limits = Limits()) -> Reading:  # noqa: B008 (
         reason = error.strerror or type(error).__name__
         raise ReadError("unreadable", f"{path.name} cannot be read: {reason}.") from None
     return read_bytes(data, path.name, limits)
+
+
+def read_piece(path: Path) -> Piece:
+    """The piece in a file that holds one; UsageError for one that holds several."""
+    there = read_file(path).pieces
+    if len(there) != 1:
+        raise UsageError(f"{path} holds {len(there)} pieces: give a file with one.")
+    return there[0].piece
 
 
 def read_bytes(data: bytes, name: str, limits: Limits = Limits()) -> Reading:  # noqa: B008 (frozen)

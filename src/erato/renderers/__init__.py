@@ -1,8 +1,9 @@
 """Pieces to files, one renderer a suffix. The line here that makes one is its registration."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from erato.errors import unknown
+from erato.errors import UsageError, unknown
 from erato.renderers.base import About, Renderer
 from erato.renderers.matrix import Matrix
 from erato.renderers.midi import Midi
@@ -10,7 +11,7 @@ from erato.renderers.page import Page, PageItem, write_page
 from erato.renderers.pianoroll import PianoRoll
 from erato.renderers.text import Csv, Text
 
-__all__ = ["RENDERERS", "About", "PageItem", "Renderer", "renderer_for", "write_page"]
+__all__ = ["RENDERERS", "About", "PageItem", "Renderer", "renderer_for", "renderers_for", "write_page"]
 
 RENDERERS: dict[str, Renderer] = {
     renderer.suffix: renderer for renderer in (Midi(), PianoRoll(), Matrix(), Page(), Text(), Csv())
@@ -24,3 +25,11 @@ def renderer_for(path: Path) -> Renderer:
     if suffix not in RENDERERS:
         raise unknown("suffix of a file to write", suffix or path.name, RENDERERS)
     return RENDERERS[suffix]
+
+
+def renderers_for(suffixes: Sequence[str]) -> list[Renderer]:
+    """The renderer of each suffix, once; UsageError, with what was perhaps meant, for one that nothing can write."""
+    if not all(suffix.strip(" .") for suffix in suffixes):
+        raise UsageError(f"a file to write needs a suffix that says what it is: one of {', '.join(RENDERERS)}.")
+    wanted = dict.fromkeys(suffix.strip().lstrip(".").lower() for suffix in suffixes)
+    return [renderer_for(Path(f"x.{suffix}")) for suffix in wanted]

@@ -1,0 +1,334 @@
+"""A run: a trained model with all it needs, in a folder. Composes, evaluates, and writes what it composed.
+
+A folder in (`load`), pieces and numbers out. How a run comes to be is in `erato.pipeline`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from erato import corpora, models, representations, run_folder, training
+from erato.composing import Sample, compose_after
+from erato.config import from_record, to_record
+from erato.corpora.base import SPLITS, Corpus, Pieces, Split
+from erato.datasets import encode_corpus, encode_pieces
+from erato.errors import RunError, UsageError
+from erato.evaluating import Evaluation, evaluate
+from erato.general_midi import program_number
+from erato.models.base import SequenceModel
+from erato.reading import read_piece
+from erato.recipe import Recipe
+from erato.renderers import renderer_for, renderers_for
+from erato.renderers.base import About
+from erato.reporter import Reporter, counts
+from erato.representations.base import Array, Frames, Representation
+from erato.sampling import Sampler, Stop
+from erato.score import Piece, note_count, pitch_number, with_program
+from erato.training.checkpoint import kept, load_weights
+
+_PARTS: list[type] = [
+    *representations.REPRESENTATIONS.values(),
+    *models.MODELS.values(),
+    *training.OBJECTIVES.values(),
+]
+_CLASSES = {part.__name__: part for part in _PARTS}
+_MOST = 100_000  # pieces at once
+_LISTEN = 200  # symbols of the samples written while training
+_PART = re.compile(r" \((train|valid|test)\)$")  # of a piece that was cut in three: who learned from one knows it
+
+
+def load(path: str | Path, checkpoint: int | None = None) -> "Run":
+    """The run in `path`, with its best weights or those kept at step `checkpoint`; RunError says what is wrong."""
+    folder = Path(path)
+    if not folder.is_dir():
+        raise RunError(f"there is no run folder at {folder}: train one, or give the folder that `erato train` named.")
+    record = run_folder.read_json(folder, "recipe.json")
+    if "recipe" not in record:
+        raise RunError(f"{folder / 'recipe.json'} is not the recipe of a run: give a folder that `erato train` made.")
+    try:
+        recipe = from_record(Recipe, record["recipe"], _CLASSES)
+        representation = recipe.representation.restore(run_folder.read_json(folder, "representation.json"))
+        model = recipe.model.build(representation.space)
+    except UsageError as error:
+        raise RunError(f"{folder} cannot be used: {error}") from None
+    weights = folder / "model.safetensors"
+    if checkpoint is not None:
+        found = dict(kept(folder / "steps"))
+        if checkpoint not in found:
+            there = ", ".join(map(str, found)) or "none (train with --keep-every N to keep some)"
+            raise RunError(f"{folder} keeps no checkpoint of step {checkpoint}; there is {there}.")
+        weights = found[checkpoint]
+    elif not weights.is_file():
+        raise RunError(f"{weights} is missing: training had not come to its first evaluation, or the file was removed.")
+    load_weights(model, weights)
+    return Run(folder, recipe, representation, model.to(device()).eval())
+
+
+class Run:
+    """A trained model with all it needs, in a folder."""
+
+    def __init__(self, folder: Path, recipe: Recipe, representation: Representation, model: SequenceModel) -> None:
+        self.folder, self.recipe, self.representation, self.model = folder, recipe, representation, model
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}, recipe={self.recipe.name!r})"
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """The corpus that the run learned from, file by file."""
+        found: dict[str, Any] = run_folder.read_json(self.folder, "manifest.json")
+        return found
+
+    @property
+    def formats(self) -> list[str]:
+        """The suffixes that pieces of this run are written as where none are asked for."""
+        if self.representation.kind == "text":
+            return ["txt"]
+        return ["mid", "png", "matrix.png"] if isinstance(self.representation.space, Frames) else ["mid", "png"]
+
+    def origin(self) -> dict[str, str]:
+        """Where the music of this run comes from, for people: recipe, corpus, licence, citation."""
+        said = self.manifest
+        named = {
+            "recipe": self.recipe.name,
+            "learned from": said.get("corpus"),
+            "licence": said.get("licence"),
+            "citation": said.get("citation"),
+        }
+        return {key: str(value) for key, value in named.items() if value}
+
+    def compose(self, prompt: Piece | Path | None = None, **settings: Any) -> list[Piece]:
+        """New pieces; takes what `sample` takes."""
+        return [sampled.piece for sampled in self.sample(prompt, **settings)]
+
+    def sample(
+        self,
+        prompt: Piece | Path | None = None,
+        *,
+        n: int = 1,
+        seed: int = 0,
+        bars: int | None = None,
+        seconds: float | None = None,
+        length: int | None = None,
+        begin: str | None = None,
+        sampler: Sampler | None = None,
+        step: float | None = None,
+        program: str | None = None,
+        reporter: Reporter | None = None,
+        **changes: Any,
+    ) -> list[Sample]:
+        """`n` new pieces, piece i with seed `seed` + i, of exactly `bars` bars, `seconds` seconds or `length` symbols.
+
+        prompt: a score, text, or path of a file to continue; the piece then begins with it. begin: without a prompt,
+        from "nothing", a "window" of the training pieces (which is not part of the piece), "silence", or one note, as
+        in "C4". step: seconds a step of a piano roll is written as (as read, if None). program: the General MIDI
+        program, by number or name, of all tracks but drums. changes: fields of Sampler, as in temperature=0.8. Raises
+        UsageError for what cannot be done.
+        """
+        reporter = reporter or Reporter()
+        if not 1 <= n <= _MOST:
+            raise UsageError(f"n must be from 1 to {_MOST:,} pieces, got {n}.")
+        if not 0 <= seed <= 2**63 - n:
+            raise UsageError(f"seed must be a whole number from 0 to 2^63 - {n}, got {seed}.")
+        if begin and prompt is not None:
+            raise UsageError("a piece begins with its prompt: leave out begin, or the prompt.")
+        stop = Stop(length, bars, seconds)
+        if sum(value is not None for value in (bars, seconds, length)) > 1:
+            raise UsageError("give one of bars, seconds and length, not several.")
+        if stop == Stop():
+            stop = Stop(length=self.recipe.length)
+        rule = sampler or self.recipe.sampler
+        if changes.get("greedy") and changes.keys() & {"temperature", "temperatures"}:
+            raise UsageError("greedy always takes the likeliest symbol: leave out the temperature, or greedy.")
+        if "temperature" in changes:  # one for all features; the recipe may have one for each
+            changes.setdefault("temperatures", ())
+        if changes:
+            try:
+                rule = replace(rule, **changes)
+            except TypeError:
+                known = sorted(to_record(rule).keys() - {"type"})
+                raise UsageError(
+                    f"there is no {', '.join(changes)} in composing; of the sampler, set {', '.join(known)}."
+                ) from None
+        number = None if program is None else program_number(program)
+        if number is not None and self.representation.kind == "text":
+            raise UsageError(f"a text has no instrument: leave out the program {program!r}.")
+        writer = self.representation if step is None else self.representation.paced(step)
+        given = self._prompt(prompt, reporter)
+        if given is None and begin not in (None, "nothing", "window"):
+            given = self._opening(begin)
+        seeds = range(seed, seed + n)
+
+        def told(step: int, _: object) -> None:
+            reporter.progress(step + 1, stop.length, "composing: symbols")
+
+        if given is None and (begin or self.recipe.begin) == "window":  # each piece has a window of its own
+            found = [
+                compose_after(self._seed_window(one), self.model, writer, [one], rule, stop, False, told)[0]
+                for one in seeds
+            ]
+        else:
+            given = writer.space.empty() if given is None else given
+            found = compose_after(given, self.model, writer, seeds, rule, stop, True, told)
+        if number is not None:
+            found = [
+                sampled
+                if isinstance(sampled.piece, str)
+                else replace(sampled, piece=with_program(sampled.piece, number))
+                for sampled in found
+            ]
+        return found
+
+    def _prompt(self, prompt: Piece | Path | None, reporter: Reporter) -> Array | None:
+        """The symbols of what is to be continued."""
+        if prompt is None:
+            return None
+        kind = self.representation.kind
+        if isinstance(prompt, Path) or (isinstance(prompt, str) and (kind == "music" or Path(prompt).is_file())):
+            path = Path(prompt)
+            if not path.is_file():
+                raise UsageError(f"there is no file {str(prompt)!r} to continue: give the path of a {kind} file.")
+            prompt = read_piece(path)
+        if isinstance(prompt, str) != (kind == "text"):
+            raise UsageError(
+                f"this run continues {kind}, and the prompt is {'text' if isinstance(prompt, str) else 'music'}."
+            )
+        encoded = self.representation.encode_prompt(prompt)
+        if encoded.lost:
+            reporter.note(f"The prompt was read without what this run does not know: {counts(encoded.lost)}.")
+        played = not isinstance(prompt, str) and note_count(prompt) > 0
+        if not len(encoded.array) or (played and not self.representation.units(encoded.array).get("notes")):
+            raise UsageError("nothing of the prompt can be held by this run: give one like the pieces it learned from.")
+        return encoded.array
+
+    def _opening(self, begin: str) -> Array:
+        """The symbols of silence, or of the one note that `begin` names."""
+        if self.representation.kind == "text":
+            raise UsageError(f"a text begins from nothing, a window, or its prompt, not from {begin!r}.")
+        if begin != "silence" and not begin[-1:].isdigit():
+            raise UsageError(f"begin must be nothing, window, silence or a pitch as in C4, got {begin!r}.")
+        found = self.representation.opening(None if begin == "silence" else pitch_number(begin))
+        if not len(found):
+            raise UsageError(f"this run cannot begin from {begin}: choose nothing, window or another pitch.")
+        return found
+
+    def evaluate(
+        self, corpus: str | Path | Corpus | None = None, *, split: Split | None = None, reporter: Reporter | None = None
+    ) -> Evaluation:
+        """What the model costs the pieces of `split`, of the corpus it learned from or of another one.
+
+        split: test, if None; where a small corpus has no test part, the one that the weights were chosen by. Pieces of
+        another corpus that the run learned from are left out. Raises UsageError where nothing is left.
+        """
+        reporter = reporter or Reporter()
+        if split is not None and split not in SPLITS:
+            raise UsageError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
+        pieces = self._pieces(corpus, reporter)
+        own = pieces.hash == self.manifest.get("hash")
+        if split is None:
+            split = "test" if pieces.split("test") else "valid"
+            if split == "valid":
+                chosen = ", by which the weights were chosen" if own else ""
+                reporter.note(f"{pieces.name} is too small for a test part: these are the pieces of valid{chosen}.")
+        indices = pieces.split(split)
+        if not own:
+            fresh = _unlearnt(pieces, indices, self.manifest)
+            if len(fresh) < len(indices):
+                count = len(indices) - len(fresh)
+                said = "piece is" if count == 1 else "pieces are"
+                reporter.note(f"{count} {said} left out, as the run learned from them.")
+            if indices and not fresh:
+                raise UsageError(f"the run learned from every piece of {pieces.name} in {split}: give other pieces.")
+            indices = fresh
+        elif split == "train":
+            reporter.note("These are the pieces that the run learned from.")
+        arrays, lost = encode_pieces(pieces, indices, self.representation, reporter.progress)
+        arrays = [array for array in arrays if len(array)]
+        if not arrays:
+            raise UsageError(f"{pieces.name} has no piece in its {split} part: choose another --split, or add pieces.")
+        if lost:
+            reporter.note(f"Not held by the representation: {counts(lost)}.")
+        training = None
+        if own and split != "train":  # a trigram knows by heart what it was counted from
+            encodings = encode_corpus(pieces, self.recipe.representation, reporter.progress)
+            if encodings.representation.state() == self.representation.state():  # else these are other symbols
+                training = encodings.part("train")
+        return evaluate(self.model, self.representation, arrays, split, training)
+
+    def _pieces(self, corpus: str | Path | Corpus | None, reporter: Reporter) -> Pieces:
+        """The pieces of `corpus`; None: those that the run learned from, split in the same way."""
+        kind, seed = self.representation.kind, self.recipe.seed
+        if isinstance(corpus, Corpus):
+            return corpus.pieces(kind, seed=seed, progress=reporter.progress)
+        said = run_folder.read_json(self.folder, "recipe.json").get("source", {})
+        if corpus is None and not said.get("name"):
+            raise UsageError("this run does not say where its corpus is: name it with --corpus.")
+        if corpus is None and said["name"] not in corpora.CORPORA and not Path(said["name"]).exists():
+            raise UsageError(f"{said['name']}, which this run learned from, is not there: name it with --corpus.")
+        # what was asked of the run's own corpus is asked of any other, so that the same tracks are compared
+        track, most = said.get("track", ()), said.get("max_files") if corpus is None else None
+        source = corpora.find(said["name"] if corpus is None else corpus, track=track, max_files=most)
+        pieces = source.pieces(kind, seed=seed, progress=reporter.progress)
+        if corpus is None and pieces.hash != self.manifest.get("hash"):
+            reporter.note(f"{said['name']} has changed since this run learned from it.")
+        return pieces
+
+    def _seed_window(self, seed: int) -> Array:
+        windows = run_folder.read_json(self.folder, "prompts.json", list)
+        if not windows:
+            raise UsageError("this run keeps no window of its training pieces to begin from: begin from nothing.")
+        try:
+            return self.representation.space.from_json(windows[seed % len(windows)])
+        except (ValueError, TypeError, IndexError):
+            raise RunError(f"{self.folder / 'prompts.json'} is damaged: restore the file or train again.") from None
+
+    def listen(self, step: int) -> None:
+        """Writes what the model composes at this step from the run's fixed prompt and seed."""
+        sampled = self.sample(seed=self.recipe.seed, length=min(self.recipe.length or _LISTEN, _LISTEN))[0]
+        suffix = ".txt" if isinstance(sampled.piece, str) else ".mid"
+        path = self.folder / "samples" / f"step{step:08d}{suffix}"
+        renderer_for(path).write(sampled.piece, path, About(f"step {step}"))
+
+    def facts(self, sampled: Sample) -> dict[str, str]:
+        """How a piece of this run was made and what it owes to whom, for people."""
+        return {"seed": str(sampled.seed), **self.origin()}
+
+    def write(self, samples: Sequence[Sample], out: Path, formats: Sequence[str]) -> list[list[Path]]:
+        """Writes each sample as `<NNN>-seed<S>.<suffix>` in `out`, next free numbers; the files of each sample."""
+        renderers = renderers_for(formats)
+        written = []
+        for sampled in samples:
+            with run_folder.piece_number(out) as number:
+                stem = f"{number:03d}-seed{sampled.seed}"
+                about = About(f"{self.recipe.name}, seed {sampled.seed}", self.facts(sampled))
+                paths = [out / f"{stem}{renderer.suffix}" for renderer in renderers]
+                for renderer, path in zip(renderers, paths, strict=True):
+                    renderer.write(sampled.piece, path, about)
+                written.append(paths)
+        return written
+
+
+def _unlearnt(pieces: Pieces, indices: Sequence[int], manifest: dict[str, Any]) -> list[int]:
+    """Those of `indices` that a run of this manifest did not learn from, wherever their files lie now."""
+
+    def identity(sha256: str | None, file: str, piece: str) -> tuple[str | None, str]:
+        return sha256, _PART.sub("", piece.removeprefix(file))
+
+    learnt = {
+        identity(file["sha256"], file["name"], piece["name"])
+        for file in manifest.get("files", ())
+        for piece in file.get("pieces", ())
+        if piece.get("split") == "train"
+    }
+    hashes = {file["name"]: file["sha256"] for file in pieces.manifest["files"]}
+    entries = [(index, pieces.entries[index]) for index in indices]
+    return [index for index, one in entries if identity(hashes.get(one.file), one.file, one.name) not in learnt]
+
+
+def device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
