@@ -140,12 +140,15 @@ class Windows:
     length: symbols a window; None: whole pieces. stride: symbols from one window to the next; None: `length`, from a
     point that is drawn anew for every piece and epoch. transpose: up to so many semitones up or down, within the range
     of the representation; stretch: tempo slower or faster by up to this share; both drawn for every piece and epoch.
+    shorten: the share of windows of which only a part that is drawn is read, their last symbols, so that a model learns
+    to go on from little.
     """
 
     length: int | None = 256
     stride: int | None = None
     transpose: int = 0
     stretch: float = 0.0
+    shorten: float = 0.0
 
     def __post_init__(self) -> None:
         if self.length is not None and self.length < 1:
@@ -156,6 +159,8 @@ class Windows:
             raise UsageError(f"windows.transpose must be from 0 to 24 semitones, got {self.transpose}.")
         if not 0 <= self.stretch <= 0.5:
             raise UsageError(f"windows.stretch must be a share from 0 to 0.5, got {self.stretch}.")
+        if not 0 <= self.shorten <= 1:
+            raise UsageError(f"windows.shorten must be a share from 0 to 1, got {self.shorten}.")
 
     @property
     def most(self) -> int:
@@ -229,7 +234,16 @@ class WindowDataset(Dataset[Batch]):
             if stretched is not None and len(stretched) > (begin > 0):
                 found = stretched
             found = found[: most + (begin > 0)]
-        return found if begin else np.concatenate([self.space.before[None], found])
+        if not begin:
+            found = np.concatenate([self.space.before[None], found])
+        if self.windows.shorten:
+            draw = generator(self.seed, (1 << 61) + (epoch << 32) + index)
+            chance, part = draw.random(2)
+            if chance < self.windows.shorten and len(found) > 2:  # at least one symbol to predict
+                found = np.concatenate(
+                    [self.space.before[None], found[len(found) - 1 - int(part * (len(found) - 1)) :]]
+                )
+        return found
 
     def _place(self, epoch: int, piece: int, number: int, size: int) -> tuple[int, int, float]:
         """Where the window begins in its piece, by how many semitones the piece is transposed this epoch, and by which

@@ -30,8 +30,8 @@ class _Lines(_Quiet):
             print(f"{what}: {done}{f' of {total}' if total else ''}", file=sys.stderr)
 
     def training(self, progress: "Progress") -> None:
-        if progress.evaluation:
-            print(f"step {progress.step}: {_facts(progress)}", file=sys.stderr)
+        if said := _said(progress):
+            print(said, file=sys.stderr)
 
 
 class _Bar(_Quiet):
@@ -67,8 +67,8 @@ class _Bar(_Quiet):
         self._bar.update(
             self._task, description="training", completed=progress.spent, total=1.0, facts=_facts(progress)
         )
-        if progress.evaluation:
-            self.note(f"step {progress.step}: {_facts(progress)}")
+        if said := _said(progress):
+            self.note(said)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -76,11 +76,20 @@ class _Bar(_Quiet):
         self._bar.stop()
 
 
+def _said(progress: "Progress") -> str:
+    """The line that stays of an evaluation, or of a batch that was reported; none of other steps."""
+    if progress.evaluation:
+        return f"step {progress.step}: {_facts(progress)}"
+    if batch := progress.batch:
+        return f"step {progress.step}: batch loss {batch['batch_loss']:.4f}, accuracy {batch['batch_accuracy']:.1%}"
+    return ""
+
+
 def _facts(progress: "Progress") -> str:
     facts = f"loss {progress.loss:.4f}"
-    if progress.evaluation:
-        best = " (best so far)" if progress.evaluation["best"] else ""
-        facts += f", held out {progress.evaluation['valid_loss']:.4f}{best}"
+    if line := progress.evaluation:
+        perplexity = f" (perplexity {line['valid_perplexity']:.2f})" if "valid_perplexity" in line else ""
+        facts += f", held out {line['valid_loss']:.4f}{perplexity}{' (best so far)' if line['best'] else ''}"
     left = f"{int(progress.seconds_left) // 60}:{int(progress.seconds_left) % 60:02d}"
     return f"{facts}, {progress.per_second:,.0f} symbols/s, {left} left"
 

@@ -1,4 +1,5 @@
-"""What a training run writes down: metrics.jsonl, one line an evaluation, and TensorBoard events beside it."""
+"""What a training run writes down: metrics.jsonl, one line an evaluation (and one a reported batch), and TensorBoard
+events beside it."""
 
 import json
 import os
@@ -14,7 +15,7 @@ class Log:
 
     def __init__(self, folder: Path, step: int) -> None:
         self.path = folder / "metrics.jsonl"
-        lines = [line for line in read_metrics(folder) if line["step"] <= step]
+        lines = [line for line in _lines(folder) if line["step"] <= step]
         write_text(self.path, "".join(json.dumps(line) + "\n" for line in lines))
         self._file = self.path.open("a", encoding="utf-8")
         from tensorboardX import SummaryWriter  # slow to import
@@ -40,6 +41,11 @@ class Log:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The evaluations in metrics.jsonl, in order."""
+    return [line for line in _lines(folder) if "valid_loss" in line]
+
+
+def _lines(folder: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl that are whole (a killed run may leave half a line)."""
     found: list[dict[str, Any]] = []
     path = folder / "metrics.jsonl"

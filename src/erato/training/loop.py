@@ -7,7 +7,7 @@ minutes, whichever ends first; budgets of steps or epochs give the same bytes ev
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,11 +31,12 @@ from erato.training.stop import AskedToStop
 class Training:
     """How long and how a model is trained; the budget is whichever of steps, epochs and minutes ends first.
 
-    evaluations: how often the held-out pieces are looked at over the budget. patience: evaluations without a better
-    loss after which it stops; None: never. ema: decay of the moving average of the weights that is kept; None: none.
-    valid_symbols: about how much held-out music an evaluation reads; None: all. precision: of the arithmetic in the
-    forward pass (weights stay float32); auto: bfloat16 where the processor has it. keep_every, keep_epochs: the weights
-    of every so manieth step, or epoch, are kept as well.
+    evaluations: how often the held-out pieces are looked at over the budget; every_epoch: after each pass over the
+    windows instead. report_every: a line on the loss and accuracy of every so manieth batch; None: none. patience:
+    evaluations without a better loss after which it stops; None: never. ema: decay of the moving average of the
+    weights that is kept; None: none. valid_symbols: about how much held-out music an evaluation reads; None: all.
+    precision: of the arithmetic in the forward pass (weights stay float32); auto: bfloat16 where the processor has it.
+    keep_every, keep_epochs: the weights of every so manieth step, or epoch, are kept as well.
     """
 
     batch: int = 32
@@ -47,6 +48,8 @@ class Training:
     epochs: int | None = None
     minutes: float | None = None
     evaluations: int = 20
+    every_epoch: bool = False
+    report_every: int | None = None
     patience: int | None = None
     valid_symbols: int | None = 40_000
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
@@ -61,6 +64,7 @@ class Training:
             "epochs",
             "minutes",
             "evaluations",
+            "report_every",
             "patience",
             "valid_symbols",
             "keep_every",
@@ -88,6 +92,7 @@ class Progress:
     per_second: float  # symbols
     seconds_left: float
     evaluation: dict[str, Any] | None = None  # the line of metrics.jsonl, when there is a new one
+    batch: dict[str, Any] | None = None  # the line on the newest batch, when there is a new one
 
 
 @dataclass(frozen=True)
@@ -185,8 +190,15 @@ def train(
             now = time.monotonic()
             spent = max(state.step / total, (now - started) / limit)
             over = spent >= 1
-            line = None
-            if over or (int(spent * training.evaluations) > state.evaluations and now >= rest_until):
+            line = batch = None
+            if training.report_every and state.step % training.report_every == 0:
+                batch = {"step": state.step, "epoch": round(stream.drawn / stream.per_epoch, 3), **_of_batch(measures)}
+                log.write(batch)
+            if training.every_epoch:
+                due = state.step % stream.per_epoch == 0
+            else:
+                due = int(spent * training.evaluations) > state.evaluations
+            if over or (due and now >= rest_until):
                 symbols = float(sums["symbols"])
                 line = {
                     "step": state.step,
@@ -224,7 +236,7 @@ def train(
                 state.seconds, state.batches, state.finished = time.monotonic() - started, stream.drawn, over
                 state.sums = {key: float(value) for key, value in sums.items()}
                 _save(folder, model, optimizers, average, state)
-            if report and (line or now - shown > 0.2):
+            if report and (line or batch or now - shown > 0.2):
                 shown = now
                 left = 0.0 if over else (now - started) * (1 - spent) / max(spent, 1e-9)
                 if line:
@@ -232,11 +244,17 @@ def train(
                 else:
                     symbols = float(sums["symbols"])
                     loss_now, speed = float(sums["loss"]) / symbols, (symbols - seen) / max(now - since, 1e-9)
-                report(Progress(state.step, 1.0 if over else spent, loss_now, speed, left, line))
+                report(Progress(state.step, 1.0 if over else spent, loss_now, speed, left, line, batch))
             if over:
                 return _result(state)
             if stop.asked:
                 raise KeyboardInterrupt
+
+
+def _of_batch(measures: Mapping[str, torch.Tensor]) -> dict[str, float]:
+    """The loss and accuracy a symbol of the newest batch."""
+    symbols = float(measures["symbols"])
+    return {f"batch_{key}": float(value) / symbols for key, value in measures.items() if key != "symbols"}
 
 
 def _autocast(losses: Iterator[Any], device: torch.device, half: bool) -> Iterator[Any]:
