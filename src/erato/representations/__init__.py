@@ -11,6 +11,7 @@ from erato.representations.base import (
     Space,
     Tokens,
 )
+from erato.representations.chars import Chars, CharsConfig
 from erato.representations.note_chords import NoteChords, NoteChordsConfig
 from erato.representations.note_features import NoteFeatures, NoteFeaturesConfig
 from erato.representations.performance import Performance, PerformanceConfig
@@ -23,11 +24,14 @@ REPRESENTATIONS: dict[str, type[RepresentationConfig]] = {
     "note_features": NoteFeaturesConfig,
     "performance": PerformanceConfig,
     "pianoroll": PianorollConfig,
+    "chars": CharsConfig,
 }
 
 __all__ = [
     "REPRESENTATIONS",
     "Array",
+    "Chars",
+    "CharsConfig",
     "Cursor",
     "Encoded",
     "Frames",
