@@ -4,6 +4,7 @@ Results go to standard output, progress and notes to standard error; a person's 
 """
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -37,6 +38,8 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> None:
     """The `erato` command; leaves with 0, 1 (a mistake, one sentence) or 130 (Ctrl-C)."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that cannot show a character shows its number
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
@@ -164,7 +167,18 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     composed.add_argument("--bars", type=_whole, metavar="N", help="exactly N new bars")
     composed.add_argument("--seconds", type=_number, metavar="S", help="exactly S new seconds")
     composed.add_argument("--length", type=_whole, metavar="N", help="exactly N new symbols")
-    composed.add_argument("--strategy", choices=["sample", "greedy"], help="draw, or always take the most probable")
+    composed.add_argument(
+        "--strategy",
+        choices=["sample", "greedy", "beam"],
+        help="draw, always take the most probable, or search for the most probable piece",
+    )
+    composed.add_argument("--beams", type=_whole, metavar="N", help="candidates that a beam search keeps (default 4)")
+    composed.add_argument(
+        "--length-penalty", type=_number, metavar="X", help="of a beam search: above 0 prefers longer (default 1)"
+    )
+    composed.add_argument(
+        "--early-stopping", action="store_true", help="a beam search stops as soon as N pieces have ended"
+    )
     composed.add_argument(
         "--temperature",
         type=_numbers,
@@ -181,6 +195,13 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         metavar="P",
         help="only symbols at least P times as probable as the best (0: off)",
     )
+    composed.add_argument(
+        "--typical-p",
+        type=_number,
+        metavar="P",
+        help="only the symbols as surprising as can be expected, that reach P (1: off)",
+    )
+    composed.add_argument("--no-repeat", type=_whole, metavar="N", help="no N symbols in a row come twice (0: off)")
     composed.add_argument(
         "--repetition-penalty",
         type=_number,
@@ -206,6 +227,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     )
     evaluated.add_argument("run", metavar="RUN", help="the folder that erato train named")
     evaluated.add_argument("--corpus", metavar="NAME|PATH", help="other pieces (default: the corpus of the run)")
+    evaluated.add_argument("--piece", metavar="FILE", help="this one piece, whole, instead of a corpus")
     evaluated.add_argument("--split", metavar="PART", help="test (default), valid or train")
     evaluated.add_argument(
         "--checkpoint", type=_whole, metavar="STEP", help="weights kept by --keep-every (default: the best)"
@@ -385,16 +407,26 @@ def _train(given: argparse.Namespace) -> int:
 def _compose(given: argparse.Namespace) -> int:
     from erato import pipeline
     from erato.renderers import renderers_for
+    from erato.sampling import Beams
 
-    names = ("top_k", "top_p", "min_p", "repetition_penalty")
+    names = ("top_k", "top_p", "min_p", "typical_p", "no_repeat", "repetition_penalty")
     changes: dict[str, Any] = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
     if given.temperature is not None:
         one = len(given.temperature) == 1
         changes |= {"temperature": given.temperature[0]} if one else {"temperatures": given.temperature}
-    if given.strategy:
+    searched: dict[str, Any] = {
+        name: getattr(given, name) for name in ("beams", "length_penalty") if getattr(given, name) is not None
+    }
+    if given.early_stopping:
+        searched["early_stopping"] = True
+    if searched and given.strategy not in (None, "beam"):
+        said = ", ".join(f"--{name.replace('_', '-')}" for name in searched)
+        raise UsageError(f"{said} is for a beam search: leave it out, or give --strategy beam.")
+    if given.strategy in ("sample", "greedy"):
         changes["greedy"] = given.strategy == "greedy"
-    with _reporter(given.json) as reporter:
-        run = pipeline.load(given.run, given.checkpoint)
+    run = pipeline.load(given.run, given.checkpoint)
+    reads = run.representation.kind == "text" and not given.json  # the text itself is what people look at
+    with _reporter(given.json or reads) as reporter:
         out = Path(given.out) if given.out else run.folder / "pieces"
         if out.exists() and not out.is_dir():
             raise UsageError(f"{out} is a file: give a folder with --out.")
@@ -402,6 +434,7 @@ def _compose(given: argparse.Namespace) -> int:
         renderers_for(formats)
         samples = run.sample(
             given.prompt,
+            beams=Beams(**searched) if searched or given.strategy == "beam" else None,
             n=given.n,
             seed=given.seed,
             bars=given.bars,
@@ -410,6 +443,7 @@ def _compose(given: argparse.Namespace) -> int:
             begin=given.begin,
             step=given.step,
             program=given.program,
+            stream=_show if reads and given.n == 1 else None,
             reporter=reporter,
             **changes,
         )
@@ -429,11 +463,19 @@ def _compose(given: argparse.Namespace) -> int:
     if given.json:
         _print_json({"pieces": rows})
         return 0
-    for row in rows:
+    if reads and given.n == 1:
+        print()
+    for row, sample in zip(rows, samples, strict=True):
+        if reads and given.n > 1:
+            print(f"{sample.piece}\n")
         length = f"{row['bars']} bars, " if row["bars"] is not None else ""
         length += f"{row['seconds']:.1f} s, " if row["seconds"] is not None else ""
         print(f"seed {row['seed']}: {length}{row['symbols']} symbols -> {', '.join(row['files'])}")
     return 0
+
+
+def _show(text: str) -> None:
+    print(text, end="", flush=True)
 
 
 def _evaluate(given: argparse.Namespace) -> int:
@@ -441,18 +483,23 @@ def _evaluate(given: argparse.Namespace) -> int:
 
     with _reporter(given.json) as reporter:
         run = pipeline.load(given.run, given.checkpoint)
-        found = run.evaluate(given.corpus, split=given.split, reporter=reporter).to_json()
+        if given.piece:
+            found = run.score(Path(given.piece), reporter=reporter).to_json()
+        else:
+            found = run.evaluate(given.corpus, split=given.split, reporter=reporter).to_json()
     if given.json:
         _print_json(found)
         return 0
-    print(f"{found['pieces']:,} pieces of the {found['split']} part, {found['symbols']:,} symbols:")
-    baseline = found["baseline"] or {}
+    what = given.piece or f"{found['pieces']:,} pieces of the {found['split']} part"
+    print(f"{what}, {found['symbols']:,} symbols:")
+    baseline, order = found["baseline"] or {}, found["baseline_order"]
+    named = "trigram" if order == 3 else f"{order}-gram"
     for name, value in found.items():
         if value is not None and (name.startswith("nats_per_") or name == "perplexity"):
-            beside = f"  (trigram {baseline[name]:.4f})" if name in baseline else ""
+            beside = f"  ({named} {baseline[name]:.4f})" if name in baseline else ""
             print(f"  {name.replace('_', ' '):<28} {value:10.4f}{beside}")
     for name, value in found["parts"].items():
-        beside = f"  (trigram {baseline[name]:.4f})" if name in baseline else ""
+        beside = f"  ({named} {baseline[name]:.4f})" if name in baseline else ""
         print(f"  {name + ' of a note':<28} {value:10.4f}{beside}")
     print(f"  {'likeliest was right':<28} {100 * found['accuracy']:9.1f}%")
     print(found["protocol"])

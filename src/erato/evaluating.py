@@ -30,8 +30,8 @@ class Evaluation:
 
     nats_per_frame_after_first: the sum over frames 2 to T of all pieces by the sum of T - 1, as in the literature on
     polyphonic music. parts: the loss a symbol of each feature, in nats where the model gives it a likelihood. baseline:
-    an interpolated trigram of the training pieces, on the same symbols: frames as their keys in ascending order and an
-    end, notes as their pitches.
+    an interpolated n-gram model of the training pieces (n: baseline_order), on the same symbols: frames as their keys
+    in ascending order and an end, notes as their pitches.
     """
 
     split: str
@@ -47,6 +47,7 @@ class Evaluation:
     perplexity: float | None
     parts: dict[str, float]
     baseline: dict[str, float] | None
+    baseline_order: int
     protocol: str
     features: dict[str, Any] | None = None
     originality: dict[str, Any] | None = None
@@ -84,7 +85,7 @@ def evaluate(
             after_first = -sum(float(piece.sum()) for piece in later) / count
     baseline = None
     if training is not None:
-        ngram = Ngram.fit([space.as_tokens(array) for array in training], space.tokens)
+        ngram = Ngram.fit([space.as_tokens(array) for array in training], space.tokens, representation.order)
         costs = ngram.costs([space.as_tokens(array) for array in arrays])
         cost = float(sum(piece.sum() for piece in costs))
         whole = isinstance(space, (Tokens, Frames))
@@ -103,6 +104,7 @@ def evaluate(
         nats_per_frame_after_first=after_first,
         parts={name: float(sums.sum()) / max(1, symbols) for name, sums in found.parts.items()},
         baseline=baseline,
+        baseline_order=representation.order,
         protocol=_protocol(found, representation),
         **per,
     )

@@ -3,8 +3,10 @@
 A folder in (`load`), pieces and numbers out. How a run comes to be is in `erato.pipeline`.
 """
 
+import math
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -27,8 +29,9 @@ from erato.renderers import renderer_for, renderers_for
 from erato.renderers.base import About
 from erato.reporter import Reporter, counts
 from erato.representations.base import Array, Frames, Representation
-from erato.sampling import Sampler, Stop
+from erato.sampling import Beams, Sampler, Stop
 from erato.score import Piece, note_count, pitch_number, with_program
+from erato.text_stream import TextStream
 from erato.training.checkpoint import kept, load_weights
 
 _PARTS: list[type] = [
@@ -38,7 +41,6 @@ _PARTS: list[type] = [
 ]
 _CLASSES = {part.__name__: part for part in _PARTS}
 _MOST = 100_000  # pieces at once
-_LISTEN = 200  # symbols of the samples written while training
 _PART = re.compile(r" \((train|valid|test)\)$")  # of a piece that was cut in three: who learned from one knows it
 
 
@@ -117,18 +119,22 @@ class Run:
         length: int | None = None,
         begin: str | None = None,
         sampler: Sampler | None = None,
+        beams: Beams | None = None,
         step: float | None = None,
         program: str | None = None,
+        stream: Callable[[str], None] | None = None,
         reporter: Reporter | None = None,
         **changes: Any,
     ) -> list[Sample]:
         """`n` new pieces, piece i with seed `seed` + i, of exactly `bars` bars, `seconds` seconds or `length` symbols.
 
         prompt: a score, text, or path of a file to continue; the piece then begins with it. begin: without a prompt,
-        from "nothing", a "window" of the training pieces (which is not part of the piece), "silence", or one note, as
-        in "C4". step: seconds a step of a piano roll is written as (as read, if None). program: the General MIDI
-        program, by number or name, of all tracks but drums. changes: fields of Sampler, as in temperature=0.8. Raises
-        UsageError for what cannot be done.
+        from "nothing", a "window" of the training pieces (which is not part of the piece), "prompt" (that of the
+        recipe), "silence", or one note, as in "C4". beams: searches for the likeliest instead of drawing; gives the `n`
+        best, all with the same seed. step: seconds a step of a piano roll is written as (as read, if None). program:
+        the General MIDI program, by number or name, of all tracks but drums. stream: called with each bit of the first
+        text as soon as it is certain. changes: fields of Sampler, as in temperature=0.8. Raises UsageError for what
+        cannot be done.
         """
         reporter = reporter or Reporter()
         if not 1 <= n <= _MOST:
@@ -143,8 +149,7 @@ class Run:
         if stop == Stop():
             stop = Stop(length=self.recipe.length)
         rule = sampler or self.recipe.sampler
-        if changes.get("greedy") and changes.keys() & {"temperature", "temperatures"}:
-            raise UsageError("greedy always takes the likeliest symbol: leave out the temperature, or greedy.")
+        _refuse_contradictions(changes, beams, n)
         if "temperature" in changes:  # one for all features; the recipe may have one for each
             changes.setdefault("temperatures", ())
         if changes:
@@ -160,21 +165,37 @@ class Run:
             raise UsageError(f"a text has no instrument: leave out the program {program!r}.")
         writer = self.representation if step is None else self.representation.paced(step)
         given = self._prompt(prompt, reporter)
-        if given is None and begin not in (None, "nothing", "window"):
+        begin = begin or self.recipe.begin
+        if given is None and begin == "prompt":
+            given = self._own_prompt(reporter)
+        elif given is None and begin not in ("nothing", "window"):
             given = self._opening(begin)
-        seeds = range(seed, seed + n)
+        if given is not None and len(given) > (self.model.context or math.inf):
+            reporter.note(f"The prompt has {len(given):,} symbols, and the model sees the last {self.model.context:,}.")
+        seeds = [seed] * n if beams else list(range(seed, seed + n))
+        shown: list[TextStream] = []
 
-        def told(step: int, _: object) -> None:
+        def told(step: int, newest: Sequence[Array | None]) -> None:
+            if shown and newest[0] is not None:
+                shown[0].push(newest[0])
             reporter.progress(step + 1, stop.length, "composing: symbols")
 
-        if given is None and (begin or self.recipe.begin) == "window":  # each piece has a window of its own
-            found = [
-                compose_after(self._seed_window(one), self.model, writer, [one], rule, stop, False, told)[0]
-                for one in seeds
-            ]
+        def compose(prompt: Array, seeds: Sequence[int], include: bool) -> list[Sample]:
+            if stream and not beams and seeds[0] == seed:  # what is searched for is certain only at the end
+                shown.append(TextStream(writer, prompt if include else prompt[:0], stream))
+            made = compose_after(prompt, self.model, writer, seeds, rule, stop, include, told, beams)
+            if shown:
+                shown.pop().close()
+            elif stream and beams and isinstance(made[0].piece, str):
+                stream(made[0].piece)
+            return made
+
+        if given is None and begin == "window" and not beams:  # each piece has a window of its own
+            found = [compose(self._seed_window(one), [one], False)[0] for one in seeds]
+        elif given is None and begin == "window":
+            found = compose(self._seed_window(seed), seeds, False)
         else:
-            given = writer.space.empty() if given is None else given
-            found = compose_after(given, self.model, writer, seeds, rule, stop, True, told)
+            found = compose(writer.space.empty() if given is None else given, seeds, True)
         if number is not None:
             found = [
                 sampled
@@ -189,8 +210,9 @@ class Run:
         if prompt is None:
             return None
         kind = self.representation.kind
-        if isinstance(prompt, Path) or (isinstance(prompt, str) and (kind == "music" or Path(prompt).is_file())):
-            path = Path(prompt)
+        named = isinstance(prompt, str) and (kind == "music" or os.path.isfile(prompt))  # noqa: PTH113 (a long text is none)
+        if isinstance(prompt, Path) or named:
+            path = Path(str(prompt))
             if not path.is_file():
                 raise UsageError(f"there is no file {str(prompt)!r} to continue: give the path of a {kind} file.")
             prompt = read_piece(path)
@@ -206,10 +228,18 @@ class Run:
             raise UsageError("nothing of the prompt can be held by this run: give one like the pieces it learned from.")
         return encoded.array
 
+    def _own_prompt(self, reporter: Reporter) -> Array | None:
+        """The symbols of the recipe's own prompt; None where the run knows nothing of it."""
+        try:
+            return self._prompt(self.recipe.prompt, reporter)
+        except UsageError:
+            reporter.note(f"Nothing of {self.recipe.prompt!r} is known to this run: it begins from nothing.")
+            return None
+
     def _opening(self, begin: str) -> Array:
         """The symbols of silence, or of the one note that `begin` names."""
         if self.representation.kind == "text":
-            raise UsageError(f"a text begins from nothing, a window, or its prompt, not from {begin!r}.")
+            raise UsageError(f"a text begins from nothing, a window, or a prompt, not from {begin!r}.")
         if begin != "silence" and not begin[-1:].isdigit():
             raise UsageError(f"begin must be nothing, window, silence or a pitch as in C4, got {begin!r}.")
         found = self.representation.opening(None if begin == "silence" else pitch_number(begin))
@@ -254,11 +284,24 @@ class Run:
         if lost:
             reporter.note(f"Not held by the representation: {counts(lost)}.")
         training = None
-        if own and split != "train":  # a trigram knows by heart what it was counted from
+        if own and split != "train":  # an n-gram model knows by heart what it was counted from
             encodings = encode_corpus(pieces, self.recipe.representation, reporter.progress)
             if encodings.representation.state() == self.representation.state():  # else these are other symbols
                 training = encodings.part("train")
         return evaluate(self.model, self.representation, arrays, split, training)
+
+    def score(self, piece: Piece | Path, *, reporter: Reporter | None = None) -> Evaluation:
+        """What the model costs one piece, from its first symbol to its last; UsageError where it cannot be held."""
+        if isinstance(piece, Path):
+            piece = read_piece(piece)
+        if isinstance(piece, str) != (self.representation.kind == "text"):
+            raise UsageError(f"this run knows {self.representation.kind}: give a piece of that kind.")
+        encoded = self.representation.encode(piece)
+        if not len(encoded.array):
+            raise UsageError("nothing of the piece can be held by this run: give one like those it learned from.")
+        if encoded.lost:
+            (reporter or Reporter()).note(f"Not held by the representation: {counts(encoded.lost)}.")
+        return evaluate(self.model, self.representation, [encoded.array], "piece")
 
     def _pieces(self, corpus: str | Path | Corpus | None, reporter: Reporter) -> Pieces:
         """The pieces of `corpus`; None: those that the run learned from, split in the same way."""
@@ -289,10 +332,31 @@ class Run:
 
     def listen(self, step: int) -> None:
         """Writes what the model composes at this step from the run's fixed prompt and seed."""
-        sampled = self.sample(seed=self.recipe.seed, length=min(self.recipe.length or _LISTEN, _LISTEN))[0]
-        suffix = ".txt" if isinstance(sampled.piece, str) else ".mid"
-        path = self.folder / "samples" / f"step{step:08d}{suffix}"
-        renderer_for(path).write(sampled.piece, path, About(f"step {step}"))
+        recipe = self.recipe
+        length = min(recipe.length or recipe.listen_length, recipe.listen_length)
+        made: dict[float | None, Sample] = {}
+        for heat in recipe.listen_at or (None,):
+            rule = recipe.sampler if heat is None else replace(recipe.sampler, temperature=heat, temperatures=())
+            made[heat] = self.sample(seed=recipe.seed, length=length, sampler=rule)[0]
+        stem = self.folder / "samples" / f"step{step:08d}"
+        if self.representation.kind == "text":
+            path = stem.with_suffix(".txt")
+            renderer_for(path).write(self._read_out(made), path, About(f"step {step}"))
+            return
+        for heat, sampled in made.items():
+            path = stem.with_name(stem.name + ("" if heat is None else f"-{heat:g}") + ".mid")
+            renderer_for(path).write(sampled.piece, path, About(f"step {step}"))
+
+    def _read_out(self, made: Mapping[float | None, Sample]) -> str:
+        """Texts of several temperatures one after another, and the window that they began from."""
+        texts = [(heat, str(sampled.piece)) for heat, sampled in made.items()]
+        if texts[0][0] is None:
+            return texts[0][1]
+        head = ""
+        if self.recipe.begin == "window":
+            window = self.representation.decode(self._seed_window(self.recipe.seed))
+            head = f"--- after the window\n{window}\n"
+        return head + "".join(f"--- temperature {heat:g}\n{text}\n" for heat, text in texts)
 
     def facts(self, sampled: Sample) -> dict[str, str]:
         """How a piece of this run was made and what it owes to whom, for people."""
@@ -311,6 +375,20 @@ class Run:
                     renderer.write(sampled.piece, path, about)
                 written.append(paths)
         return written
+
+
+def _refuse_contradictions(changes: Mapping[str, Any], beams: Beams | None, n: int) -> None:
+    """UsageError for settings of sampling that cannot be had together."""
+    heated = changes.keys() & {"temperature", "temperatures"}
+    if changes.get("greedy") and heated:
+        raise UsageError("greedy always takes the likeliest symbol: leave out the temperature, or greedy.")
+    if beams and changes.get("greedy"):
+        raise UsageError("greedy is a search with one beam: leave out the beams, or greedy.")
+    drawing = sorted(changes.keys() & {"temperature", "temperatures", "top_k", "top_p", "min_p", "typical_p"})
+    if beams and drawing:
+        raise UsageError(f"beam search draws nothing: leave out {', '.join(drawing)}, or the beams.")
+    if beams and n > beams.beams:
+        raise UsageError(f"a search with {beams.beams} beams ends with at most as many pieces, got n={n}: more beams.")
 
 
 def _unlearnt(pieces: Pieces, indices: Sequence[int], manifest: dict[str, Any]) -> list[int]:

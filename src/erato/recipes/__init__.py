@@ -1,7 +1,9 @@
 """Every system the project implements, one short file each. An import and an entry in `_FILES` register one."""
 
 from erato.recipes import (
+    char_lstm,
     event_transformer,
+    lyrics_lstm,
     note_chord_lstm,
     note_lstm,
     note_lstm_tutorial,
@@ -18,6 +20,8 @@ _FILES = [
     pianoroll_lstm,
     pianoroll_lstm_tutorial,
     performance_transformer,
+    char_lstm,
+    lyrics_lstm,
 ]
 
 RECIPES = {file.RECIPE.name: file.RECIPE for file in _FILES}

@@ -85,6 +85,7 @@ class Representation(ABC):
 
     space: Space
     kind: ClassVar[Literal["music", "text"]]
+    order: ClassVar[int] = 3  # of the n-gram model that a model has to beat
 
     @abstractmethod
     def encode(self, piece: Piece) -> Encoded:
