@@ -29,7 +29,14 @@ def music(seed):
 
 PIECES = {
     "music": [music(seed) for seed in range(6)],
-    "text": ["the quick brown fox\n", "jumps over the lazy dog. ", ""],
+    "text": [  # all twice, so that no vocabulary of words leaves any out
+        "the quick brown fox\n" * 2,
+        '"Over," he said, "the lazy dog"?\n\n\n    HE -- don\'t... ' * 2,
+        "",
+        "你好，世界。こんにちは\n" * 2,
+        "مرحبا بالعالم، " * 2,
+        "e\u0301te\u0301 x\u0302! 1,500.5\t" * 2,
+    ],
 }
 
 

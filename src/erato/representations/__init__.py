@@ -17,6 +17,7 @@ from erato.representations.note_features import NoteFeatures, NoteFeaturesConfig
 from erato.representations.performance import Performance, PerformanceConfig
 from erato.representations.pianoroll import Pianoroll, PianorollConfig
 from erato.representations.remi import Remi, RemiConfig
+from erato.representations.words import Words, WordsConfig
 
 REPRESENTATIONS: dict[str, type[RepresentationConfig]] = {
     "remi": RemiConfig,
@@ -25,6 +26,7 @@ REPRESENTATIONS: dict[str, type[RepresentationConfig]] = {
     "performance": PerformanceConfig,
     "pianoroll": PianorollConfig,
     "chars": CharsConfig,
+    "words": WordsConfig,
 }
 
 __all__ = [
@@ -50,4 +52,6 @@ __all__ = [
     "RepresentationConfig",
     "Space",
     "Tokens",
+    "Words",
+    "WordsConfig",
 ]

@@ -19,7 +19,7 @@ from erato.representations.base import Array, Encoded, Representation, Represent
 from erato.representations.text_cursor import TextCursor, as_text, shown
 from erato.score import Ints, Piece
 
-START = 0
+START, END = 0, 1
 _NAMES = {" ": "space", "\n": "newline", "\t": "tab"}
 
 
@@ -69,7 +69,7 @@ class Chars(Representation):
     def __init__(self, config: CharsConfig, characters: Sequence[str]) -> None:
         self.config, self.characters = config, list(characters)
         self.first = 1 + config.end
-        self.space = Tokens(self.first + len(self.characters), START, 1 if config.end else None)
+        self.space = Tokens(self.first + len(self.characters), START, END if config.end else None)
         self._points = _code_points("".join(self.characters))  # [V - first], ascending
 
     def encode(self, piece: Piece) -> Encoded:
@@ -88,7 +88,7 @@ class Chars(Representation):
                 reasons = {reason: lost.get(reason, 0) + count for reason, count in rest.lost.items()}
                 return Encoded(rest.array, lost | reasons)
         symbols = np.searchsorted(self._points, points) + self.first
-        return Encoded(np.append(symbols, self.space.end) if self.config.end else symbols, lost)
+        return Encoded(np.append(symbols, END) if self.config.end else symbols, lost)
 
     def encode_prompt(self, piece: Piece) -> Encoded:
         """The characters without the end; UsageError where no character but white space is known."""
@@ -136,7 +136,7 @@ class Chars(Representation):
     def _read(self, array: Array) -> Ints:
         """The characters of an array up to its end."""
         a = np.asarray(array, np.int64).ravel()
-        if self.config.end and len(stop := np.flatnonzero(a == self.space.end)):
+        if self.config.end and len(stop := np.flatnonzero(a == END)):
             a = a[: stop[0]]
         return a[a >= self.first]
 
