@@ -10,7 +10,7 @@ import numpy as np
 
 from erato.models.base import SequenceModel
 from erato.representations.base import Array, Representation
-from erato.sampling import Sampled, Sampler, Stop, sample
+from erato.sampling import Beams, Sampled, Sampler, Stop, beam_search, sample
 from erato.score import Piece, Score, bar_line, bars, clip, has_pickup, seconds, slice_bars, tick_at
 
 _LIMIT = 8192  # symbols of a piece that does not end by itself
@@ -22,7 +22,7 @@ class Sample:
     """A composed piece and how it came about.
 
     log_prob: of the new symbols, in nats, at temperature 1; None where the model gives none. bars, seconds: of new
-    music; None where there are none.
+    music; None where there are none. score: what beam search ranked it by; None where it was drawn.
     """
 
     piece: Piece
@@ -31,6 +31,7 @@ class Sample:
     symbols: int
     bars: int | None
     seconds: float | None
+    score: float | None = None
 
 
 def compose_after(
@@ -42,10 +43,12 @@ def compose_after(
     stop: Stop,
     include_prompt: bool,
     told: Callable[[int, list[Array | None]], None] | None = None,
+    beams: Beams | None = None,
 ) -> list[Sample]:
     """One piece a seed after `prompt` (symbols, may be empty), which the pieces begin with if `include_prompt`.
 
     A prompt that stops inside a bar has that bar finished before new bars are counted. told: called after each symbol.
+    beams: as many pieces as seeds, the best of a beam search (fewer where there are not as many different ones).
     """
     reached = representation.cursor(1)
     for symbol in prompt:
@@ -65,8 +68,12 @@ def compose_after(
     # Far more symbols than music of that length holds: only a piece that gets nowhere is cut there.
     limit = max(_LIMIT, round(_DENSEST * max(stop.bars or 0, stop.seconds or 0)))
     cursor, space = representation.cursor(len(seeds)), representation.space
+    if beams is None:
+        made = sample(model, prompt, cursor, space, seeds, sampler, asked, told, limit)
+    else:
+        made = beam_search(model, prompt, cursor, space, beams, sampler, asked, len(seeds), told, limit=limit)
     found = []
-    for sampled in sample(model, prompt, cursor, space, seeds, sampler, asked, told, limit):
+    for sampled in made:
         piece = representation.decode(np.concatenate([prompt, sampled.array]) if whole else sampled.array)
         start_bars, start_seconds = done_bars, done_seconds
         if isinstance(piece, Score):
@@ -92,4 +99,4 @@ def _sample(piece: Piece, sampled: Sampled, has_bars: bool, done_bars: int, done
     if isinstance(piece, Score):
         new_bars = _full_bars(piece) - done_bars if has_bars else None
         new_seconds = max(0.0, seconds(piece) - done_seconds)
-    return Sample(piece, sampled.seed, sampled.log_prob, len(sampled.array), new_bars, new_seconds)
+    return Sample(piece, sampled.seed, sampled.log_prob, len(sampled.array), new_bars, new_seconds, sampled.score)

@@ -1,6 +1,8 @@
-"""Composing: pure functions on distributions, and one loop."""
+"""Composing: pure functions on distributions, one loop that draws, and one that searches."""
 
-from erato.sampling.autoregressive import Sampled, Stop, sample
+from erato.sampling.autoregressive import sample
+from erato.sampling.beam import Beams, Candidate, beam_search
 from erato.sampling.filters import Sampler, filtered
+from erato.sampling.growing import Sampled, Stop
 
-__all__ = ["Sampled", "Sampler", "Stop", "filtered", "sample"]
+__all__ = ["Beams", "Candidate", "Sampled", "Sampler", "Stop", "beam_search", "filtered", "sample"]
