@@ -140,9 +140,28 @@ class SequenceModel(nn.Module, ABC):
         """The state after only the first `n` of the x that led from `before` to `after`."""
         return self.extend(x[:, :n], before)[1] if n else before
 
+    def exported(self) -> dict[str, Tensor]:
+        """The weights that a model as `ModelConfig.build` makes it is filled from, by name; shared ones once."""
+        found: dict[str, Tensor] = {}
+        places: set[tuple[Any, ...]] = set()
+        for name, tensor in self.state_dict().items():
+            place = (tensor.device, tensor.data_ptr(), tensor.shape, tensor.stride())
+            if not tensor.numel() or place not in places:
+                found[name] = tensor
+                places.add(place)
+        return found
+
 
 class ModelConfig(ABC):
     """The sizes of a model (a frozen dataclass); builds it."""
+
+    def resolved(self) -> "ModelConfig":
+        """These sizes with all that stands elsewhere (in a checkpoint) read into them, so that a run needs no more."""
+        return self
+
+    def begin(self, space: Space) -> SequenceModel:
+        """The model that training begins with; one that is built on a checkpoint has its weights."""
+        return self.build(space)
 
     @abstractmethod
     def build(self, space: Space) -> SequenceModel:
