@@ -1,0 +1,265 @@
+"""Pieces composed in several ways to one HTML page, and the trees of what was considered to SVG.
+
+In: cards (what each way is called, its numbers, its piece) and trees of symbols with their probabilities. Out: files
+that need nothing else. Knows nothing of runs, models or how anything was composed; the page has the look of
+`erato.renderers.page`.
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from unicodedata import category, east_asian_width
+
+from erato import files
+from erato.renderers.names import one_line
+from erato.renderers.page import POLICY, STYLE
+
+_OWN_STYLE = """.numbers { margin: 0 0 1.25rem; }
+.numbers dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 0.35rem 1.5rem; }
+.numbers dl { margin: 0; }
+.numbers dd { text-align: left; font-size: 1.2rem; font-variant-numeric: tabular-nums; }
+.numbers dt { max-width: none; font-size: 0.85rem; }
+.prompt { color: var(--soft); border-bottom: 2px dotted var(--line); }
+.tree { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; padding: 0.75rem; }
+.tree svg { display: block; }
+.refused { font-style: italic; }
+"""
+_TREE_STYLE = """.t-box { fill: var(--card); stroke: var(--soft); stroke-width: 1.5; }
+.t-line { fill: none; stroke: var(--soft); stroke-width: 1.5; }
+.t-chosen .t-box { stroke: var(--accent); stroke-width: 3.5; }
+.t-line.t-chosen { stroke: var(--accent); stroke-width: 3.5; }
+.t-dropped .t-box { stroke-dasharray: 4 3; stroke-width: 1; stroke: var(--soft); stroke-opacity: 0.7; }
+.t-line.t-dropped { stroke-dasharray: 4 3; stroke-width: 1; stroke-opacity: 0.6; }
+.t-name { fill: var(--ink); font: 600 14px system-ui, "Segoe UI", Roboto, Arial, sans-serif; }
+.t-number { fill: var(--soft); font: 11px system-ui, "Segoe UI", Roboto, Arial, sans-serif; }
+.t-dropped .t-name { fill: var(--soft); font-weight: 400; }
+.t-head { fill: var(--ink); font: 600 15px system-ui, "Segoe UI", Roboto, Arial, sans-serif; }
+"""
+_COLORS = """:root { color-scheme: light dark; --card: #ffffff; --ink: #1d1d1f; --soft: #5f5f68; --accent: #00568a; }
+@media (prefers-color-scheme: dark) {
+  :root { --card: #1e1e21; --ink: #ececef; --soft: #a6a6b0; --accent: #7cc4f0; }
+}
+"""
+LEGEND = "Thick: the way taken. Thin: kept for the next step. Dashed: given up."
+_SEEN = str.maketrans({"\n": "↵", "\t": "⇥"})
+_LONGEST = 18  # characters of a name in a tree
+_HEIGHT, _ROW, _GAP, _EDGE, _TOP = 42, 52, 46, 8, 56  # of a box, a row, between columns, around, above: pixels
+
+
+@dataclass(frozen=True)
+class Node:
+    """One symbol that was considered: its name and probability; parent: its place among the nodes one level before.
+
+    total: the log-probability of all up to and with it, where that decides; kept: it is gone on from; chosen: it is on
+    the way that was taken in the end. A parent of level 0 is the root, whatever its number.
+    """
+
+    name: str
+    probability: float
+    parent: int = 0
+    kept: bool = False
+    chosen: bool = False
+    total: float | None = None
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What was considered step by step after `root` (what stood there before); key: short, for names of files."""
+
+    key: str
+    title: str
+    root: str
+    levels: Sequence[Sequence[Node]]
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One way of composing: its name, a sentence on it, numbers by name, and what it made.
+
+    prompt, text: what a text begins with, and what was added; picture: PNG of music; links: names of files that lie
+    beside the page. refused: why there is nothing.
+    """
+
+    name: str
+    meaning: str
+    numbers: Mapping[str, str] = field(default_factory=dict)
+    prompt: str = ""
+    text: str | None = None
+    picture: bytes | None = None
+    links: Sequence[str] = ()
+    refused: str = ""
+
+
+def write_comparison(
+    path: Path, title: str, intro: str, cards: Sequence[Card], trees: Sequence[Tree], facts: Mapping[str, str]
+) -> None:
+    """Writes the page to `path`, atomically; facts: those that all share."""
+    files.write_text(path, comparison_page(title, intro, cards, trees, facts))
+
+
+def write_tree(path: Path, tree: Tree) -> None:
+    """Writes a tree as a picture of its own, atomically."""
+    files.write_text(path, tree_svg(tree, alone=True))
+
+
+def comparison_page(
+    title: str, intro: str, cards: Sequence[Card], trees: Sequence[Tree], facts: Mapping[str, str]
+) -> str:
+    """The page as HTML: intro (paragraphs apart by empty lines), a card a way, the trees, the facts."""
+    links = [f'<li><a href="#way-{i}">{_line(card.name)}</a></li>' for i, card in enumerate(cards, 1)]
+    links += [f'<li><a href="#tree-{_line(tree.key)}">{_line(tree.title)}</a></li>' for tree in trees]
+    rows = "".join(f"<div><dt>{_line(name)}</dt><dd>{_line(value)}</dd></div>" for name, value in facts.items())
+    return "\n".join(
+        [
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta name="color-scheme" content="light dark">',
+            '<meta name="referrer" content="no-referrer">',
+            f"<title>{_line(title)}</title>\n<style>\n{STYLE}{_OWN_STYLE}{_TREE_STYLE}</style>\n</head>\n<body>\n<header>",
+            f"<h1>{_line(title)}</h1>",
+            *(f"<p>{_line(paragraph)}</p>" for paragraph in intro.split("\n\n") if paragraph.strip()),
+            f'<nav aria-label="Ways of composing"><ol>{"".join(links)}</ol></nav>',
+            "</header>\n<main>",
+            *(_card(number, card) for number, card in enumerate(cards, 1)),
+            *(_tree(tree) for tree in trees),
+            "</main>\n<footer>",
+            f'<section class="facts"><h2>How this was made</h2><dl>{rows}</dl></section>' if rows else "",
+            "</footer>\n</body>\n</html>\n",
+        ]
+    )
+
+
+def _card(number: int, card: Card) -> str:
+    numbers = "".join(f"<div><dt>{_line(n)}</dt><dd>{_line(v)}</dd></div>" for n, v in card.numbers.items())
+    parts = [
+        f'<article id="way-{number}" aria-labelledby="way-name-{number}">',
+        f'<h2 id="way-name-{number}">{_line(card.name)}</h2><p class="what">{_line(card.meaning)}</p>',
+    ]
+    if card.refused:
+        parts.append(f'<p class="refused">{_line(card.refused)}</p>')
+    if numbers:
+        parts.append(f'<div class="numbers"><dl>{numbers}</dl></div>')
+    if card.text is not None:
+        before = f'<span class="prompt">{escape(_readable(card.prompt))}</span>' if card.prompt else ""
+        # Each line finds its own direction; a break right after <pre> would be lost, so that there is always a tag.
+        parts.append(f'<pre tabindex="0" dir="auto">{before}<span>{escape(_readable(card.text))}</span></pre>')
+    if card.picture is not None:
+        width, height = (int.from_bytes(card.picture[at : at + 4], "big") for at in (16, 20))
+        source = f"data:image/png;base64,{b64encode(card.picture).decode('ascii')}"
+        image = f'<img src="{source}" width="{width}" height="{height}" alt="Piano roll of {_line(card.name)}">'
+        label = f'role="group" aria-label="Picture of {_line(card.name)}, scrolls sideways"'
+        parts.append(f'<div class="picture" tabindex="0" {label}>{image}</div>')
+    if card.links:
+        links = "".join(f'<li><a href="{_line(name)}">{_line(name)}</a></li>' for name in card.links)
+        parts.append(f'<ul class="downloads" aria-label="Files">{links}</ul>')
+    return "\n".join([*parts, "</article>"])
+
+
+def _tree(tree: Tree) -> str:
+    key, title = _line(tree.key), _line(tree.title)
+    return "\n".join(
+        [
+            f'<article id="tree-{key}" aria-labelledby="tree-name-{key}"><h2 id="tree-name-{key}">{title}</h2>',
+            f'<p class="what">{_line(tree.text)} {LEGEND}</p>',
+            f'<div class="tree" tabindex="0" role="group" aria-label="{title}, scrolls sideways">',
+            tree_svg(tree),
+            "</div></article>",
+        ]
+    )
+
+
+def tree_svg(tree: Tree, alone: bool = False) -> str:
+    """The tree as SVG, a column a step from left to right; alone: with title, legend and colours of its own."""
+    levels = [[Node(tree.root, 1.0, kept=True, chosen=True)], *tree.levels]
+    tall = max(map(len, levels)) * _ROW
+    top = _TOP if alone else 0
+    widths = [max(_box_width(node, root=not step) for node in level) for step, level in enumerate(levels)]
+    lefts = [_EDGE + sum(widths[:step]) + step * _GAP for step in range(len(levels))]
+    centres: list[list[float]] = []  # of each node, downwards
+    for step, level in enumerate(levels):
+        order = sorted(range(len(level)), key=lambda n: (centres[-1][_parent(step, level[n])] if step else 0.0, n))
+        first = top + _EDGE + (tall - len(level) * _ROW) / 2 + _ROW / 2
+        centres.append([first + _ROW * order.index(n) for n in range(len(level))])
+    lines, boxes = [], []
+    for step, level in enumerate(levels):
+        for place in sorted(range(len(level)), key=lambda n: level[n].chosen):  # what was chosen lies on top
+            node, left, y = level[place], lefts[step], centres[step][place]
+            kind = "t-chosen" if node.chosen else "t-kept" if node.kept else "t-dropped"
+            if step:
+                start, end = lefts[step - 1] + widths[step - 1], centres[step - 1][_parent(step, node)]
+                bend = start + _GAP / 2
+                curve = f"M{start:g} {end:g}C{bend:g} {end:g} {bend:g} {y:g} {left:g} {y:g}"
+                lines.append(f'<path class="t-line {kind}" d="{curve}"/>')
+            boxes.append(_box(node, kind, left, y, widths[step], root=not step))
+    width, height = lefts[-1] + widths[-1] + _EDGE, top + tall + 2 * _EDGE
+    head = style = ""
+    if alone:
+        width = max(width, 2 * _EDGE + 8 * max(len(tree.title), len(LEGEND)))
+        style = f"<style>{_COLORS}{_TREE_STYLE}</style>"
+        head = (
+            f'<rect width="{width:g}" height="{height:g}" style="fill: var(--card)"/>'
+            f'<text class="t-head" x="{_EDGE}" y="22">{_line(tree.title)}</text>'
+            f'<text class="t-number" x="{_EDGE}" y="42">{LEGEND}</text>'
+        )
+    said = f'role="img" aria-label="{_line(tree.title)}"'
+    size = f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
+    inside = "\n".join([head, *lines, *boxes])
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {said}>{style}{inside}</svg>'
+
+
+def _parent(step: int, node: Node) -> int:
+    return node.parent if step > 1 else 0
+
+
+def _box(node: Node, kind: str, left: float, y: float, width: float, root: bool) -> str:
+    name, number = _short(node.name), "" if root else _number(node)
+    said = "" if root else f"<title>{_line(visible(node.name))}: {_line(number)}</title>"
+    middle = left + width / 2
+    rect = f'<rect class="t-box" x="{left:g}" y="{y - _HEIGHT / 2:g}" width="{width:g}" height="{_HEIGHT}" rx="7"/>'
+    text = (
+        f'<text class="t-name" text-anchor="middle" x="{middle:g}" y="{y + (5 if root else -1):g}">{_line(name)}</text>'
+    )
+    below = (
+        f'<text class="t-number" text-anchor="middle" x="{middle:g}" y="{y + 14:g}">{number}</text>' if number else ""
+    )
+    return f'<g class="{kind}">{said}{rect}{text}{below}</g>'
+
+
+def _number(node: Node) -> str:
+    """The probability of a node and, where it decides, the sum of the logarithms up to it."""
+    share = f"{node.probability:.2f}" if node.probability >= 0.005 else f"{node.probability:.0e}"
+    return share if node.total is None else f"{share} · sum {node.total:.2f}".replace("-", "−")
+
+
+def _box_width(node: Node, root: bool) -> float:
+    name = sum(15 if east_asian_width(c) in "WF" else 9.5 for c in _short(node.name))
+    return round(max(name, 0 if root else 6.2 * len(_number(node)), 30) + 20)
+
+
+def _short(name: str) -> str:
+    seen = visible(name)
+    return seen if len(seen) <= _LONGEST else f"{seen[: _LONGEST - 1]}…"
+
+
+def visible(name: str) -> str:
+    """The name of a symbol so that nothing of it is unseen: "␣" for a space at its ends, "↵", "⇥", "·" for others."""
+    inner = name.strip(" ")
+    before = len(name) - len(name.lstrip(" ")) if inner else len(name)
+    after = len(name) - len(name.rstrip(" ")) if inner else 0
+    shown = "".join("·" if category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in inner.translate(_SEEN))
+    return "␣" * before + shown + "␣" * after
+
+
+def _line(text: str) -> str:
+    """`text` on one line, as text: no markup, nothing that acts unseen."""
+    return escape(one_line(text))
+
+
+def _readable(text: str) -> str:
+    """`text` with its lines, a mark for each control character that HTML forbids and for half characters."""
+    allowed = (c if c in "\n\t" or category(c) not in ("Cc", "Cs") else "\ufffd" for c in text)
+    return "".join(allowed)
