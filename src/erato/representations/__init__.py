@@ -17,6 +17,7 @@ from erato.representations.note_features import NoteFeatures, NoteFeaturesConfig
 from erato.representations.performance import Performance, PerformanceConfig
 from erato.representations.pianoroll import Pianoroll, PianorollConfig
 from erato.representations.remi import Remi, RemiConfig
+from erato.representations.subwords import Subwords, SubwordsConfig
 from erato.representations.words import Words, WordsConfig
 
 REPRESENTATIONS: dict[str, type[RepresentationConfig]] = {
@@ -27,6 +28,7 @@ REPRESENTATIONS: dict[str, type[RepresentationConfig]] = {
     "pianoroll": PianorollConfig,
     "chars": CharsConfig,
     "words": WordsConfig,
+    "subwords": SubwordsConfig,
 }
 
 __all__ = [
@@ -51,6 +53,8 @@ __all__ = [
     "Representation",
     "RepresentationConfig",
     "Space",
+    "Subwords",
+    "SubwordsConfig",
     "Tokens",
     "Words",
     "WordsConfig",
