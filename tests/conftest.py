@@ -52,6 +52,27 @@ def music_folder(tmp_path):
     return folder
 
 
+def song(seed: int = 0, verses: int = 3) -> str:
+    """Verses of four lines, of few words, with marks and line breaks; deterministic."""
+    rng = np.random.default_rng(seed)
+    words = "oh the sun and moon will rise over my river, love you never sing a song that burns by night".split()
+    lines = [
+        [" ".join(rng.choice(words, 5)).capitalize() + rng.choice([",", ".", "!", ""]) for _ in range(4)]
+        for _ in range(verses)
+    ]
+    return "\n\n".join("\n".join(verse) for verse in lines) + "\n"
+
+
+@pytest.fixture
+def words_folder(tmp_path):
+    """Twelve songs as text files."""
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    for number in range(12):
+        (folder / f"song{number:02d}.txt").write_text(song(number), "utf-8")
+    return folder
+
+
 class CountingRepresentation:
     """Symbols 2..9 count upwards and wrap around; transposing adds. Knows no pieces."""
 

@@ -16,17 +16,27 @@ from erato.sampling import Stop, sample
 from erato.score import bars, end_tick, has_pickup, note_count, seconds, time_signatures
 
 
+MUSIC = [name for name, recipe in TINY.items() if recipe.representation.kind == "music"]
+WORDS = [name for name in TINY if name not in MUSIC]
+
+
+def fill(folder):
+    """Music and songs, twelve of each, in one folder."""
+    from tests.conftest import scale_score, song  # type: ignore[import-not-found]
+
+    folder.mkdir()
+    for number in range(12):
+        scale_score(60 + number % 5, seed=number).dump_midi(folder / f"piece{number:02d}.mid")
+        (folder / f"song{number:02d}.txt").write_text(song(number), "utf-8")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Every recipe's TINY twin, trained two steps on the same music."""
-    from tests.conftest import scale_score  # type: ignore[import-not-found]
-
+    """Every recipe's TINY twin, trained two steps on the same folder, of which it takes the music or the words."""
     folder = tmp_path_factory.mktemp("trained")
-    music = folder / "music"
-    music.mkdir()
-    for number in range(12):
-        scale_score(60 + number % 5, seed=number).dump_midi(music / f"piece{number:02d}.mid")
-    return {name: pipeline.train(recipe, music, folder / name) for name, recipe in TINY.items()}
+    mixed = fill(folder / "mixed")
+    return {name: pipeline.train(recipe, mixed, folder / name) for name, recipe in TINY.items()}
 
 
 def test_every_recipe_has_a_tiny_twin_of_the_same_parts():
@@ -41,11 +51,11 @@ def test_a_run_composes_the_same_piece_for_the_same_seed_after_loading(trained, 
     run = trained[name]
     moved = tmp_path / "elsewhere"
     shutil.copytree(run.folder, moved)
-    first = run.compose(seed=5, length=40)[0]
-    erato.render(first, tmp_path / "a.mid")
-    erato.render(erato.load(moved).compose(seed=5, length=40)[0], tmp_path / "b.mid")
-    erato.render(run.compose(seed=6, length=40)[0], tmp_path / "c.mid")
-    assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes() != (tmp_path / "c.mid").read_bytes()
+    suffix = ".mid" if name in MUSIC else ".txt"
+    first = erato.render(run.compose(seed=5, length=40)[0], tmp_path / f"a{suffix}")
+    again = erato.render(erato.load(moved).compose(seed=5, length=40)[0], tmp_path / f"b{suffix}")
+    other = erato.render(run.compose(seed=6, length=40)[0], tmp_path / f"c{suffix}")
+    assert first.read_bytes() == again.read_bytes() != other.read_bytes()
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -59,7 +69,18 @@ def test_piece_i_of_a_batch_is_the_piece_of_seed_plus_i(trained, name):
         assert one.symbols == 30
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", WORDS)
+def test_words_are_written_as_text_and_page_and_refused_as_music(trained, name, tmp_path):
+    text = trained[name].compose(seed=1, length=60)[0]
+    assert isinstance(text, str)
+    assert erato.render(text, tmp_path / "x.txt").read_text("utf-8") == text
+    assert "<html" in erato.render(text, tmp_path / "x.html").read_text("utf-8")
+    for suffix in (".mid", ".png", ".csv"):
+        with pytest.raises(UsageError, match="would be text"):
+            erato.render(text, tmp_path / f"x{suffix}")
+
+
+@pytest.mark.parametrize("name", MUSIC)
 @pytest.mark.parametrize("suffix", RENDERERS)
 def test_every_piece_is_written_as_every_kind_of_file(trained, name, suffix, tmp_path):
     piece = trained[name].compose(seed=1, length=60)[0]
@@ -77,7 +98,7 @@ def test_bars_are_exactly_as_many_as_asked(trained, count):
 
 
 def test_seconds_are_exactly_as_asked(trained):
-    for name in TINY:
+    for name in MUSIC:
         sampled = trained[name].sample(seed=2, seconds=3.5)[0]
         assert seconds(sampled.piece) == pytest.approx(3.5, abs=0.01)
         assert sampled.seconds == pytest.approx(3.5, abs=0.01)
@@ -106,11 +127,12 @@ def test_a_prompt_that_stops_inside_a_bar_has_that_bar_finished_first(trained, m
     assert len(bars(piece)) == 4
 
 
-def test_the_bytes_of_a_budget_in_steps_are_the_same_every_time(music_folder, tmp_path):
+def test_the_bytes_of_a_budget_in_steps_are_the_same_every_time(tmp_path):
+    folder = fill(tmp_path / "mixed")
     for name, recipe in TINY.items():
         files = []
         for attempt in "ab":
-            run = pipeline.train(recipe, music_folder, tmp_path / f"{name}-{attempt}")
+            run = pipeline.train(recipe, folder, tmp_path / f"{name}-{attempt}")
             files.append((run.folder / "model.safetensors").read_bytes())
         assert files[0] == files[1]
 
@@ -129,7 +151,7 @@ def test_a_run_folder_holds_what_the_design_says(trained):
             "samples",
         }
         assert not [path for path in run.folder.rglob("*") if path.suffix in (".pkl", ".pt", ".tmp")]
-        assert run.manifest["files"][0]["sha256"]
+        assert all(file["sha256"] for file in run.manifest["files"] if file["verdict"] == "used")
 
 
 def test_the_same_command_goes_on_and_other_folders_are_refused(music_folder, tmp_path, monkeypatch):
@@ -302,7 +324,7 @@ def test_bars_after_a_window_are_as_many_as_asked(trained, count):
         assert len(bars(piece)) - has_pickup(piece) == count
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", MUSIC)
 def test_seconds_after_a_window_are_exact(trained, name):
     for seed in range(5):
         piece = trained[name].compose(seed=seed, begin="window", seconds=3.3)[0]
