@@ -1,0 +1,219 @@
+"""Checkpoints in the layout of the Hugging Face hub: a folder or a hub name in, a network of transformers out.
+
+Weights are read from .safetensors only, never from pickles, and no code that comes with a checkpoint is run. Knows
+nothing of pieces, symbols or training; what is wrong with a checkpoint is one sentence, a UsageError.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from erato.errors import UsageError
+
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_FILES = ["*.json", "model*.safetensors", "vocab.txt", "merges.txt", "tokenizer.model", "spiece.model"]
+_DROPOUTS = (
+    "resid_pdrop",
+    "embd_pdrop",
+    "attn_pdrop",
+    "dropout",
+    "attention_dropout",
+    "hidden_dropout",
+    "activation_dropout",
+    "embed_dropout",
+    "resid_dropout",
+)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Nothing is logged and no progress bar shown by transformers and its hub, for as long as the block lasts."""
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from transformers.utils import logging
+
+    level, bars, hub_bars = logging.get_verbosity(), logging.is_progress_bar_enabled(), are_progress_bars_disabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+        if not hub_bars:
+            enable_progress_bars()
+
+
+def checkpoint_folder(checkpoint: str) -> Path:
+    """The folder of a checkpoint: itself, or where the hub's files of that name are kept on this machine.
+
+    What is not there yet is fetched from the hub; UsageError says how to get it where there is no network.
+    """
+    folder = Path(checkpoint).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise UsageError(f"{folder} has no config.json: give a folder in the layout of the hub, with its weights.")
+        return folder
+    if folder.exists() or not HUB_NAME.fullmatch(checkpoint):
+        raise UsageError(f"there is no checkpoint folder at {checkpoint}: give one, or a hub name as in gpt2.")
+    import huggingface_hub
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        with quiet():
+            return Path(huggingface_hub.snapshot_download(checkpoint, allow_patterns=_FILES, etag_timeout=10))
+    except (OSError, HFValidationError) as error:  # all that the hub says of networks and names is one of them
+        raise UsageError(
+            f"there is no folder {checkpoint!r}, and the checkpoint of that name cannot be fetched from the hub "
+            f"({type(error).__name__}): on a machine with a network, hf download {checkpoint} --local-dir "
+            f"{Path(checkpoint).name}, then give that folder."
+        ) from None
+
+
+def read_architecture(checkpoint: str) -> str:
+    """The config.json of a checkpoint, as one line of JSON."""
+    path = checkpoint_folder(checkpoint) / "config.json"
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("not an object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} cannot be read ({error}): get the file again.") from None
+    network(text := json.dumps(found), None, check_only=True)
+    return text
+
+
+def network(architecture: str, dropout: float | None, check_only: bool = False) -> Any:
+    """A freshly initialised network of transformers; architecture: the JSON of its config.json; it reads torch's
+    generator. dropout: of all its parts; None: as the config says. check_only: only its config, not the network.
+    """
+    from transformers import AutoModelForCausalLM
+
+    config = _config(architecture, dropout)
+    if check_only:
+        return config
+    with quiet():
+        try:
+            return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        except Exception as error:  # each kind of model has its own complaints about its sizes
+            raise UsageError(f"a {config.model_type} with this config.json cannot be made: {_brief(error)}.") from None
+
+
+def pretrained_network(checkpoint: str, architecture: str, dropout: float | None) -> Any:
+    """The network of a checkpoint with its weights, in float32."""
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
+    folder, config = checkpoint_folder(checkpoint), _config(architecture, dropout)
+    if not any(folder.glob("model*.safetensors")):
+        if any(folder.glob("*.bin")):
+            raise UsageError(
+                f"{folder} has its weights as a pickle (.bin) only, which may run any code and is not read: where you "
+                f"trust it, convert it with transformers, AutoModelForCausalLM.from_pretrained({str(folder)!r})"
+                ".save_pretrained(NEW), and give the new folder."
+            )
+        raise UsageError(f"{folder} has no weights: there must be a model.safetensors beside its config.json.")
+    with quiet():
+        try:
+            found, said = AutoModelForCausalLM.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+        except (SafetensorError, OSError) as error:
+            raise UsageError(f"the weights in {folder} are damaged ({_brief(error)}): get the files again.") from None
+        except Exception as error:  # each kind of model has its own complaints about weights of other shapes
+            raise UsageError(
+                f"the weights in {folder} are not those of its config.json ({_brief(error)}): get the files again."
+            ) from None
+    odd = [str(name) for name in (*said["missing_keys"], *said.get("mismatched_keys", ()))]
+    if odd:
+        raise UsageError(f"the weights in {folder} are not those of its config.json: {sorted(odd)[0]} is missing.")
+    broken = [name for name, tensor in found.state_dict().items() if not _finite(tensor)]
+    if broken:
+        raise UsageError(f"the weights in {folder} are damaged: {broken[0]} holds numbers that are not finite.")
+    if _sees_ahead(found):
+        raise UsageError(f"the {config.model_type} in {folder} sees ahead: only causal language models can write.")
+    return found
+
+
+def _config(architecture: str, dropout: float | None) -> Any:
+    """The config of transformers that a config.json describes."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    try:
+        said = json.loads(architecture)
+        kind = said.pop("model_type")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UsageError("config.json does not say its model_type: it is not that of a language model.") from None
+    said.pop("auto_map", None)  # code that comes with a checkpoint is not run
+    if not isinstance(kind, str) or kind not in CONFIG_MAPPING_NAMES:
+        raise UsageError(
+            f"config.json is of the model type {kind!r}, which transformers does not know: choose another."
+        )
+    with quiet():
+        try:
+            config = AutoConfig.for_model(kind, **said)
+        except Exception as error:  # each kind of model has its own complaints about its sizes
+            raise UsageError(f"config.json is not that of a {kind} model: {_brief(error)}.") from None
+    if type(config) not in AutoModelForCausalLM._model_mapping:
+        raise UsageError(f"a {kind} model does not write text: choose a causal language model, as gpt2 is one.")
+    for name in _DROPOUTS if dropout is not None else ():
+        if isinstance(getattr(config, name, None), (int, float)):
+            setattr(config, name, dropout)
+    return config
+
+
+@torch.no_grad()
+def _sees_ahead(net: Any) -> bool:
+    """Whether what comes next changes what was said before it."""
+    rows = net.get_input_embeddings().num_embeddings
+    ids = torch.arange(8).remainder(rows)[None]
+    other = torch.cat([ids[:, :-1], (ids[:, -1:] + rows // 2) % rows], 1)
+    net.eval()
+    one, two = (net(input_ids=row, use_cache=False).logits[0, :-1] for row in (ids, other))
+    return not torch.allclose(one, two, rtol=1e-3, atol=1e-3)
+
+
+def add_adapters(net: Any, rank: int, alpha: float, dropout: float) -> None:
+    """Freezes the network and adds low-rank adapters to all its linear layers but the last (Hu et al. 2021)."""
+    from peft import LoraConfig, inject_adapter_in_model
+    from transformers.pytorch_utils import Conv1D
+
+    transposed = any(isinstance(module, Conv1D) for module in net.modules())
+    config = LoraConfig(
+        r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules="all-linear", fan_in_fan_out=transposed
+    )
+    with quiet():
+        inject_adapter_in_model(config, net)
+
+
+def merged(module: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights `state` of a module that has adapters, with these added in, by the names that it has without."""
+    found = {name.replace(".base_layer.", "."): tensor for name, tensor in state.items() if ".lora_" not in name}
+    for name, part in module.named_modules():
+        if hasattr(part, "get_delta_weight"):
+            weight = f"{name}.weight"
+            found[weight] = found[weight] + part.get_delta_weight("default").to(found[weight].dtype)
+    return found
+
+
+def _finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
+
+
+def _brief(error: Exception) -> str:
+    """The first line of what an error says, without its full stop."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:160].rstrip(".:")
