@@ -2,10 +2,10 @@
 
     python benchmarks/words.py RUN [FILE]        FILE: the text that it learned from, where it is not where it was
 
-Prints: nats a character of the test part in windows of 256 that do not overlap, each read from nothing but the character
-before it; the same of whole pieces with all that came before; interpolated n-gram models on the same symbols; the loss
-of the character after each training window; and of five samples at each temperature the share of words that the
-training text knows, and the longest stretch of one word over and over.
+Prints: nats a character of the test part in windows of 256 that do not overlap, each read from nothing but the
+character before it; the same of whole pieces with all that came before; interpolated n-gram models on the same symbols;
+the loss of the character after each training window; and of five samples at each temperature the share of words that
+the training text knows, and the longest stretch of one word over and over.
 """
 
 import argparse

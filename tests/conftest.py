@@ -55,7 +55,7 @@ def music_folder(tmp_path):
 def song(seed: int = 0, verses: int = 3) -> str:
     """Verses of four lines, of few words, with marks and line breaks; deterministic."""
     rng = np.random.default_rng(seed)
-    words = "oh the sun and moon will rise over my river, love you never sing a song that burns by night".split()
+    words = ["oh", "the", "sun", "and", "moon", "will", "rise", "over", "my", "river,", "love", "you", "never", "sing"]
     lines = [
         [" ".join(rng.choice(words, 5)).capitalize() + rng.choice([",", ".", "!", ""]) for _ in range(4)]
         for _ in range(verses)

@@ -15,7 +15,6 @@ from erato.renderers import RENDERERS
 from erato.sampling import Stop, sample
 from erato.score import bars, end_tick, has_pickup, note_count, seconds, time_signatures
 
-
 MUSIC = [name for name, recipe in TINY.items() if recipe.representation.kind == "music"]
 WORDS = [name for name in TINY if name not in MUSIC]
 
