@@ -303,6 +303,28 @@ def test_repetitions_are_penalised_over_the_window_only() -> None:
     assert found == [C, A, B, C, A, B, C, A, B]  # what was not among the last two: always the third
 
 
+def test_no_run_of_symbols_comes_twice_not_even_one_of_the_prompt() -> None:
+    even = torch.full((5, 5), 0.2)
+    prompt = [A, B, C, C, A]
+    for piece in compose(Bigrams(even), n=5, prompt=prompt, sampler=Sampler(no_repeat=4), length=20):
+        runs = list(zip(*[[*prompt, *piece.array.tolist()][i:] for i in range(4)], strict=False))
+        assert len(set(runs)) == len(runs)
+    # Of two symbols in a row there are nine: after them, where nothing is left, a symbol comes as it would have.
+    assert len(compose(Bigrams(even), sampler=Sampler(no_repeat=2), length=200)[0].array) == 200
+
+
+def test_pieces_of_any_length_keep_all_their_symbols() -> None:
+    seen: list[list[int]] = [[], []]
+
+    def told(_: int, newest: list[object]) -> None:
+        for row, symbol in enumerate(newest):
+            if symbol is not None:
+                seen[row].append(int(symbol))  # type: ignore[call-overload]
+
+    found = sample(Bigrams(), np.array([A, B]), Free(2), SPACE, [1, 2], Sampler(), Stop(length=700), told)
+    assert [piece.array.tolist() for piece in found] == seen and len(seen[0]) == 700
+
+
 def test_the_callback_sees_every_step() -> None:
     steps: list[list[int]] = []
     pieces = sample(

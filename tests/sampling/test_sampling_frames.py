@@ -161,6 +161,8 @@ def test_weights_that_are_no_numbers_are_a_sentence_and_never_silence(head: str,
 def test_what_does_not_fit_the_kind_of_symbol_is_refused() -> None:
     with pytest.raises(UsageError, match="repetition_penalty is for runs of single symbols"):
         composed(Shifting(), [0], Stop(length=2), Sampler(repetition_penalty=1.2))
+    with pytest.raises(UsageError, match="no_repeat is for runs of single symbols"):
+        composed(Shifting(), [0], Stop(length=2), Sampler(no_repeat=3))
     with pytest.raises(UsageError, match="temperatures must be at most 1"):
         composed(Shifting(), [0], Stop(length=2), Sampler(temperatures=(1.0, 0.8)))
     assert len(composed(Shifting(), [0], Stop(length=2), Sampler(temperatures=(0.5,)))) == 1
