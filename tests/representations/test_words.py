@@ -191,9 +191,9 @@ def test_unknown_words_are_never_sampled():
 
 
 def test_what_cannot_be_is_refused():
-    for settings in ({"minimum": 0}, {"most": 0}):
+    for bad in ({"minimum": 0}, {"most": 0}):
         with pytest.raises(UsageError, match="at least 1"):
-            WordsConfig(**settings)
+            WordsConfig(**bad)
     for pieces in ([], [""], ["\n \n \n"], ["each word once only"]):
         with pytest.raises(UsageError, match="seen 2 times"):
             WordsConfig().fit(pieces)
