@@ -26,11 +26,13 @@ from erato.datasets import Encodings, WindowDataset, encode_corpus
 from erato.errors import CorpusError, UsageError
 from erato.models.base import SequenceModel
 from erato.models.describe import count_parameters
+from erato.models.pretrained import PretrainedConfig
 from erato.reading import read_piece
 from erato.recipe import Recipe
 from erato.renderers import RENDERERS, renderer_for
 from erato.renderers.base import About
 from erato.reporter import Reporter, counts
+from erato.representations import SubwordsConfig
 from erato.run import Run, device, load
 from erato.score import Piece, bars, has_pickup, slice_bars
 
@@ -57,18 +59,23 @@ def train(
     from_file: str | Path | None = None,
     precision: Literal["auto", "float32", "bfloat16"] | None = None,
     seed: int | None = None,
+    pretrained: str | Path | None = None,
     reporter: Reporter | None = None,
 ) -> "Run":
     """Trains a recipe on a corpus (a name, or a folder or file) and leaves a run folder at `out`.
 
-    A budget given here replaces the recipe's; settings: "model.width=256". A folder that holds the same recipe on the
+    A budget given here replaces the recipe's; settings: "model.width=256"; pretrained: the checkpoint to go on from, a
+    folder in the layout of the hub or a hub name. A folder that holds the same recipe on the
     same corpus, unfinished, is gone on with; any other existing folder is refused. Raises EratoError, and
     KeyboardInterrupt after saving.
     """
     reporter = reporter or Reporter()
     recipe = _resolved(recipe, minutes, steps, epochs, settings, keep_every, precision, seed)
+    if pretrained is not None:
+        recipe = _on_checkpoint(recipe, pretrained)
     if out is not None:
         run_folder.refuse_foreign(Path(out))
+    recipe = replace(recipe, model=recipe.model.resolved())
     said = recipe.corpus if corpus is None else corpus
     copy = Path(from_file) if from_file else None
     if isinstance(said, Corpus):
@@ -87,7 +94,7 @@ def train(
     folder = Path(out) if out is not None else run_folder.default_folder(recipe, pieces, record)
     goes_on = run_folder.goes_on(folder, record)
     torch.manual_seed(recipe.seed)
-    model = recipe.model.build(encodings.representation.space).to(device())
+    model = recipe.model.begin(encodings.representation.space).to(device())
     if goes_on:
         reporter.note(f"{folder} holds this run, unfinished: going on where it stopped.")
     run_folder.write_run(folder, record, recipe, pieces, encodings, model)
@@ -205,6 +212,20 @@ def _resolved(
     if seed is not None:
         found = replace(found, seed=seed)
     return override(found, settings)
+
+
+def _on_checkpoint(recipe: Recipe, checkpoint: str | Path) -> Recipe:
+    """The recipe with the tokenizer and the weights of a checkpoint."""
+    parts = recipe.representation, recipe.model
+    if not isinstance(parts[0], SubwordsConfig) or not isinstance(parts[1], PretrainedConfig):
+        raise UsageError(f"the recipe {recipe.name} goes on from no checkpoint: choose gpt2, or leave out {checkpoint}.")
+    folder = Path(checkpoint).expanduser()
+    named = str(folder.absolute()) if folder.exists() else str(checkpoint)
+    return replace(
+        recipe,
+        representation=replace(parts[0], checkpoint=named),
+        model=replace(parts[1], checkpoint=named, architecture=""),
+    )
 
 
 def _summary(folder: Path, pieces: Pieces, encodings: Encodings, model: SequenceModel) -> str:

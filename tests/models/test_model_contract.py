@@ -34,6 +34,7 @@ SMALL = {
         "lstm", TOKENS, {"widths": (6, 9), "dropout": (0.3, 0.0), "embedding": 5, "dense": 4, "activation": "tanh"}
     ),
     "transformer": Case("transformer", TOKENS, {"layers": 2, "heads": 2, "width": 16, "context": 8, "dropout": 0.2}),
+    "pretrained": Case("pretrained", TOKENS, {"layers": 2, "heads": 2, "width": 16, "context": 8, "dropout": 0.2}),
     "note_lstm": Case(
         "note_lstm", NOTES, {"width": 12, "layers": 2, "components": 3, "embedding": 5, "dropout": 0.2}, learnt=5.0
     ),
@@ -53,6 +54,11 @@ SMALL = {
         FRAMES,
         {"embedding": 6, "width": 8, "hidden": 0, "memory": 0, "neighbours": 2, "head": "independent", "norm": "layer"},
     ),
+    "window_lstm": Case("window_lstm", TOKENS, {"width": 7, "window": 8, "dropout": 0.2}),
+    "window_lstm from the left": Case(
+        "window_lstm", TOKENS, {"width": 9, "window": 8, "embedding": 5, "bidirectional": False, "dropout": 0.2}
+    ),
+    "lstm of one-hot symbols": Case("lstm", TOKENS, {"widths": (9,), "dropout": (0.3,), "embedding": 0, "dense": 0}),
 }
 TIME = 27  # more than three times the context
 

@@ -15,13 +15,16 @@ from erato.models.frame_lstm import FrameLstm, FrameLstmConfig
 from erato.models.llama import from_llama, llama_config, llama_state_dict
 from erato.models.lstm import Lstm, LstmConfig
 from erato.models.note_lstm import NoteLstm, NoteLstmConfig
+from erato.models.pretrained import Pretrained, PretrainedConfig
 from erato.models.transformer import Transformer, TransformerConfig
+from erato.models.window_lstm import WindowLstm, WindowLstmConfig
 
 MODELS: dict[str, type[ModelConfig]] = {
     "lstm": LstmConfig,
     "note_lstm": NoteLstmConfig,
     "transformer": TransformerConfig,
     "frame_lstm": FrameLstmConfig,
+    "pretrained": PretrainedConfig,
 }
 
 __all__ = [
@@ -36,10 +39,14 @@ __all__ = [
     "ModelConfig",
     "NoteLstm",
     "NoteLstmConfig",
+    "Pretrained",
+    "PretrainedConfig",
     "SequenceModel",
     "State",
     "Transformer",
     "TransformerConfig",
+    "WindowLstm",
+    "WindowLstmConfig",
     "describe",
     "detached",
     "from_llama",

@@ -3,6 +3,8 @@
 from erato.recipes import (
     char_lstm,
     event_transformer,
+    gpt2,
+    gpt2_small,
     lyrics_lstm,
     note_chord_lstm,
     note_lstm,
@@ -22,6 +24,8 @@ _FILES = [
     performance_transformer,
     char_lstm,
     lyrics_lstm,
+    gpt2_small,
+    gpt2,
 ]
 
 RECIPES = {file.RECIPE.name: file.RECIPE for file in _FILES}

@@ -18,6 +18,12 @@ from torch import Tensor, nn
 
 from erato.errors import RunError
 from erato.files import fsync_folder, replacing, temporary_beside, write_json
+from erato.models.base import SequenceModel
+
+
+def exported(model: nn.Module) -> dict[str, Tensor]:
+    """The weights of a model as they are used: of a sequence model, what it exports."""
+    return model.exported() if isinstance(model, SequenceModel) else model.state_dict()
 
 
 def save_weights(model_state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
@@ -34,8 +40,9 @@ def load_weights(model: nn.Module, path: Path) -> None:
     """Loads weights into `model`; RunError names the file if it is missing, damaged or another model's."""
     tensors = _tensors(path)
     own = model.state_dict()
-    if set(tensors) != set(own) or any(tensors[name].shape != own[name].shape for name in own):
-        odd = sorted(set(tensors) ^ set(own)) or sorted(n for n in own if tensors[n].shape != own[n].shape)
+    odd = sorted({*exported(model)} - {*tensors} | {*tensors} - {*own})  # what is shared may be there once or more often
+    odd = odd or sorted(name for name in tensors if tensors[name].shape != own[name].shape)
+    if odd:
         raise RunError(
             f"{path} holds the weights of another model ({odd[0]} does not fit): restore the file or train again."
         )
@@ -44,7 +51,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
         raise RunError(
             f"{path} is damaged: {broken[0]} holds numbers that are not finite; restore the file or train again."
         )
-    model.load_state_dict(tensors)
+    model.load_state_dict(tensors, strict=False)
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

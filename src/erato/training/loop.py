@@ -20,7 +20,7 @@ from erato.datasets import Encodings, WindowDataset
 from erato.errors import EratoError, RunError, UsageError
 from erato.training.average import Average
 from erato.training.batches import Stream
-from erato.training.checkpoint import load_state, save_state, save_weights
+from erato.training.checkpoint import exported, load_state, save_state, save_weights
 from erato.training.log import Log
 from erato.training.objective import Objective
 from erato.training.optimizers import Optimizer, Schedule
@@ -184,8 +184,8 @@ def train(
                     average.update(model, state.step + 1)
             state.step += 1
             if kept and state.step % kept == 0:
-                weights = average.shadow if average else model.state_dict()
-                save_weights(weights, folder / "steps" / f"{state.step:09d}.safetensors")
+                with average.applied(model) if average else nullcontext():
+                    save_weights(exported(model), folder / "steps" / f"{state.step:09d}.safetensors")
 
             now = time.monotonic()
             spent = max(state.step / total, (now - started) / limit)
@@ -219,7 +219,7 @@ def train(
                     if line["best"]:
                         # one entry, as the order of several is not kept
                         about = {"best": f"step {state.step}, held-out loss {line['valid_loss']!r}"}
-                        save_weights(model.state_dict(), folder / "model.safetensors", about)
+                        save_weights(exported(model), folder / "model.safetensors", about)
                     if listen:
                         listen(model, state.step)
                 log.write(line)
