@@ -11,28 +11,15 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-import erato
-from erato.errors import EratoError, UsageError, unknown
+from erato.cli_options import parse
+from erato.errors import EratoError, UsageError
 
 if TYPE_CHECKING:
+    from erato.pipeline import Run
     from erato.reporter import Reporter
-
-
-class _Parser(argparse.ArgumentParser):
-    """Argparse whose complaints are sentences like all others."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
-
-    def error(self, message: str) -> NoReturn:
-        if message.startswith("unrecognized arguments: "):
-            word = message.removeprefix("unrecognized arguments: ").split()[0]
-            if word.startswith("-"):
-                raise unknown(f"option of {self.prog}", word.split("=")[0], self._option_string_actions)
-            raise UsageError(f"{self.prog} does not know what to do with {word!r}: see {self.prog} --help.")
-        raise UsageError(f"{message.rstrip('.')}: see {self.prog} --help.")
+    from erato.sampling import Beams
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -66,229 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Parses and does one command; the exit code. Raises what `main` turns into sentences."""
-    parser, commands = _parser()
-    first = next((word for word in arguments if not word.startswith("-")), None)
-    if first is not None and first not in commands:
-        raise unknown("command", first, commands)
-    given, rest = parser.parse_known_args(arguments)
-    if rest:
-        commands[given.command].error("unrecognized arguments: " + " ".join(rest))
-    if given.command is None:
-        parser.print_help()
-        return 0
-    action: Callable[[argparse.Namespace], int] = given.action
-    return action(given)
-
-
-def _parser() -> tuple[_Parser, dict[str, _Parser]]:
-    parser = _Parser(
-        prog="erato",
-        description="Learns from your own music and writes new pieces.",
-        epilog="Start with: erato demo\nThen:       erato train event-transformer --corpus MY_FOLDER --minutes 10",
-    )
-    parser.add_argument("--version", action="version", version=f"erato {erato.__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    commands: dict[str, _Parser] = {}
-
-    def command(name: str, summary: str, example: str, action: Callable[[argparse.Namespace], int]) -> _Parser:
-        commands[name] = subparsers.add_parser(name, help=summary, description=summary, epilog=f"Example: {example}")
-        commands[name].set_defaults(action=action)
-        return commands[name]
-
-    listed = command(
-        "list",
-        "What there is: corpora, representations, models, recipes, renderers.",
-        "erato list recipes",
-        _list,
-    )
-    listed.add_argument("what", nargs="?", choices=_LISTED, metavar="WHAT", help=", ".join(_LISTED))
-    _json(listed)
-
-    checked = command("check", "What can be read in a folder, what not and why.", "erato check my-midis", _check)
-    checked.add_argument("path", help="a folder or a file")
-    checked.add_argument("--max-files", type=_whole, metavar="N", help="look at the first N files that may hold pieces")
-    checked.add_argument("--report", metavar="FILE", help="where the report goes (default: erato-check.json)")
-    _json(checked)
-
-    trained = command(
-        "train",
-        "Learns a recipe from a corpus; the same command goes on after a stop.",
-        "erato train event-transformer --corpus my-midis --minutes 10",
-        _train,
-    )
-    trained.add_argument("recipe", metavar="RECIPE", help="see: erato list recipes")
-    trained.add_argument("--corpus", metavar="NAME|PATH", help="a name from erato list corpora, a folder or a file")
-    trained.add_argument("--out", metavar="DIR", help="the run folder (default: runs/RECIPE-CORPUS-NNN)")
-    trained.add_argument("--minutes", type=_number, metavar="M", help="budget by the clock (not bit-reproducible)")
-    trained.add_argument("--steps", type=_whole, metavar="N", help="budget in steps")
-    trained.add_argument("--epochs", type=_whole, metavar="N", help="budget in passes over the corpus")
-    trained.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="a.b=c",
-        help="any number of a recipe, as in model.width=256",
-    )
-    trained.add_argument(
-        "--seed", type=_whole, metavar="S", help="for weights, order and augmentation (default: the recipe's)"
-    )
-    trained.add_argument("--keep-every", type=_whole, metavar="N", help="also keep the weights of every Nth step")
-    trained.add_argument(
-        "--track", action="append", default=[], metavar="T", help="only these tracks: index, name or program"
-    )
-    trained.add_argument("--max-files", type=_whole, metavar="N", help="use the first N files only")
-    trained.add_argument(
-        "--precision",
-        choices=["auto", "float32", "bfloat16"],
-        help="of the arithmetic; auto: bfloat16 where the processor has it",
-    )
-    trained.add_argument(
-        "--from", dest="from_file", metavar="FILE", help="a copy of a downloadable corpus, got by hand"
-    )
-    _json(trained)
-
-    composed = command(
-        "compose",
-        "Writes new pieces with a trained run.",
-        "erato compose runs/RUN --bars 16 --n 4 --seed 1",
-        _compose,
-    )
-    composed.add_argument("run", metavar="RUN", help="the folder that erato train named")
-    composed.add_argument("--prompt", metavar="FILE|TEXT", help="continue this file (or this text, for runs of text)")
-    composed.add_argument(
-        "--begin",
-        metavar="WHAT",
-        help="without a prompt: from nothing, a training window, silence, or a note as in C4",
-    )
-    composed.add_argument(
-        "--n", type=_whole, default=1, metavar="N", help="how many pieces (default 1); piece i has seed S+i"
-    )
-    composed.add_argument("--seed", type=_whole, default=0, metavar="S", help="same seed, same piece (default 0)")
-    composed.add_argument("--bars", type=_whole, metavar="N", help="exactly N new bars")
-    composed.add_argument("--seconds", type=_number, metavar="S", help="exactly S new seconds")
-    composed.add_argument("--length", type=_whole, metavar="N", help="exactly N new symbols")
-    composed.add_argument(
-        "--strategy",
-        choices=["sample", "greedy", "beam"],
-        help="draw, always take the most probable, or search for the most probable piece",
-    )
-    composed.add_argument("--beams", type=_whole, metavar="N", help="candidates that a beam search keeps (default 4)")
-    composed.add_argument(
-        "--length-penalty", type=_number, metavar="X", help="of a beam search: above 0 prefers longer (default 1)"
-    )
-    composed.add_argument(
-        "--early-stopping", action="store_true", help="a beam search stops as soon as N pieces have ended"
-    )
-    composed.add_argument(
-        "--temperature",
-        type=_numbers,
-        metavar="T",
-        help="below 1 safer, above 1 bolder; T,T,T,T for pitch, step, duration and velocity of notes",
-    )
-    composed.add_argument("--top-k", type=_whole, metavar="K", help="only the K most probable symbols (0: off)")
-    composed.add_argument(
-        "--top-p", type=_number, metavar="P", help="only the most probable symbols that reach P (1: off)"
-    )
-    composed.add_argument(
-        "--min-p",
-        type=_number,
-        metavar="P",
-        help="only symbols at least P times as probable as the best (0: off)",
-    )
-    composed.add_argument(
-        "--typical-p",
-        type=_number,
-        metavar="P",
-        help="only the symbols as surprising as can be expected, that reach P (1: off)",
-    )
-    composed.add_argument("--no-repeat", type=_whole, metavar="N", help="no N symbols in a row come twice (0: off)")
-    composed.add_argument(
-        "--repetition-penalty",
-        type=_number,
-        metavar="X",
-        help="above 1 makes repeated symbols rarer (1: off)",
-    )
-    composed.add_argument("--step", type=_number, metavar="S", help="seconds a step of a piano roll is written as")
-    composed.add_argument("--program", metavar="P", help="General MIDI program (0 to 127, or a name) of all tracks")
-    composed.add_argument(
-        "--checkpoint", type=_whole, metavar="STEP", help="weights kept by --keep-every (default: the best)"
-    )
-    composed.add_argument("--out", metavar="DIR", help="folder for the pieces (default: RUN/pieces)")
-    composed.add_argument(
-        "--formats", metavar="LIST", help="comma-separated suffixes (default: mid,png or txt, and matrix.png of frames)"
-    )
-    _json(composed)
-
-    evaluated = command(
-        "evaluate",
-        "How likely a run finds pieces that it has not learned from.",
-        "erato evaluate runs/RUN --split test",
-        _evaluate,
-    )
-    evaluated.add_argument("run", metavar="RUN", help="the folder that erato train named")
-    evaluated.add_argument("--corpus", metavar="NAME|PATH", help="other pieces (default: the corpus of the run)")
-    evaluated.add_argument("--piece", metavar="FILE", help="this one piece, whole, instead of a corpus")
-    evaluated.add_argument("--split", metavar="PART", help="test (default), valid or train")
-    evaluated.add_argument(
-        "--checkpoint", type=_whole, metavar="STEP", help="weights kept by --keep-every (default: the best)"
-    )
-    _json(evaluated)
-
-    rendered = command(
-        "render",
-        "Writes a piece as other kinds of file, by suffix.",
-        "erato render piece.mid piece.png piece.html",
-        _render,
-    )
-    rendered.add_argument(
-        "piece",
-        metavar="FILE|CORPUS:PIECE",
-        help="a file, or a piece of a corpus, as in bach-chorales:bwv66.6",
-    )
-    rendered.add_argument("out", nargs="+", metavar="OUT", help="the files to write")
-    rendered.add_argument("--from", dest="first", type=_whole, metavar="BAR", help="the first bar to show")
-    rendered.add_argument("--to", dest="last", type=_whole, metavar="BAR", help="the last bar to show")
-    rendered.add_argument("--force", action="store_true", help="overwrite files that exist")
-    _json(rendered)
-
-    shown = command(
-        "demo",
-        "Trains on Bach's chorales for a minute and a half, composes four, opens a page.",
-        "erato demo",
-        _demo,
-    )
-    shown.add_argument("--minutes", type=_number, default=1.5, metavar="M", help="how long to train (default 1.5)")
-    shown.add_argument("--out", metavar="DIR", help="where it all goes (default: demo/NNN)")
-    shown.add_argument("--no-open", action="store_true", help="do not open the page in the browser")
-    return parser, commands
-
-
-_LISTED = ("corpora", "representations", "models", "recipes", "renderers")
-
-
-def _json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
-
-
-def _whole(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
-    return value
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(_number(part) for part in text.split(","))
+    given = parse(arguments)
+    return _ACTIONS[given.command](given) if given.command else 0
 
 
 def _print_json(value: Any) -> None:
@@ -407,34 +173,21 @@ def _train(given: argparse.Namespace) -> int:
 def _compose(given: argparse.Namespace) -> int:
     from erato import pipeline
     from erato.renderers import renderers_for
-    from erato.sampling import Beams
 
-    names = ("top_k", "top_p", "min_p", "typical_p", "no_repeat", "repetition_penalty")
-    changes: dict[str, Any] = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
-    if given.temperature is not None:
-        one = len(given.temperature) == 1
-        changes |= {"temperature": given.temperature[0]} if one else {"temperatures": given.temperature}
-    searched: dict[str, Any] = {
-        name: getattr(given, name) for name in ("beams", "length_penalty") if getattr(given, name) is not None
-    }
-    if given.early_stopping:
-        searched["early_stopping"] = True
-    if searched and given.strategy not in (None, "beam"):
-        said = ", ".join(f"--{name.replace('_', '-')}" for name in searched)
-        raise UsageError(f"{said} is for a beam search: leave it out, or give --strategy beam.")
-    if given.strategy in ("sample", "greedy"):
-        changes["greedy"] = given.strategy == "greedy"
+    beams, changes = _how(given)
     run = pipeline.load(given.run, given.checkpoint)
+    out = Path(given.out) if given.out else run.folder / "pieces"
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file: give a folder with --out.")
+    if given.compare:
+        return _compare(given, run, out, beams, changes)
     reads = run.representation.kind == "text" and not given.json  # the text itself is what people look at
     with _reporter(given.json or reads) as reporter:
-        out = Path(given.out) if given.out else run.folder / "pieces"
-        if out.exists() and not out.is_dir():
-            raise UsageError(f"{out} is a file: give a folder with --out.")
         formats = given.formats.split(",") if given.formats else run.formats
         renderers_for(formats)
         samples = run.sample(
             given.prompt,
-            beams=Beams(**searched) if searched or given.strategy == "beam" else None,
+            beams=beams,
             n=given.n,
             seed=given.seed,
             bars=given.bars,
@@ -472,6 +225,106 @@ def _compose(given: argparse.Namespace) -> int:
         length += f"{row['seconds']:.1f} s, " if row["seconds"] is not None else ""
         print(f"seed {row['seed']}: {length}{row['symbols']} symbols -> {', '.join(row['files'])}")
     return 0
+
+
+def _how(given: argparse.Namespace) -> "tuple[Beams | None, dict[str, Any]]":
+    """How to search, if that was asked for, and what was set of drawing."""
+    names = ("top_k", "top_p", "min_p", "typical_p", "no_repeat", "repetition_penalty")
+    changes: dict[str, Any] = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+    if given.temperature is not None:
+        one = len(given.temperature) == 1
+        changes |= {"temperature": given.temperature[0]} if one else {"temperatures": given.temperature}
+    if given.strategy in ("sample", "greedy"):
+        changes["greedy"] = given.strategy == "greedy"
+    searched: dict[str, Any] = {
+        name: getattr(given, name) for name in ("beams", "length_penalty") if getattr(given, name) is not None
+    }
+    if given.early_stopping:
+        searched["early_stopping"] = True
+    if searched and given.strategy not in (None, "beam"):
+        said = ", ".join(f"--{name.replace('_', '-')}" for name in searched)
+        raise UsageError(f"{said} is for a beam search: leave it out, or give --strategy beam.")
+    if not searched and given.strategy != "beam":
+        return None, changes
+    from erato.sampling import Beams
+
+    return Beams(**searched), changes
+
+
+def _compare(given: argparse.Namespace, run: "Run", out: Path, beams: "Beams | None", changes: dict[str, Any]) -> int:
+    from erato import comparing
+
+    if given.n != 1:
+        raise UsageError(f"a comparison has one piece of each kind: leave out --n {given.n}, or --compare.")
+    if given.formats:
+        raise UsageError("a comparison is a page with files of its own: leave out --formats, or --compare.")
+    with _reporter(given.json) as reporter:
+        comparison = comparing.compare(
+            run,
+            given.prompt,
+            seed=given.seed,
+            length=given.length,
+            bars=given.bars,
+            seconds=given.seconds,
+            begin=given.begin,
+            step=given.step,
+            program=given.program,
+            beams=beams,
+            reporter=reporter,
+            **changes,
+        )
+        found = comparing.write(run, comparison, out, reporter)
+    if given.json:
+        _print_json(found)
+        return 0
+    _print_comparison(found["comparison"])
+    print(f"The page is {found['page']}.")
+    if found["trees"]:
+        print(f"What was considered is drawn in {', '.join(found['trees'])}.")
+    return 0
+
+
+_WIDE = 110  # columns that a table needs
+_BEGINNING = 400  # characters of a text in it
+_COUNTS = {
+    "log_prob_per_symbol": "log-prob\na symbol",
+    "distinct_1": "distinct-1",
+    "distinct_2": "-2",
+    "distinct_3": "-3",
+    "longest_repeat": "longest\nrepeat",
+    "longest_loop": "longest\nloop",
+    "took": "seconds",
+}
+
+
+def _print_comparison(rows: list[dict[str, Any]]) -> None:
+    """Side by side where the terminal has room, else one under the other."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    def made(row: dict[str, Any]) -> str:
+        return next((str(row[what]) for what in ("refused", "text", "path") if row.get(what) is not None), "")
+
+    def count(value: float | None) -> str:
+        return "" if value is None else f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+
+    console = Console()
+    if not console.is_terminal or console.width < _WIDE:
+        for row in rows:
+            said = (
+                ""
+                if row["refused"]
+                else ", ".join(f"{name} {count(row[key])}" for key, name in _COUNTS.items()).replace("\n", " ")
+            )
+            print(f"--- {row['name']}{': ' if said else ''}{said}\n{made(row)}\n")
+        return
+    table = Table("", *_COUNTS.values(), "", show_lines=True)
+    for row in rows:
+        counts = [Text("" if row["refused"] else count(row[key]), justify="right") for key in _COUNTS]
+        text = made(row)
+        table.add_row(row["name"], *counts, Text(text[:_BEGINNING] + ("…" if len(text) > _BEGINNING else "")))
+    console.print(table)
 
 
 def _show(text: str) -> None:
@@ -536,3 +389,14 @@ def _demo(given: argparse.Namespace) -> int:
 
         webbrowser.open(page.absolute().as_uri())
     return 0
+
+
+_ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "list": _list,
+    "check": _check,
+    "train": _train,
+    "compose": _compose,
+    "evaluate": _evaluate,
+    "render": _render,
+    "demo": _demo,
+}

@@ -17,7 +17,6 @@ import torch
 
 from erato import run_folder
 from erato.composing import Sample
-from erato.errors import UsageError
 from erato.models.base import Categorical, masked
 from erato.renderers import renderer_for
 from erato.renderers.base import About
@@ -61,7 +60,7 @@ WAYS = (
         Sampler(top_p=0.9),
     ),
     *(
-        Way(f"temperature {heat:g}", f"Draws among all symbols, {said}.", Sampler(temperature=heat))
+        Way(f"temperature {heat}", f"Draws among all symbols, {said}.", Sampler(temperature=heat))
         for heat, said in (
             (0.2, "the likely ones made far likelier: very safe"),
             (0.5, "the likely ones made likelier: safe"),
@@ -475,11 +474,3 @@ def _way(seen: Sequence[Sequence[Candidate]], beams: Beams) -> set[tuple[int, in
         place = [at for at, one in enumerate(seen[step]) if one.kept][beam]
         way.add((step, place))
     return way
-
-
-def refuse(n: int, formats: str | None) -> None:
-    """UsageError for what a comparison has no use for."""
-    if n != 1:
-        raise UsageError(f"a comparison has one piece of each kind: leave out --n {n}, or --compare.")
-    if formats:
-        raise UsageError("a comparison is a page with its own files: leave out --formats, or --compare.")

@@ -1,0 +1,276 @@
+"""What the commands of the command line take: a table of names, types and help, and the parser made of it.
+
+In: what a person typed. Out: its values by name, or a UsageError in one sentence. Knows nothing of what is done with
+them, and imports nothing heavy.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import erato
+from erato.errors import UsageError, unknown
+
+LISTED = ("corpora", "representations", "models", "recipes", "renderers")
+
+
+@dataclass(frozen=True)
+class Option:
+    """What `add_argument` is called with."""
+
+    flags: tuple[str, ...]
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: what it does in a sentence, an example, and its options."""
+
+    summary: str
+    example: str
+    options: Sequence[Option]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argparse whose complaints are sentences like all others."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        if message.startswith("unrecognized arguments: "):
+            word = message.removeprefix("unrecognized arguments: ").split()[0]
+            if word.startswith("-"):
+                raise unknown(f"option of {self.prog}", word.split("=")[0], self._option_string_actions)
+            raise UsageError(f"{self.prog} does not know what to do with {word!r}: see {self.prog} --help.")
+        raise UsageError(f"{message.rstrip('.')}: see {self.prog} --help.")
+
+
+def _whole(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(_number(part) for part in text.split(","))
+
+
+def _option(*flags: str, **settings: Any) -> Option:
+    return Option(flags, settings)
+
+
+_JSON = _option("--json", action="store_true", help="print one JSON document and nothing else")
+
+COMMANDS = {
+    "list": Command(
+        "What there is: corpora, representations, models, recipes, renderers.",
+        "erato list recipes",
+        [
+            _option("what", nargs="?", choices=LISTED, metavar="WHAT", help=", ".join(LISTED)),
+            _JSON,
+        ],
+    ),
+    "check": Command(
+        "What can be read in a folder, what not and why.",
+        "erato check my-midis",
+        [
+            _option("path", help="a folder or a file"),
+            _option("--max-files", type=_whole, metavar="N", help="look at the first N files that may hold pieces"),
+            _option("--report", metavar="FILE", help="where the report goes (default: erato-check.json)"),
+            _JSON,
+        ],
+    ),
+    "train": Command(
+        "Learns a recipe from a corpus; the same command goes on after a stop.",
+        "erato train event-transformer --corpus my-midis --minutes 10",
+        [
+            _option("recipe", metavar="RECIPE", help="see: erato list recipes"),
+            _option("--corpus", metavar="NAME|PATH", help="a name from erato list corpora, a folder or a file"),
+            _option("--out", metavar="DIR", help="the run folder (default: runs/RECIPE-CORPUS-NNN)"),
+            _option("--minutes", type=_number, metavar="M", help="budget by the clock (not bit-reproducible)"),
+            _option("--steps", type=_whole, metavar="N", help="budget in steps"),
+            _option("--epochs", type=_whole, metavar="N", help="budget in passes over the corpus"),
+            _option(
+                "--set",
+                action="append",
+                default=[],
+                metavar="a.b=c",
+                help="any number of a recipe, as in model.width=256",
+            ),
+            _option(
+                "--seed", type=_whole, metavar="S", help="for weights, order and augmentation (default: the recipe's)"
+            ),
+            _option("--keep-every", type=_whole, metavar="N", help="also keep the weights of every Nth step"),
+            _option(
+                "--track", action="append", default=[], metavar="T", help="only these tracks: index, name or program"
+            ),
+            _option("--max-files", type=_whole, metavar="N", help="use the first N files only"),
+            _option(
+                "--precision",
+                choices=["auto", "float32", "bfloat16"],
+                help="of the arithmetic; auto: bfloat16 where the processor has it",
+            ),
+            _option("--from", dest="from_file", metavar="FILE", help="a copy of a downloadable corpus, got by hand"),
+            _JSON,
+        ],
+    ),
+    "compose": Command(
+        "Writes new pieces with a trained run.",
+        "erato compose runs/RUN --bars 16 --n 4 --seed 1",
+        [
+            _option("run", metavar="RUN", help="the folder that erato train named"),
+            _option("--prompt", metavar="FILE|TEXT", help="continue this file (or this text, for runs of text)"),
+            _option(
+                "--begin",
+                metavar="WHAT",
+                help="without a prompt: from nothing, a training window, silence, or a note as in C4",
+            ),
+            _option(
+                "--n", type=_whole, default=1, metavar="N", help="how many pieces (default 1); piece i has seed S+i"
+            ),
+            _option("--seed", type=_whole, default=0, metavar="S", help="same seed, same piece (default 0)"),
+            _option("--bars", type=_whole, metavar="N", help="exactly N new bars"),
+            _option("--seconds", type=_number, metavar="S", help="exactly S new seconds"),
+            _option("--length", type=_whole, metavar="N", help="exactly N new symbols"),
+            _option(
+                "--strategy",
+                choices=["sample", "greedy", "beam"],
+                help="draw, always take the most probable, or search for the most probable piece",
+            ),
+            _option("--beams", type=_whole, metavar="N", help="candidates that a beam search keeps (default 4)"),
+            _option(
+                "--length-penalty",
+                type=_number,
+                metavar="X",
+                help="of a beam search: above 0 prefers longer (default 1)",
+            ),
+            _option("--early-stopping", action="store_true", help="a beam search stops as soon as N pieces have ended"),
+            _option(
+                "--temperature",
+                type=_numbers,
+                metavar="T",
+                help="below 1 safer, above 1 bolder; T,T,T,T for pitch, step, duration and velocity of notes",
+            ),
+            _option("--top-k", type=_whole, metavar="K", help="only the K most probable symbols (0: off)"),
+            _option("--top-p", type=_number, metavar="P", help="only the most probable symbols that reach P (1: off)"),
+            _option(
+                "--min-p",
+                type=_number,
+                metavar="P",
+                help="only symbols at least P times as probable as the best (0: off)",
+            ),
+            _option(
+                "--typical-p",
+                type=_number,
+                metavar="P",
+                help="only the symbols as surprising as can be expected, that reach P (1: off)",
+            ),
+            _option("--no-repeat", type=_whole, metavar="N", help="no N symbols in a row come twice (0: off)"),
+            _option(
+                "--repetition-penalty", type=_number, metavar="X", help="above 1 makes repeated symbols rarer (1: off)"
+            ),
+            _option("--step", type=_number, metavar="S", help="seconds a step of a piano roll is written as"),
+            _option("--program", metavar="P", help="General MIDI program (0 to 127, or a name) of all tracks"),
+            _option(
+                "--checkpoint", type=_whole, metavar="STEP", help="weights kept by --keep-every (default: the best)"
+            ),
+            _option(
+                "--compare",
+                action="store_true",
+                help="one beginning in several ways side by side (greedy, beam search, top-k, top-p, temperatures)",
+            ),
+            _option("--out", metavar="DIR", help="folder for the pieces (default: RUN/pieces)"),
+            _option(
+                "--formats",
+                metavar="LIST",
+                help="comma-separated suffixes (default: mid,png or txt, and matrix.png of frames)",
+            ),
+            _JSON,
+        ],
+    ),
+    "evaluate": Command(
+        "How likely a run finds pieces that it has not learned from.",
+        "erato evaluate runs/RUN --split test",
+        [
+            _option("run", metavar="RUN", help="the folder that erato train named"),
+            _option("--corpus", metavar="NAME|PATH", help="other pieces (default: the corpus of the run)"),
+            _option("--piece", metavar="FILE", help="this one piece, whole, instead of a corpus"),
+            _option("--split", metavar="PART", help="test (default), valid or train"),
+            _option(
+                "--checkpoint", type=_whole, metavar="STEP", help="weights kept by --keep-every (default: the best)"
+            ),
+            _JSON,
+        ],
+    ),
+    "render": Command(
+        "Writes a piece as other kinds of file, by suffix.",
+        "erato render piece.mid piece.png piece.html",
+        [
+            _option(
+                "piece", metavar="FILE|CORPUS:PIECE", help="a file, or a piece of a corpus, as in bach-chorales:bwv66.6"
+            ),
+            _option("out", nargs="+", metavar="OUT", help="the files to write"),
+            _option("--from", dest="first", type=_whole, metavar="BAR", help="the first bar to show"),
+            _option("--to", dest="last", type=_whole, metavar="BAR", help="the last bar to show"),
+            _option("--force", action="store_true", help="overwrite files that exist"),
+            _JSON,
+        ],
+    ),
+    "demo": Command(
+        "Trains on Bach's chorales for a minute and a half, composes four, opens a page.",
+        "erato demo",
+        [
+            _option("--minutes", type=_number, default=1.5, metavar="M", help="how long to train (default 1.5)"),
+            _option("--out", metavar="DIR", help="where it all goes (default: demo/NNN)"),
+            _option("--no-open", action="store_true", help="do not open the page in the browser"),
+        ],
+    ),
+}
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """What was given, by name, and the `command`; None: nothing was asked for, and the help is printed.
+
+    Raises UsageError for a mistake.
+    """
+    parser, commands = _parser()
+    first = next((word for word in arguments if not word.startswith("-")), None)
+    if first is not None and first not in commands:
+        raise unknown("command", first, commands)
+    given, rest = parser.parse_known_args(arguments)
+    if rest:
+        commands[given.command].error("unrecognized arguments: " + " ".join(rest))
+    if given.command is None:
+        parser.print_help()
+    return given
+
+
+def _parser() -> tuple[_Parser, dict[str, _Parser]]:
+    parser = _Parser(
+        prog="erato",
+        description="Learns from your own music and writes new pieces.",
+        epilog="Start with: erato demo\nThen:       erato train event-transformer --corpus MY_FOLDER --minutes 10",
+    )
+    parser.add_argument("--version", action="version", version=f"erato {erato.__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    commands: dict[str, _Parser] = {}
+    for name, command in COMMANDS.items():
+        commands[name] = subparsers.add_parser(
+            name, help=command.summary, description=command.summary, epilog=f"Example: {command.example}"
+        )
+        for option in command.options:
+            commands[name].add_argument(*option.flags, **option.settings)
+    return parser, commands
