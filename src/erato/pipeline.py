@@ -218,7 +218,9 @@ def _on_checkpoint(recipe: Recipe, checkpoint: str | Path) -> Recipe:
     """The recipe with the tokenizer and the weights of a checkpoint."""
     parts = recipe.representation, recipe.model
     if not isinstance(parts[0], SubwordsConfig) or not isinstance(parts[1], PretrainedConfig):
-        raise UsageError(f"the recipe {recipe.name} goes on from no checkpoint: choose gpt2, or leave out {checkpoint}.")
+        raise UsageError(
+            f"{recipe.name} goes on from no checkpoint: choose the recipe gpt2, or leave out {checkpoint}."
+        )
     folder = Path(checkpoint).expanduser()
     named = str(folder.absolute()) if folder.exists() else str(checkpoint)
     return replace(

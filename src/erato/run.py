@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from erato import corpora, models, representations, run_folder, training
+from erato import corpora, models, recipes, representations, run_folder, training
 from erato.composing import Sample, compose_after
 from erato.config import from_record, to_record
 from erato.corpora.base import SPLITS, Corpus, Pieces, Split
@@ -23,11 +23,14 @@ from erato.errors import RunError, UsageError
 from erato.evaluating import Evaluation, evaluate
 from erato.general_midi import program_number
 from erato.models.base import SequenceModel
+from erato.models.pretrained import Pretrained, PretrainedConfig
+from erato.models.pretrained_files import HUB_NAME, checkpoint_folder, save_checkpoint
 from erato.reading import read_piece
 from erato.recipe import Recipe
 from erato.renderers import renderer_for, renderers_for
 from erato.renderers.base import About
 from erato.reporter import Reporter, counts
+from erato.representations import Subwords, SubwordsConfig
 from erato.representations.base import Array, Frames, Representation
 from erato.sampling import Beams, Sampler, Stop
 from erato.score import Piece, note_count, pitch_number, with_program
@@ -41,12 +44,19 @@ _PARTS: list[type] = [
 ]
 _CLASSES = {part.__name__: part for part in _PARTS}
 _MOST = 100_000  # pieces at once
+_HUB = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")  # names without an owner
 _PART = re.compile(r" \((train|valid|test)\)$")  # of a piece that was cut in three: who learned from one knows it
 
 
 def load(path: str | Path, checkpoint: int | None = None) -> "Run":
-    """The run in `path`, with its best weights or those kept at step `checkpoint`; RunError says what is wrong."""
+    """The run in `path`, with its best weights or those kept at step `checkpoint`; RunError says what is wrong.
+
+    A checkpoint for transformers, a folder in the layout of the hub or a hub name, is a run that learned from no corpus
+    here: it composes and evaluates, and its pieces go to runs/NAME/pieces.
+    """
     folder = Path(path)
+    if is_checkpoint(str(path)):
+        return _load_checkpoint(str(path), checkpoint)
     if not folder.is_dir():
         raise RunError(f"there is no run folder at {folder}: train one, or give the folder that `erato train` named.")
     record = run_folder.read_json(folder, "recipe.json")
@@ -71,11 +81,47 @@ def load(path: str | Path, checkpoint: int | None = None) -> "Run":
     return Run(folder, recipe, representation, model.to(device()).eval())
 
 
-class Run:
-    """A trained model with all it needs, in a folder."""
+def is_checkpoint(path: str) -> bool:
+    """Whether a path that may be a run's names a checkpoint for transformers instead, by what is there."""
+    folder = Path(path)
+    if folder.is_dir():
+        return (folder / "config.json").is_file() and not (folder / "recipe.json").exists()
+    if folder.exists():
+        return False
+    owner, slash, _ = path.partition("/")
+    # a mistyped run folder is no hub name: its parent is there, or called as ours are
+    return path in _HUB or bool(slash and HUB_NAME.fullmatch(path) and owner != "runs" and not Path(owner).exists())
 
-    def __init__(self, folder: Path, recipe: Recipe, representation: Representation, model: SequenceModel) -> None:
+
+def _load_checkpoint(name: str, step: int | None) -> "Run":
+    """A checkpoint for transformers as a run, by the recipe `gpt2`."""
+    if step is not None:
+        raise RunError(f"{name} is a checkpoint for transformers, which keeps no weights of step {step}: leave it out.")
+    try:
+        found = checkpoint_folder(name)
+        said = SubwordsConfig(checkpoint=str(found)), PretrainedConfig(checkpoint=str(found)).resolved()
+        representation = said[0].fit(())
+        model = said[1].begin(representation.space)
+    except UsageError as error:
+        raise RunError(str(error)) from None
+    recipe = replace(recipes.RECIPES["gpt2"], representation=said[0], model=said[1])
+    folder = Path("runs") / Path(name).expanduser().absolute().name
+    return Run(folder, recipe, representation, model.to(device()).eval(), learned_here=False)
+
+
+class Run:
+    """A trained model with all it needs, in a folder. learned_here: whether that holds what it learned from."""
+
+    def __init__(
+        self,
+        folder: Path,
+        recipe: Recipe,
+        representation: Representation,
+        model: SequenceModel,
+        learned_here: bool = True,
+    ) -> None:
         self.folder, self.recipe, self.representation, self.model = folder, recipe, representation, model
+        self.learned_here = learned_here
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, recipe={self.recipe.name!r})"
@@ -83,7 +129,7 @@ class Run:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """The corpus that the run learned from, file by file."""
-        found: dict[str, Any] = run_folder.read_json(self.folder, "manifest.json")
+        found: dict[str, Any] = run_folder.read_json(self.folder, "manifest.json") if self.learned_here else {}
         return found
 
     @property
@@ -308,7 +354,7 @@ class Run:
         kind, seed = self.representation.kind, self.recipe.seed
         if isinstance(corpus, Corpus):
             return corpus.pieces(kind, seed=seed, progress=reporter.progress)
-        said = run_folder.read_json(self.folder, "recipe.json").get("source", {})
+        said = run_folder.read_json(self.folder, "recipe.json").get("source", {}) if self.learned_here else {}
         if corpus is None and not said.get("name"):
             raise UsageError("this run does not say where its corpus is: name it with --corpus.")
         if corpus is None and said["name"] not in corpora.CORPORA and not Path(said["name"]).exists():
@@ -322,7 +368,7 @@ class Run:
         return pieces
 
     def _seed_window(self, seed: int) -> Array:
-        windows = run_folder.read_json(self.folder, "prompts.json", list)
+        windows = run_folder.read_json(self.folder, "prompts.json", list) if self.learned_here else []
         if not windows:
             raise UsageError("this run keeps no window of its training pieces to begin from: begin from nothing.")
         try:
@@ -357,6 +403,21 @@ class Run:
             window = self.representation.decode(self._seed_window(self.recipe.seed))
             head = f"--- after the window\n{window}\n"
         return head + "".join(f"--- temperature {heat:g}\n{text}\n" for heat, text in texts)
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Writes the run's model and tokenizer for transformers, as AutoModelForCausalLM and AutoTokenizer open them.
+
+        Raises UsageError where the model or the representation is of another kind, or where `folder` is in use.
+        """
+        folder = Path(folder)
+        if not isinstance(self.model, Pretrained) or not isinstance(self.representation, Subwords):
+            raise UsageError(
+                f"only runs of gpt2 and gpt2-small are for transformers, this one is of {self.recipe.name}."
+            )
+        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+            raise UsageError(f"{folder} exists: give the name of a new folder.")
+        save_checkpoint(folder, self.model.net, self.representation.state()["tokenizer"], self.representation.space.end)
+        return folder
 
     def facts(self, sampled: Sample) -> dict[str, str]:
         """How a piece of this run was made and what it owes to whom, for people."""

@@ -6,6 +6,7 @@ nothing of pieces, symbols or training; what is wrong with a checkpoint is one s
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from erato.errors import UsageError
+from erato.files import fsync_folder, temporary_beside
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _FILES = ["*.json", "model*.safetensors", "vocab.txt", "merges.txt", "tokenizer.model", "spiece.model"]
@@ -184,6 +186,37 @@ def _sees_ahead(net: Any) -> bool:
     net.eval()
     one, two = (net(input_ids=row, use_cache=False).logits[0, :-1] for row in (ids, other))
     return not torch.allclose(one, two, rtol=1e-3, atol=1e-3)
+
+
+def save_checkpoint(folder: Path, net: Any, tokenizer: str, end: int | None) -> None:
+    """Writes a network and its tokenizer (the JSON of `tokenizers`) to a new folder in the layout of the hub.
+
+    end: the number of the subword that ends a text, and begins one where the network does not say.
+    """
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    made = Tokenizer.from_str(tokenizer)
+    config = net.config
+    ids = {"eos_token": end, "bos_token": config.bos_token_id if isinstance(config.bos_token_id, int) else end}
+    named = {name: made.id_to_token(number) for name, number in ids.items() if number is not None}
+    temporary = temporary_beside(folder)
+    temporary.mkdir(parents=True)
+    try:
+        with quiet():
+            wrapped = PreTrainedTokenizerFast(
+                tokenizer_object=made,
+                model_max_length=getattr(config, "max_position_embeddings", None),
+                **{name: token for name, token in named.items() if token is not None},
+            )
+            wrapped.save_pretrained(temporary)
+            net.save_pretrained(temporary)
+        if folder.exists():
+            folder.rmdir()  # it is empty
+        temporary.rename(folder)
+        fsync_folder(folder.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def add_adapters(net: Any, rank: int, alpha: float, dropout: float) -> None:

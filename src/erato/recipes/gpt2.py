@@ -2,8 +2,8 @@
 Learners", 2019).
 
 Goes on from the checkpoint `gpt2` of the hub (124 million numbers), or from any other causal language model for
-transformers: `--pretrained FOLDER`, or a hub name. Its tokenizer is the checkpoint's own. The whole model is trained, at
-a small learning rate that first rises and then falls; `--set model.lora=8` trains low-rank adapters only (Hu et al.
+transformers: `--pretrained FOLDER`, or a hub name. Its tokenizer is the checkpoint's own. The whole model is trained,
+at a small learning rate that first rises and then falls; `--set model.lora=8` trains low-rank adapters only (Hu et al.
 2021), which needs less memory; for those, `--set training.optimizer.lr=1e-3` is a good rate.
 """
 

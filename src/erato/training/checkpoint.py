@@ -40,7 +40,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     """Loads weights into `model`; RunError names the file if it is missing, damaged or another model's."""
     tensors = _tensors(path)
     own = model.state_dict()
-    odd = sorted({*exported(model)} - {*tensors} | {*tensors} - {*own})  # what is shared may be there once or more often
+    odd = sorted({*exported(model)} - {*tensors} | {*tensors} - {*own})  # what is shared is there once or more often
     odd = odd or sorted(name for name in tensors if tensors[name].shape != own[name].shape)
     if odd:
         raise RunError(
