@@ -6,6 +6,7 @@ added.
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ from erato.score import Piece, Score, bars, between, end_tick, note_count
 
 BY_GROUP = "by group: a hash of the seed and the group decides, about 80/10/10"
 BY_TIME = "there is one work only: the first 80 % of each piece is train, the next 10 % valid, the last 10 % test"
+_SHORTEST = 100  # characters of a text that something can be held out of
+_BLANK = re.compile(r"\n\s*\n")  # songs, speeches and paragraphs end so
 _CENTRE: dict[str, float] = {"train": 0.4, "valid": 0.85, "test": 0.95}
 
 
@@ -50,24 +53,32 @@ def assign(groups: Sequence[str], own: Sequence[Split | None], seed: int) -> lis
 
 
 def cut(piece: Piece) -> dict[Split, Piece] | None:
-    """A piece in three, in its own order, at bar lines or line breaks; None: it is too short for that."""
+    """A piece in three, in its own order, at bar lines, blank lines or line breaks; None: it is too short for that."""
     parts = _cut_text(piece) if isinstance(piece, str) else _cut_score(piece)
     return parts if parts and {"train", "valid"} <= set(parts) else None
 
 
 def _cut_text(text: str) -> dict[Split, Piece] | None:
-    first = _break(text, len(text) * 8 // 10)
-    second = _break(text, max(first + 1, len(text) * 9 // 10))
+    if len(text) < _SHORTEST:
+        return None
+    first = _break(text, 0, len(text) * 8 // 10)
+    second = _break(text, first, max(first + 1, len(text) * 9 // 10))
     parts: dict[Split, Piece] = {"train": text[:first], "valid": text[first:second], "test": text[second:]}
-    return {split: part for split, part in parts.items() if part}
+    return {split: part for split, part in parts.items() if part.strip()}
 
 
-def _break(text: str, near: int) -> int:
-    """The first place from `near` on after a line break, else after a space; `near` itself where both are
-    far.
+def _break(text: str, first: int, near: int) -> int:
+    """Where to cut: after the blank lines nearest to `near`, else the first place from `near` on after a line break,
+    else after a space; `near` itself where all are far. Something written stands between `first` and the cut.
     """
+    reach = max(200, len(text) // 50)
+    begin = max(first, near - len(text) // 10)
+    ends = [blank.end() for blank in _BLANK.finditer(text, begin, near + len(text) // 10)]
+    ends = [end for end in ends if text[first:end].strip() and text[end:].strip()]
+    if ends:
+        return min(ends, key=lambda end: abs(end - near))
     for mark in ("\n", " "):
-        found = text.find(mark, near - 1, near + max(200, len(text) // 50))
+        found = text.find(mark, near - 1, near + reach)
         if found >= 0:
             return found + 1
     return near
