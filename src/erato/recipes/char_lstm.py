@@ -27,7 +27,7 @@ RECIPE = Recipe(
     summary="text, character by character; one LSTM layer; samples at four temperatures after each epoch",
     corpus="python-reference",
     representation=CharsConfig(lower=True),
-    model=LstmConfig(widths=(128,), dropout=(0.0,), embedding=64, dense=0),
+    model=LstmConfig(widths=(128,), dropout=(0.0,), embedding=0, dense=0),
     windows=Windows(length=100, stride=5),
     training=Training(
         batch=128,
@@ -48,7 +48,7 @@ RECIPE = Recipe(
 
 TINY = replace(
     RECIPE,
-    model=LstmConfig(widths=(8,), dropout=(0.0,), embedding=64, dense=0),
+    model=LstmConfig(widths=(8,), dropout=(0.0,), embedding=0, dense=0),
     windows=replace(RECIPE.windows, length=16),
     training=replace(RECIPE.training, batch=4, epochs=None, steps=2),
     length=20,

@@ -30,7 +30,7 @@ RECIPE = Recipe(
     summary="lyrics, plays and scripts, character by character; two or more LSTM layers; goes on from a seed phrase",
     corpus="chorale-lyrics",
     representation=CharsConfig(),
-    model=LstmConfig(widths=(128, 128), dropout=(0.0, 0.0), embedding=64, dense=0),
+    model=LstmConfig(widths=(128, 128), dropout=(0.0, 0.0), embedding=0, dense=0),
     windows=Windows(length=50),
     training=Training(
         batch=50,
@@ -51,7 +51,7 @@ RECIPE = Recipe(
 
 TINY = replace(
     RECIPE,
-    model=LstmConfig(widths=(8, 8), dropout=(0.0, 0.0), embedding=64, dense=0),
+    model=LstmConfig(widths=(8, 8), dropout=(0.0, 0.0), embedding=0, dense=0),
     windows=replace(RECIPE.windows, length=8),
     training=replace(RECIPE.training, batch=2, epochs=None, steps=2, every_epoch=False, evaluations=1, report_every=1),
     length=20,
