@@ -76,10 +76,12 @@ class PretrainedConfig(ModelConfig):
         return Pretrained(pretrained_files.network(said, self.dropout), tokens)
 
     def begin(self, space: Space) -> "Pretrained":
-        model = self.build(space)
         if self.checkpoint:
             said = self.resolved().architecture
-            model = Pretrained(pretrained_files.pretrained_network(self.checkpoint, said, self.dropout), model.space)
+            net = pretrained_files.pretrained_network(self.checkpoint, said, self.dropout)
+            model = Pretrained(net, of_kind(space, Tokens, "pretrained"))
+        else:
+            model = self.build(space)
         if self.lora:
             pretrained_files.add_adapters(model.net, self.lora, self.lora_alpha, self.lora_dropout)
             model.adapted = True
