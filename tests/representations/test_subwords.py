@@ -158,6 +158,20 @@ def test_damaged_files_are_refused_in_a_sentence(tmp_path, files, says):
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
 
 
+@pytest.mark.slow  # transformers takes seconds to import
+def test_the_files_that_only_transformers_reads(tmp_path):
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    config = SubwordsConfig(checkpoint=str(tmp_path))
+    representation = config.fit([])
+    assert representation.names() == [*words, "<start>"]
+    assert representation.encode("the cats").array.tolist() == [5, 6, 7, 3]
+    (tmp_path / "vocab.txt").rename(tmp_path / "bert.model")
+    with pytest.raises(UsageError, match=r"bert\.model cannot be read .*tokenizer\.json\.$"):
+        config.fit([])
+
+
 def test_a_name_without_a_network_says_how_to_get_the_files(monkeypatch):
     def offline(*_, **__):
         raise OSError("offline")

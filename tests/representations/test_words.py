@@ -183,6 +183,21 @@ def test_a_prompt_of_unknown_words_is_refused_and_they_are_named():
     assert len(representation.encode_prompt("").array) == 0
 
 
+def test_a_prompt_and_a_window_leave_unknown_words_out():
+    representation = WordsConfig(minimum=2).fit(["a cat, a cat,\na cat; a cat"])  # ";" is unknown
+    encoded = representation.encode_prompt("zork a cat;a bird;\ncat zork")
+    assert representation.decode(encoded.array) == "a cat a\ncat" and encoded.lost == {"unknown words": 5}
+    array = representation.encode("a;cat zork a cat").array
+    assert representation.decode(representation.window(array, 0, 4)) == "a"
+    assert representation.decode(representation.window(array, 1, 9)) == "cat a cat"
+    empty = representation.window(array, 2, 1)
+    assert len(empty) == 0 and len(representation.window(array, 99, 5)) == 0
+    cursor = representation.cursor(1)
+    for symbol in encoded.array:
+        assert cursor.allowed()[0, symbol]
+        cursor.push(symbol[None])
+
+
 def test_unknown_words_are_never_sampled():
     representation = ALL.fit(["a cat"])
     allowed = representation.cursor(3).allowed()

@@ -246,12 +246,15 @@ def _read(folder: Path) -> "Tokenizer":
     try:
         from transformers import AutoTokenizer
 
-        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True).backend_tokenizer
-    except Exception as error:
+        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True).backend_tokenizer
+        if tokenizer.get_vocab().keys() <= {added.content for added in tokenizer.get_added_tokens_decoder().values()}:
+            raise ValueError("nothing but special symbols is in it")
+    except Exception as error:  # whatever a file may hold, and where transformers is not installed
         why = " ".join(str(error).split())[:200]
         raise UsageError(
             f"{others[0]} cannot be read ({why}): install transformers, or add the checkpoint's tokenizer.json."
         ) from None
+    return tokenizer
 
 
 def _gpt2(vocabulary: Path, merges: Path) -> "Tokenizer":

@@ -168,7 +168,7 @@ class Words(Representation):
         return Encoded(np.array([*array, END], np.int64), {reason: count for reason, count in lost.items() if count})
 
     def encode_prompt(self, piece: Piece) -> Encoded:
-        """The words without the end, and without spaces at the end; UsageError where no word is known."""
+        """The words without the end, spaces at the end, and unknown words; UsageError where no word is known."""
         piece = as_text(piece, "words").rstrip(" ") or piece
         text, _ = self._read_text(piece)
         symbols = self._look_up(text)
@@ -184,7 +184,12 @@ class Words(Representation):
                 f"no word of the prompt is in the vocabulary: it has {', '.join(map(shown, unknown[:_SHOWN]))}{more}; "
                 f"use words of the texts that the run learned from, as {there}."
             )
-        return super().encode_prompt(piece)
+        encoded = super().encode_prompt(piece)
+        return Encoded(_known(encoded.array), encoded.lost)
+
+    def window(self, array: Array, begin: int, length: int) -> Array:
+        """About `length` symbols from `begin` on, without unknown words and the end."""
+        return _known(super().window(array, begin, length))
 
     def decode(self, array: Array) -> str:
         """The text up to the end."""
@@ -328,6 +333,14 @@ _CLASSES = _Classes()
 
 def _normal(text: str, lower: bool) -> str:
     return unicodedata.normalize("NFC", text.lower() if lower else text).replace(UNK, _HIDDEN)
+
+
+def _known(symbols: Array) -> Array:
+    """Symbols without `<unk>`, which is never continued, and without the lack of spaces around it."""
+    unknown = symbols == UNKNOWN
+    beside = np.append(unknown[1:], False) | np.append(False, unknown[:-1])
+    found: Array = symbols[~(unknown | beside & (symbols == GLUE))]
+    return found
 
 
 def _one_word(kind: str) -> bool:
