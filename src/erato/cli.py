@@ -149,6 +149,7 @@ def _train(given: argparse.Namespace) -> int:
             max_files=given.max_files,
             from_file=given.from_file,
             precision=given.precision,
+            pretrained=given.pretrained,
             seed=given.seed,
             reporter=reporter,
         )
@@ -307,23 +308,19 @@ def _print_comparison(rows: list[dict[str, Any]]) -> None:
         return next((str(row[what]) for what in ("refused", "text", "path") if row.get(what) is not None), "")
 
     def count(value: float | None) -> str:
-        return "" if value is None else f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+        return "none" if value is None else f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
 
     console = Console()
     if not console.is_terminal or console.width < _WIDE:
         for row in rows:
-            said = (
-                ""
-                if row["refused"]
-                else ", ".join(f"{name} {count(row[key])}" for key, name in _COUNTS.items()).replace("\n", " ")
-            )
-            print(f"--- {row['name']}{': ' if said else ''}{said}\n{made(row)}\n")
+            counts = [f"{name} {count(row[key])}".replace("\n", " ") for key, name in _COUNTS.items()]
+            print(f"--- {row['name']}{'' if row['refused'] else ': ' + ', '.join(counts)}\n{made(row)}\n")
         return
     table = Table("", *_COUNTS.values(), "", show_lines=True)
     for row in rows:
-        counts = [Text("" if row["refused"] else count(row[key]), justify="right") for key in _COUNTS]
+        cells = [Text("" if row["refused"] else count(row[key]), justify="right") for key in _COUNTS]
         text = made(row)
-        table.add_row(row["name"], *counts, Text(text[:_BEGINNING] + ("…" if len(text) > _BEGINNING else "")))
+        table.add_row(row["name"], *cells, Text(text[:_BEGINNING] + ("…" if len(text) > _BEGINNING else "")))
     console.print(table)
 
 

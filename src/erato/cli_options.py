@@ -123,6 +123,11 @@ COMMANDS = {
                 choices=["auto", "float32", "bfloat16"],
                 help="of the arithmetic; auto: bfloat16 where the processor has it",
             ),
+            _option(
+                "--pretrained",
+                metavar="FOLDER|NAME",
+                help="go on from this checkpoint: a folder, or a name on the Hugging Face hub",
+            ),
             _option("--from", dest="from_file", metavar="FILE", help="a copy of a downloadable corpus, got by hand"),
             _JSON,
         ],

@@ -246,7 +246,8 @@ def write(run: Run, comparison: Comparison, out: Path, reporter: Reporter | None
             write_tree(trees[-1], tree)
         page = out / f"{stem}.html"
         facts = {"seed": str(comparison.seed), **run.origin()}
-        write_comparison(page, "One beginning, several ways on", _INTRO, cards, comparison.trees, facts)
+        intro = _INTRO if isinstance(run.representation.space, Tokens) else _INTRO + _PARTS
+        write_comparison(page, "One beginning, several ways on", intro, cards, comparison.trees, facts)
     return {"comparison": rows, "page": str(page), "trees": [str(path) for path in trees]}
 
 
@@ -256,6 +257,10 @@ _INTRO = (
     "Distinct-n: the share of different stretches of n symbols among all; 1 is no repetition. Longest repeat: the "
     "symbols of the longest stretch that stands there twice. Longest loop: those of the longest stretch that is one "
     "thing again and again without a break."
+)
+_PARTS = (
+    "\n\nA symbol of this run has several parts (the keys of a frame, or the pitch and times of a note), which are "
+    "chosen one after another; what is said of symbols below holds for each part."
 )
 
 

@@ -224,20 +224,29 @@ def _box(node: Node, kind: str, left: float, y: float, width: float, root: bool)
         f'<text class="t-name" text-anchor="middle" x="{middle:g}" y="{y + (5 if root else -1):g}">{_line(name)}</text>'
     )
     below = (
-        f'<text class="t-number" text-anchor="middle" x="{middle:g}" y="{y + 14:g}">{number}</text>' if number else ""
+        f'<text class="t-number" text-anchor="middle" x="{middle:g}" y="{y + 14:g}">{_line(number)}</text>'
+        if number
+        else ""
     )
     return f'<g class="{kind}">{said}{rect}{text}{below}</g>'
 
 
 def _number(node: Node) -> str:
     """The probability of a node and, where it decides, the sum of the logarithms up to it."""
-    share = f"{node.probability:.2f}" if node.probability >= 0.005 else f"{node.probability:.0e}"
+    share = f"{node.probability:.2f}" if node.probability >= 0.005 else "<0.01"
     return share if node.total is None else f"{share} · sum {node.total:.2f}".replace("-", "−")
 
 
 def _box_width(node: Node, root: bool) -> float:
-    name = sum(15 if east_asian_width(c) in "WF" else 9.5 for c in _short(node.name))
+    name = sum(map(_width, _short(node.name)))
     return round(max(name, 0 if root else 6.2 * len(_number(node)), 30) + 20)
+
+
+def _width(character: str) -> float:
+    """Of a character of a name, in pixels; a little more than the usual fonts take, as it may be any."""
+    if east_asian_width(character) in "WF" or character in "WMwm@%":
+        return 15.5
+    return 9.5 if character.isascii() and not character.isupper() else 12
 
 
 def _short(name: str) -> str:
