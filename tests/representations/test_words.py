@@ -130,8 +130,8 @@ def test_rare_words_are_unknown_and_counted():
 
 
 def test_the_most_frequent_words_are_kept():
-    representation = WordsConfig(minimum=1, most=2).fit(["c b a b a a"])
-    assert representation.words == ["a", "b"]
+    representation = WordsConfig(minimum=1, most=2).fit(["a b c b c c"])
+    assert representation.words == ["c", "b"]
 
 
 def test_lower_case():
@@ -169,6 +169,7 @@ def test_a_text_goes_on_where_its_prompt_stopped():
         array = representation.encode_prompt(prompt).array
         text = representation.decode(np.append(array, [dog, a]))
         assert text == whole and text.startswith(representation.decode(array))
+    assert np.array_equal(representation.encode_prompt("a cat  ").array, representation.encode_prompt("a cat").array)
 
 
 def test_a_prompt_of_unknown_words_is_refused_and_they_are_named():
