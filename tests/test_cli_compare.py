@@ -15,6 +15,7 @@ from erato import cli, pipeline
 from erato.comparing import WAYS
 from erato.recipes import TINY
 
+ROOT = Path(__file__).parents[1]
 WORDS = "the rain falls on the green hills and the wind sings a song of the sea\n"
 
 
@@ -257,3 +258,37 @@ def test_the_checkpoint_to_go_on_from_arrives(monkeypatch, erato):
     assert given["pretrained"] == "a/folder"
     erato("train", "gpt2")
     assert given["pretrained"] is None
+
+
+def test_every_command_of_the_page_on_decoding_runs(erato, runs):
+    page = (ROOT / "docs" / "decoding.md").read_text("utf-8")
+    commands = re.findall(r"^    erato (.*)$", page, re.M)
+    assert len(commands) >= 6
+    for command in commands:
+        line = command.replace("runs/lyrics-lstm-chorale-lyrics-001", str(runs / "lyrics-lstm"))
+        line = re.sub(r"--length \d+", "--length 8", line).replace("Wer nur", "the")
+        assert line != command
+        assert erato(*shlex.split(line), "--out", "here")[0] == 0, command
+
+
+def test_the_numbers_of_the_page_on_decoding_are_what_sampling_does():
+    import torch
+
+    from erato.sampling import Sampler, filtered
+
+    settings = {
+        "drawing, as it is": Sampler(),
+        "top-k, k = 2": Sampler(top_k=2),
+        "top-p, p = 0.6": Sampler(top_p=0.6),
+        "top-p, p = 0.8": Sampler(top_p=0.8),
+        "top-p, p = 0.95": Sampler(top_p=0.95),
+        "min-p, 0.2": Sampler(min_p=0.2),
+        "temperature 0.5": Sampler(temperature=0.5),
+        "temperature 2": Sampler(temperature=2.0),
+    }
+    page = (ROOT / "docs" / "decoding.md").read_text("utf-8")
+    for name, sampler in settings.items():
+        row = re.search(rf"^\| {re.escape(name)} \|(.*)\|(.*)\|(.*)\|$", page, re.M)
+        said = [float(cell) if cell.strip() else 0.0 for cell in row.groups()]
+        found = filtered(torch.tensor([[0.7, 0.2, 0.1]]).log(), sampler).softmax(-1)[0].tolist()
+        assert said == pytest.approx(found, abs=0.0051), name
