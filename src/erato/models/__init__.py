@@ -25,6 +25,7 @@ MODELS: dict[str, type[ModelConfig]] = {
     "transformer": TransformerConfig,
     "frame_lstm": FrameLstmConfig,
     "pretrained": PretrainedConfig,
+    "window_lstm": WindowLstmConfig,
 }
 
 __all__ = [

@@ -132,8 +132,11 @@ class SequenceModel(nn.Module, ABC):
         mask: [B, T] true where x is a symbol and not padding (padding stands at the end).
         """
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Distribution:
-        """The distributions over the whole of x [B, T], from the start."""
+    def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Distribution:
+        """The distributions over the whole of x [B, T], from the start.
+
+        at: [B, T] true where a prediction is asked for; elsewhere the distribution may say anything.
+        """
         return self.extend(x, self.start(len(x)), mask)[0]
 
     def keep(self, before: State, after: State, x: Tensor, n: int) -> State:

@@ -1,4 +1,4 @@
-"""Recurrent layers over embedded symbols: symbols in, a distribution over the next symbol out.
+"""Recurrent layers over symbols: symbols in, a distribution over the next symbol out.
 
 Any depth, any width a layer, and an optional dense layer before the output. Knows nothing of pitches, pieces
 or training. Legend: B batch, T time, V vocabulary, H width of a layer.
@@ -29,7 +29,8 @@ LstmState = list[tuple[Tensor, Tensor]]  # one (h, c) a layer, each [B, H]
 class LstmConfig(ModelConfig):
     """A stack of LSTM layers (Hochreiter and Schmidhuber 1997); UsageError where sizes do not fit.
 
-    dropout: one rate after each LSTM layer. dense: units of the layer before the output; 0: none.
+    dropout: one rate after each LSTM layer. embedding: numbers that a symbol is read as; 0: one-hot. dense: units of
+    the layer before the output; 0: none.
     """
 
     widths: tuple[int, ...] = (256, 512, 256)
@@ -47,8 +48,8 @@ class LstmConfig(ModelConfig):
         for rate in (*self.dropout, self.dense_dropout):
             if not 0 <= rate < 1:
                 raise UsageError(f"dropout must be in [0, 1), got {rate}")
-        if self.embedding < 1:
-            raise UsageError(f"embedding must be 1 or more, got {self.embedding}")
+        if self.embedding < 0:
+            raise UsageError(f"embedding must be 0 (one-hot) or more, got {self.embedding}")
         if self.dense < 0:
             raise UsageError(f"dense must be 0 (no dense layer) or more, got {self.dense}")
         if self.activation not in ACTIVATIONS:
@@ -59,13 +60,13 @@ class LstmConfig(ModelConfig):
 
 
 class Lstm(SequenceModel):
-    """Embedding, LSTM layers each with dropout, an optional dense layer, and logits over V symbols."""
+    """Embedding or one-hot, LSTM layers each with dropout, an optional dense layer, and logits over V symbols."""
 
     def __init__(self, config: LstmConfig, size: int) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(size, config.embedding)
-        inputs = (config.embedding, *config.widths[:-1])
+        self.embedding = nn.Embedding(size, config.embedding) if config.embedding else OneHot(size)
+        inputs = (config.embedding or size, *config.widths[:-1])
         self.layers = nn.ModuleList(
             nn.LSTM(n_in, n_out, batch_first=True) for n_in, n_out in zip(inputs, config.widths, strict=True)
         )
@@ -97,6 +98,20 @@ class Lstm(SequenceModel):
         return Categorical(self.head(self.dense(signal))), after
 
 
+class OneHot(nn.Module):
+    """[..., V] numbers for symbols [...]: 1 at the symbol, 0 elsewhere."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros(*x.shape, self.size, device=x.device).scatter_(-1, x.unsqueeze(-1), 1.0)
+
+    def extra_repr(self) -> str:
+        return str(self.size)
+
+
 def read_on(layer: nn.Module, signal: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """What an `nn.LSTM` of one layer makes of signal [B, T, ...] after the state (h, c), [B, H] each; the new state."""
     if signal.shape[1] == 1:  # the same equations, several times faster for one symbol
@@ -118,10 +133,12 @@ def initialise(module: nn.Module) -> None:
     elif isinstance(module, nn.Embedding):
         nn.init.normal_(module.weight, std=1 / math.sqrt(module.embedding_dim))
     elif isinstance(module, nn.LSTM):
-        weights = dict(module.named_parameters())
-        nn.init.xavier_uniform_(weights["weight_ih_l0"])
-        nn.init.orthogonal_(weights["weight_hh_l0"])
-        nn.init.zeros_(weights["bias_ih_l0"])
-        nn.init.zeros_(weights["bias_hh_l0"])
-        gates = weights["bias_ih_l0"].detach().view(4, module.hidden_size)  # input, forget, cell, output
-        gates[1] = 1.0
+        for name, weight in module.named_parameters():
+            if name.startswith("weight_ih"):
+                nn.init.xavier_uniform_(weight)
+            elif name.startswith("weight_hh"):
+                nn.init.orthogonal_(weight)
+            else:
+                nn.init.zeros_(weight)
+            if name.startswith("bias_ih"):
+                weight.detach().view(4, module.hidden_size)[1] = 1.0  # input, forget, cell, output

@@ -1,4 +1,4 @@
-"""The likelihood objective: every symbol of a window predicted from those before it (teacher forcing).
+"""The likelihood objective: symbols of a window predicted from those before them (teacher forcing).
 
 Windows [B, W] in, nats a symbol out. Validation is the exact likelihood of whole pieces, as `erato.evaluation` counts.
 """
@@ -15,11 +15,12 @@ from torch import Tensor, nn
 
 from erato.corpora.base import Split
 from erato.datasets import Encodings
-from erato.errors import UsageError
+from erato.errors import UsageError, unknown
 from erato.evaluation.likelihood import likelihoods
 from erato.models.base import Distribution, SequenceModel, detached, take
 from erato.training.objective import Batches, Measures, Objective
 
+PREDICT = ("all", "last")
 BALANCED = 8  # batches that `auto` weights are balanced over
 
 
@@ -30,17 +31,25 @@ class Likelihood(Objective):
     chunk: symbols that are read at once, with a step of the optimizer after each chunk: the state is carried on, and
     gradients go back to the beginning of the chunk (truncated backpropagation, Williams and Peng 1990); None: whole
     windows. weights: of the losses of a symbol's features, where it has several; auto: so that each weighs the same
-    over the first batches; None: their sum.
+    over the first batches; None: their sum. predict: all symbols of a window, or only its last one, from those before.
     """
 
     chunk: int | None = None
     weights: Literal["auto"] | tuple[float, ...] | None = None
+    predict: Literal["all", "last"] = "all"
 
     def __post_init__(self) -> None:
         if self.chunk is not None and self.chunk < 1:
             raise UsageError(f"objective.chunk must be at least 1 symbol, or none, got {self.chunk}.")
         if isinstance(self.weights, tuple) and not (self.weights and all(0 <= w < math.inf for w in self.weights)):
             raise UsageError(f"objective.weights must be auto, or numbers of 0 or more, got {self.weights}.")
+        if self.predict not in PREDICT:
+            raise unknown("objective.predict", self.predict, PREDICT)
+        if self.predict == "last" and self.chunk is not None:
+            raise UsageError(
+                f"objective.predict=last reads whole windows, got objective.chunk={self.chunk}: set chunk to none, or "
+                "predict to all."
+            )
 
     def groups(self, model: nn.Module) -> dict[str, list[nn.Parameter]]:
         return {"model": [p for p in model.parameters() if p.requires_grad]}
@@ -52,8 +61,9 @@ class Likelihood(Objective):
         model.eval()
         means: dict[str, float] = {}
         for x, y, mask in islice(batches, BALANCED):
-            for name, loss in model(x, mask).parts(y).items():
-                means[name] = means.get(name, 0.0) + float(loss[mask].mean()) / BALANCED
+            distribution, asked = self._predicted(model, x, mask)
+            for name, loss in distribution.parts(y).items():
+                means[name] = means.get(name, 0.0) + float(loss[asked].mean()) / BALANCED
         return replace(self, weights=tuple(1 / max(mean, 1e-6) for mean in means.values()) or None)
 
     def losses(
@@ -61,7 +71,8 @@ class Likelihood(Objective):
     ) -> Iterator[tuple[str, Tensor, Measures]]:
         x, y, mask = next(batches)
         if self.chunk is None or self.chunk >= x.shape[1]:
-            yield self._loss(model(x, mask), y, mask)
+            distribution, asked = self._predicted(model, x, mask)
+            yield self._loss(distribution, y, asked)
             return
         assert isinstance(model, SequenceModel)
         state = model.start(len(x))
@@ -73,6 +84,13 @@ class Likelihood(Objective):
             distribution, state = model.extend(x[:, here], state, mask[:, here])
             yield self._loss(distribution, y[:, here], mask[:, here])
             state = detached(state)
+
+    def _predicted(self, model: nn.Module, x: Tensor, mask: Tensor) -> tuple[Distribution, Tensor]:
+        """What the model says of whole windows, and where [B, W] it was asked."""
+        if self.predict == "all":
+            return model(x, mask), mask
+        last = mask & ~nn.functional.pad(mask[:, 1:], (0, 1))  # padding stands at the end
+        return model(x, mask, last), last
 
     def _loss(self, distribution: Distribution, y: Tensor, mask: Tensor) -> tuple[str, Tensor, Measures]:
         symbols = mask.sum()
