@@ -58,6 +58,7 @@ def test_a_word_is_one_symbol_whatever_stands_beside_it():
 def test_a_mark_that_no_symbol_asks_spaces_of_is_as_it_mostly_is():
     text = "a, b, c,\nd,"
     assert written(text) == ["a", ", ", "b", ", ", "c", ", ", "'\\n'", "d", ", ", "<end>"]
+    assert written('a. b. c." d') == ["a", ". ", "b", ". ", "c", ". ", '" ', "d", "<end>"]
 
 
 def test_a_mark_with_rare_spaces_is_written_with_what_corrects_them():
