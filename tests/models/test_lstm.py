@@ -33,6 +33,19 @@ def test_it_computes_the_equations_of_each_layer() -> None:
         assert torch.allclose(found[t], weights["head.weight"] @ signal + weights["head.bias"], atol=1e-5)
 
 
+def test_symbols_without_an_embedding_enter_one_hot() -> None:
+    torch.manual_seed(1)
+    model = LstmConfig(widths=(3, 5), dropout=(0.0, 0.0), embedding=0, dense=0).build(SPACE).eval()
+    twin = LstmConfig(widths=(3, 5), dropout=(0.0, 0.0), embedding=7, dense=0).build(SPACE).eval()
+    twin.load_state_dict(model.state_dict() | {"embedding.weight": torch.eye(7)})
+    x = torch.tensor([[0, 4, 2, 6], [0, 1, 5, 3]])
+    assert torch.allclose(model(x).logits, twin(x).logits, atol=1e-6)
+    step, _ = model.extend(x[:, :1], model.start(2))
+    assert torch.allclose(step.logits, twin(x).logits[:, :1], atol=1e-6)
+    assert model.layers[0].weight_ih_l0.shape == (12, 7)
+    assert "embedding.weight" not in model.state_dict()
+
+
 def test_it_begins_as_keras_does() -> None:
     model = LstmConfig(widths=(8,), dropout=(0.0,), embedding=8, dense=0).build(SPACE)
     weights = model.state_dict()
@@ -60,7 +73,7 @@ def test_the_published_sizes() -> None:
         ({"widths": (8, 0, 8)}, "widths must be one or more numbers above 0"),
         ({"widths": (8, 8)}, "dropout must have 2 rates, one for each LSTM layer"),
         ({"dropout": (0.5, 1.0, 0.0)}, r"dropout must be in \[0, 1\), got 1.0"),
-        ({"embedding": 0}, "embedding must be 1 or more, got 0"),
+        ({"embedding": -1}, r"embedding must be 0 \(one-hot\) or more, got -1"),
         ({"dense": -1}, "dense must be 0"),
         ({"activation": "tan"}, "did you mean tanh"),
     ],
