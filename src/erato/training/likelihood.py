@@ -18,6 +18,7 @@ from erato.datasets import Encodings
 from erato.errors import UsageError, unknown
 from erato.evaluation.likelihood import likelihoods
 from erato.models.base import Distribution, SequenceModel, detached, take
+from erato.representations.base import Tokens
 from erato.training.objective import Batches, Measures, Objective
 
 PREDICT = ("all", "last")
@@ -120,7 +121,8 @@ class Likelihood(Objective):
         if limit is not None:  # the first pieces that reach it, at least one
             before = np.cumsum([0, *map(len, pieces)])
             pieces = [piece for piece, reached in zip(pieces, before, strict=False) if reached < limit]
-        result = likelihoods(model, pieces, data.representation.space)
+        space = data.representation.space
+        result = likelihoods(model, pieces, space)
         symbols = int(result.symbols.sum())
         parts = {name: float(values.sum()) / symbols for name, values in result.parts.items()}
         return {
@@ -128,5 +130,6 @@ class Likelihood(Objective):
             "accuracy": result.accuracy,
             "symbols": symbols,
             "pieces": len(pieces),
+            **({"perplexity": math.exp(min(result.nats_per_symbol, 700.0))} if isinstance(space, Tokens) else {}),
             **parts,
         }
