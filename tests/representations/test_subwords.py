@@ -135,6 +135,9 @@ def test_another_kind_of_tokenizer(tmp_path):
     with pytest.raises(UsageError, match="nothing of the prompt 'dog'"):
         representation.encode_prompt("dog")
     assert np.flatnonzero(~representation.cursor(1).allowed()[0]).tolist() == [0, 4, 5, 7]
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": "cat"}')  # the end is a word that can be typed
+    encoded = SubwordsConfig(checkpoint=str(tmp_path)).fit([]).encode("the cat the")
+    assert encoded.array.tolist() == [2, 2, 3] and encoded.lost == {"texts that the tokenizer changes": 1}
     assert representation.names() == ["[UNK]", "[SEP]", "the", "cat", "<unused 4>", "<unused 5>", "##s", "<start>"]
 
 
