@@ -188,7 +188,7 @@ def test_the_tree_of_beam_search_has_its_sums_and_the_way_to_the_best(tmp_path):
         ("d", 0, False, False),  # 0.18
     ]
     assert [n.total for n in second[:3]] == pytest.approx([math.log(p) for p in (0.4, 0.3, 0.18)])
-    assert (third[0].name, third[0].parent, third[0].chosen) == ("g", 0, True)
+    assert (third[0].name, third[0].parent, third[0].kept, third[0].chosen) == ("g", 0, True, True)
     assert (third[1].name, third[1].parent) == ("h", 1)
     assert sum(node.chosen for level in (first, second, third) for node in level) == 3
 
