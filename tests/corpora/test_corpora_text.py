@@ -43,6 +43,11 @@ def test_the_nearest_blank_line_is_the_cut() -> None:
     assert [len(str(part)) for part in parts.values()] == [770, 160, 70]
 
 
+def test_blank_lines_after_all_text_are_no_cut() -> None:
+    parts = cut("x" * 998 + "\n\n")
+    assert parts is not None and [len(str(part)) for part in parts.values()] == [800, 100, 100]
+
+
 def test_without_blank_lines_near_the_cut_is_a_line_break_then_a_space() -> None:
     """Songs end at 500 of 1,000; lines have 60 characters, words 6."""
     for mark, size in (("\n", 60), (" ", 6)):
