@@ -95,7 +95,8 @@ def test_both_directions_begin_as_keras_does() -> None:
         assert torch.allclose(recurrent.T @ recurrent, torch.eye(8), atol=1e-5)
         bias = weights[f"layer.bias_ih_{suffix}"] + weights[f"layer.bias_hh_{suffix}"]
         assert bias.tolist() == [0.0] * 8 + [1.0] * 8 + [0.0] * 16  # input, forget, cell, output
-        assert weights[f"layer.weight_ih_{suffix}"].abs().max() <= (6 / (7 + 32)) ** 0.5  # Glorot's bound
+        bound = (6 / (7 + 32)) ** 0.5  # Glorot's
+        assert 0.9 * bound < weights[f"layer.weight_ih_{suffix}"].abs().max() <= bound
 
 
 def test_it_is_registered_and_says_how_far_it_sees() -> None:
