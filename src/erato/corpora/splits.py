@@ -79,7 +79,7 @@ def _break(text: str, first: int, near: int) -> int:
         return min(ends, key=lambda end: abs(end - near))
     for mark in ("\n", " "):
         found = text.find(mark, near - 1, near + reach)
-        if found >= 0:
+        if found >= 0 and text[found:].strip():
             return found + 1
     return near
 
