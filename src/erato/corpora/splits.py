@@ -63,7 +63,7 @@ def _cut_text(text: str) -> dict[Split, Piece] | None:
         return None
     first = _break(text, 0, len(text) * 8 // 10)
     second = _break(text, first, max(first + 1, len(text) * 9 // 10))
-    parts: dict[Split, Piece] = {"train": text[:first], "valid": text[first:second], "test": text[second:]}
+    parts: dict[Split, str] = {"train": text[:first], "valid": text[first:second], "test": text[second:]}
     return {split: part for split, part in parts.items() if part.strip()}
 
 
