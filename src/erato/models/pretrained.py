@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from erato.errors import UsageError
-from erato.models import pretrained_files
+from erato.models import gpt2_step, pretrained_files
 from erato.models.base import Categorical, ModelConfig, SequenceModel, of_kind
 from erato.representations.base import Space, Tokens
 
@@ -84,7 +84,7 @@ class PretrainedConfig(ModelConfig):
             model = self.build(space)
         if self.lora:
             pretrained_files.add_adapters(model.net, self.lora, self.lora_alpha, self.lora_dropout)
-            model.adapted = True
+            model.adapted, model.steps = True, False
         return model
 
     def _fresh(self, space: Tokens) -> str:
@@ -146,6 +146,7 @@ class Pretrained(SequenceModel):
         self.context: int = min(said if isinstance(said, int) and said > 1 else _LONG, MOST) // 2 * 2
         self.begins = space.start if self.rows == space.size else _beginning(config, self.rows, space)
         self.remembers = _has_plain_cache(config)
+        self.steps = gpt2_step.is_plain(config)  # a symbol at a time has a way of its own
 
     def start(self, batch: int) -> PretrainedState:
         return PretrainedState(torch.empty(batch, 0, dtype=torch.long, device=self.net.device))
@@ -192,8 +193,11 @@ class Pretrained(SequenceModel):
         symbols = torch.cat([state.symbols, x], 1)
         if not self.remembers:
             return self._logits(symbols)[:, state.symbols.shape[1] :], PretrainedState(symbols)
+        if self.steps and x.shape[1] == 1 and state.kv and not (self.training or torch.is_grad_enabled()):
+            logits, kv = gpt2_step.step(self.net, x, state.kv)
+            return logits, PretrainedState(symbols, kv)
         cache = _cache(state)
-        logits: Tensor = self.net(input_ids=x, past_key_values=cache, use_cache=True).logits
+        logits = self.net(input_ids=x, past_key_values=cache, use_cache=True).logits
         return logits, PretrainedState(symbols, tuple((layer.keys, layer.values) for layer in cache.layers))
 
     def _logits(self, x: Tensor) -> Tensor:
