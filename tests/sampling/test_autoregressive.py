@@ -313,6 +313,26 @@ def test_no_run_of_symbols_comes_twice_not_even_one_of_the_prompt() -> None:
     assert len(compose(Bigrams(even), sampler=Sampler(no_repeat=2), length=200)[0].array) == 200
 
 
+def test_runs_are_remembered_longer_than_the_window_of_the_penalty() -> None:
+    table = torch.full((5, 5), 1e-6)
+    table[:, A], table[:, B] = 0.6, 0.4
+    sampler = Sampler(greedy=True, no_repeat=2, repetition_penalty=1.001, repetition_window=1)
+    found = compose(Bigrams(table), prompt=[A, A, *[B, B] * 40], cursor=Free(1), sampler=sampler, length=2)[0]
+    assert found.array.tolist() == [A, C]  # neither A A again, nor A B
+
+
+def test_an_end_stays_even_where_it_comes_too_late() -> None:
+    class Late(Rising):
+        def allowed(self) -> np.ndarray:
+            return np.array([[False, True, False, False, False]] * len(self.last))
+
+        @property
+        def seconds(self) -> np.ndarray:
+            return np.where(self.ended, 9.0, 0.0)
+
+    assert [piece.array.tolist() for piece in compose(Bigrams(), n=2, cursor=Late(2), seconds=1.0)] == [[1]] * 2
+
+
 def test_pieces_of_any_length_keep_all_their_symbols() -> None:
     seen: list[list[int]] = [[], []]
 
