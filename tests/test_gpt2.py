@@ -105,6 +105,13 @@ def test_a_checkpoint_is_gone_on_from(run, hub, lora, tmp_path):
     assert saved.compose(seed=1, length=8) == tuned.compose(seed=1, length=8)
 
 
+def test_training_begins_with_the_weights_of_the_checkpoint(run, hub, tmp_path):
+    corpus = run.folder.parent / "other.txt"
+    settings = [*QUICK, "training.optimizer.lr=1e-9"]
+    tuned = pipeline.train("gpt2", corpus, tmp_path / "run", pretrained=hub, steps=1, settings=settings)
+    assert tuned.evaluate().perplexity == pytest.approx(pipeline.load(hub).evaluate(corpus).perplexity, rel=1e-4)
+
+
 def test_a_stopped_run_goes_on_with_its_adapters(run, hub, tmp_path, monkeypatch):
     settings = [*QUICK, "model.lora=4", "training.evaluations=8"]
     corpus = run.folder.parent / "other.txt"
