@@ -37,7 +37,6 @@ RECIPE = Recipe(
 
 TINY = replace(
     RECIPE,
-    representation=SubwordsConfig(size=300),
     model=PretrainedConfig(layers=2, heads=2, width=16, context=32),
     windows=replace(RECIPE.windows, length=16),
     training=replace(RECIPE.training, batch=4, minutes=None, steps=2),
