@@ -26,7 +26,7 @@ from erato.corpora.store import DiskStore, StoreWriter, cache_folder, pack
 from erato.corpora.tracks import check_wanted
 from erato.errors import CorpusError, UsageError
 
-FORMAT = 3  # of stores, and of the rules for duplicates, groups and cuts: raise it when one changes
+FORMAT = 4  # of stores, and of the rules for duplicates, groups and cuts: raise it when one changes
 
 
 class FileCorpus(Corpus):

@@ -215,7 +215,7 @@ class Transformer(SequenceModel):
     def start(self, batch: int) -> TransformerState:
         return TransformerState(batch)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Categorical:
+    def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Categorical:
         """The distributions over the whole of x [B, T]; without a cache, up to C symbols in one pass."""
         context, half = self.context, self.context // 2
         signals = [self._blocks(x[:, :context])]

@@ -8,6 +8,7 @@ of pitches, pieces or training. Legend: B batch, T time, V vocabulary, W symbols
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from erato.errors import UsageError
@@ -76,8 +77,24 @@ class WindowLstm(SequenceModel):
         if at is None:
             return self.extend(x, self.start(len(x)), mask)[0]
         symbols = torch.cat([self.start(len(x)), x], 1)
-        found = self._logits(symbols[:, 1:].unfold(1, self.context, 1)[at])
+        windows = symbols[:, 1:].unfold(1, self.context, 1)[at]
+        if self.training and len(windows) == len(x) and bool((at.sum(1) == 1).all()):
+            return Categorical(self._with_aside(windows, at))
+        found = self._logits(windows)
         return Categorical(found.new_zeros(*at.shape, self.size).index_put((at,), found))
+
+    def _with_aside(self, windows: Tensor, at: Tensor) -> Tensor:
+        """[B, T, V] of what follows windows [B, W], one a row, where `at` is; before, what the reading from left to
+        right says on its way: it has read that far and nothing else."""
+        out, (h, _) = self.layer(self.embedding(windows))
+        width = self.layer.hidden_size
+        last = at.int().argmax(1, keepdim=True)  # [B, 1]
+        step = torch.arange(at.shape[1], device=at.device) - last + self.context - 1  # [B, T]: the place in the window
+        step = step.clamp(0, self.context - 1).unsqueeze(-1).expand(-1, -1, width)
+        on_the_way = out[..., :width].gather(1, step)
+        logits = F.linear(self.dropout(on_the_way), self.head.weight[:, :width], self.head.bias)
+        found = self.head(self.dropout(h.transpose(0, 1).flatten(1)))
+        return torch.where(at.unsqueeze(-1), found.unsqueeze(1).to(logits.dtype), logits)
 
     def _logits(self, windows: Tensor) -> Tensor:
         """[N, V] of what follows windows [N, W]."""

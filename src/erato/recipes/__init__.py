@@ -1,6 +1,7 @@
 """Every system the project implements, one short file each. An import and an entry in `_FILES` register one."""
 
 from erato.recipes import (
+    char_bilstm,
     char_lstm,
     event_transformer,
     gpt2,
@@ -23,6 +24,7 @@ _FILES = [
     pianoroll_lstm_tutorial,
     performance_transformer,
     char_lstm,
+    char_bilstm,
     lyrics_lstm,
     gpt2_small,
     gpt2,

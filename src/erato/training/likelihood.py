@@ -33,11 +33,14 @@ class Likelihood(Objective):
     gradients go back to the beginning of the chunk (truncated backpropagation, Williams and Peng 1990); None: whole
     windows. weights: of the losses of a symbol's features, where it has several; auto: so that each weighs the same
     over the first batches; None: their sum. predict: all symbols of a window, or only its last one, from those before.
+    aside: with the last one only, what the mean loss of the others weighs beside it, for models that say something of
+    them on their way.
     """
 
     chunk: int | None = None
     weights: Literal["auto"] | tuple[float, ...] | None = None
     predict: Literal["all", "last"] = "all"
+    aside: float = 0.0
 
     def __post_init__(self) -> None:
         if self.chunk is not None and self.chunk < 1:
@@ -50,6 +53,11 @@ class Likelihood(Objective):
             raise UsageError(
                 f"objective.predict=last reads whole windows, got objective.chunk={self.chunk}: set chunk to none, or "
                 "predict to all."
+            )
+
+        if not 0 <= self.aside < math.inf or (self.aside and self.predict != "last"):
+            raise UsageError(
+                f"objective.aside must be 0 or more, and 0 unless objective.predict is last, got {self.aside}."
             )
 
     def groups(self, model: nn.Module) -> dict[str, list[nn.Parameter]]:
@@ -73,7 +81,12 @@ class Likelihood(Objective):
         x, y, mask = next(batches)
         if self.chunk is None or self.chunk >= x.shape[1]:
             distribution, asked = self._predicted(model, x, mask)
-            yield self._loss(distribution, y, asked)
+            name, loss, measures = self._loss(distribution, y, asked)
+            if self.aside:
+                others = mask & ~asked
+                along = -distribution.log_prob(y).masked_fill(~others, 0.0).sum() / others.sum().clamp(min=1)
+                loss = loss + self.aside * along
+            yield name, loss, measures
             return
         assert isinstance(model, SequenceModel)
         state = model.start(len(x))

@@ -22,6 +22,7 @@ from erato.training.average import Average
 from erato.training.batches import Stream
 from erato.training.checkpoint import exported, load_state, save_state, save_weights
 from erato.training.log import Log
+from erato.training.memory import keep_freed_memory
 from erato.training.objective import Objective
 from erato.training.optimizers import Optimizer, Schedule
 from erato.training.stop import AskedToStop
@@ -144,6 +145,7 @@ def train(
     listen(model, step) is called at every evaluation, with the weights that are evaluated, in eval mode. Raises
     KeyboardInterrupt after saving when asked to stop, TrainingError when the loss is no longer a number.
     """
+    keep_freed_memory()
     device = next(model.parameters()).device
     groups = objective.groups(model)
     optimizers = {name: training.optimizer.build(parameters) for name, parameters in groups.items()}
