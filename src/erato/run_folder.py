@@ -29,7 +29,7 @@ from erato.recipe import Recipe
 from erato.representations.base import Array
 from erato.training import is_finished
 
-_LIBRARIES = ("torch", "numpy", "symusic", "music21", "safetensors")
+_LIBRARIES = ("torch", "numpy", "symusic", "music21", "safetensors", "transformers", "tokenizers", "peft")
 _PROMPTS, _PROMPT = 64, 256  # windows of the training pieces that a run keeps to begin from, and their most symbols
 _PIECE_NUMBER = re.compile(r"\.?(\d+)-")
 
