@@ -16,6 +16,7 @@ from erato.models.llama import from_llama, llama_config, llama_state_dict
 from erato.models.lstm import Lstm, LstmConfig
 from erato.models.note_lstm import NoteLstm, NoteLstmConfig
 from erato.models.pretrained import Pretrained, PretrainedConfig
+from erato.models.sinusoidal_transformer import SinusoidalTransformer, SinusoidalTransformerConfig
 from erato.models.transformer import Transformer, TransformerConfig
 from erato.models.window_lstm import WindowLstm, WindowLstmConfig
 
@@ -26,6 +27,7 @@ MODELS: dict[str, type[ModelConfig]] = {
     "frame_lstm": FrameLstmConfig,
     "pretrained": PretrainedConfig,
     "window_lstm": WindowLstmConfig,
+    "sinusoidal_transformer": SinusoidalTransformerConfig,
 }
 
 __all__ = [
@@ -43,6 +45,8 @@ __all__ = [
     "Pretrained",
     "PretrainedConfig",
     "SequenceModel",
+    "SinusoidalTransformer",
+    "SinusoidalTransformerConfig",
     "State",
     "Transformer",
     "TransformerConfig",

@@ -13,6 +13,8 @@ from erato.recipes import (
     performance_transformer,
     pianoroll_lstm,
     pianoroll_lstm_tutorial,
+    word_transformer,
+    word_transformer_tutorial,
 )
 
 _FILES = [
@@ -26,6 +28,8 @@ _FILES = [
     char_lstm,
     char_bilstm,
     lyrics_lstm,
+    word_transformer,
+    word_transformer_tutorial,
     gpt2_small,
     gpt2,
 ]
