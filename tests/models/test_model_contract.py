@@ -34,6 +34,14 @@ SMALL = {
         "lstm", TOKENS, {"widths": (6, 9), "dropout": (0.3, 0.0), "embedding": 5, "dense": 4, "activation": "tanh"}
     ),
     "transformer": Case("transformer", TOKENS, {"layers": 2, "heads": 2, "width": 16, "context": 8, "dropout": 0.2}),
+    "sinusoidal_transformer": Case(
+        "sinusoidal_transformer", TOKENS, {"layers": 2, "heads": 2, "width": 16, "context": 8, "dropout": 0.2}
+    ),
+    "sinusoidal_transformer with norms before its parts": Case(
+        "sinusoidal_transformer",
+        TOKENS,
+        {"layers": 2, "heads": 2, "width": 16, "context": 8, "dropout": 0.2, "norm": "pre"},
+    ),
     "pretrained": Case("pretrained", TOKENS, {"layers": 2, "heads": 2, "width": 16, "context": 8, "dropout": 0.2}),
     "note_lstm": Case(
         "note_lstm", NOTES, {"width": 12, "layers": 2, "components": 3, "embedding": 5, "dropout": 0.2}, learnt=5.0
