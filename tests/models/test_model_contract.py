@@ -34,6 +34,11 @@ SMALL = {
         "lstm", TOKENS, {"widths": (6, 9), "dropout": (0.3, 0.0), "embedding": 5, "dense": 4, "activation": "tanh"}
     ),
     "transformer": Case("transformer", TOKENS, {"layers": 2, "heads": 2, "width": 16, "context": 8, "dropout": 0.2}),
+    "transformer with n-grams": Case(
+        "transformer",
+        TOKENS,
+        {"layers": 1, "heads": 2, "width": 16, "context": 8, "dropout": 0.2, "ngrams": (2, 3, 6), "ngram_rows": 150},
+    ),
     "sinusoidal_transformer": Case(
         "sinusoidal_transformer", TOKENS, {"layers": 2, "heads": 2, "width": 16, "context": 8, "dropout": 0.2}
     ),

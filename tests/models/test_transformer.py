@@ -1,6 +1,8 @@
 """The Transformer against its definition written out plainly, its window, and the Llama layout."""
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -147,6 +149,77 @@ def test_transformers_reads_our_weights() -> None:
             assert (F.softmax(model(x).logits, -1).amax(-1) > 0.2).any()  # not a comparison of noughts
 
 
+NGRAMS = TransformerConfig(
+    layers=1, heads=2, width=8, context=8, dropout=0.0, rope_theta=50.0, ngrams=(3, 2), ngram_rows=50
+)
+
+
+def row_of(symbols: list[int | None], size: int, rows: int) -> int:
+    """The row of the n-gram `symbols`, the newest last; None: before the window."""
+    code = 0
+    for symbol in reversed(symbols):
+        code = (code * (size + 1) + (size if symbol is None else symbol)) % (2**31 - 1)
+    return code if (size + 1) ** len(symbols) <= rows else code * 2_654_435_761 % (2**31 - 1) % rows
+
+
+@pytest.mark.parametrize("size", [5, 13, 60_000])
+def test_ngrams_add_a_row_of_each_table_to_each_symbol(size: int) -> None:
+    model = make(NGRAMS, size)
+    assert model.ngrams is not None
+    table, symbols = model.ngrams.table.weight, [0, 3, 1, 1, size - 1, 2, 3, 1]
+    assert table.shape == (100, 8)
+    found = model.ngrams(torch.tensor([symbols]), torch.empty(1, 0, dtype=torch.long))[0]
+    before: list[int | None] = [None, None, *symbols]
+    for t in range(8):
+        two, three = row_of(before[t + 1 : t + 3], size, 50), row_of(before[t : t + 3], size, 50)
+        assert torch.allclose(found[t], table[two] + table[50 + three])
+    later = model.ngrams(torch.tensor([symbols[5:]]), torch.tensor([symbols[1:5]]))[0]
+    assert torch.equal(later, found[5:])
+
+
+def test_a_window_begun_anew_knows_no_ngrams_from_before_it() -> None:
+    model = make(NGRAMS)
+    x = torch.randint(0, 13, (1, 21), generator=torch.Generator().manual_seed(6))
+    with torch.no_grad():
+        found = model(x).logits[0]
+        for t, begin in ((7, 0), (8, 4), (11, 4), (12, 8), (20, 16)):
+            assert torch.allclose(found[t], model(x[:, begin : t + 1]).logits[0, -1], atol=1e-5)
+
+
+def test_ngram_dropout_leaves_out_whole_embeddings() -> None:
+    model = make(replace(NGRAMS, ngrams=(2,), width=16, ngram_dropout=0.25)).train()
+    assert model.ngrams is not None
+    x = torch.randint(0, 13, (400, 8), generator=torch.Generator().manual_seed(6))
+    nothing = torch.empty(400, 0, dtype=torch.long)
+    found, whole = model.ngrams(x, nothing), model.eval().ngrams(x, nothing)
+    left_out = (found == 0).all(-1)
+    assert torch.allclose(found[~left_out], whole[~left_out] / 0.75)
+    assert 0.22 < left_out.float().mean() < 0.28
+
+
+def test_a_model_with_ngrams_has_no_llama_layout() -> None:
+    for layout in (llama_config, llama_state_dict):
+        with pytest.raises(UsageError, match=r"a Llama has no n-gram embeddings.*ngrams=\(3, 2\)"):
+            layout(make(NGRAMS))
+
+
+def test_attention_in_bfloat16_is_the_same_with_gradients_and_without() -> None:
+    """On a processor it is written out where there are gradients."""
+    model = make()
+    x = torch.randint(0, 13, (2, 16), generator=torch.Generator().manual_seed(6))
+    with torch.autocast("cpu", torch.bfloat16):
+        half = model(x).log_prob(x)
+    half.mean().backward()
+    own = [p.grad.clone() for p in model.parameters() if p.grad is not None]
+    model.zero_grad()
+    full = model(x).log_prob(x)
+    full.mean().backward()
+    assert torch.allclose(half, full, atol=0.1) and not torch.equal(half, full)
+    for mine, p in zip(own, model.parameters(), strict=True):
+        assert p.grad is not None
+        assert torch.cosine_similarity(mine.flatten(), p.grad.flatten(), 0) > 0.99
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -155,8 +228,13 @@ def test_transformers_reads_our_weights() -> None:
         ({"context": 7}, "context must be an even number from 2 to 131,072, got 7"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
         ({"ffn": 0.0}, "ffn must be above 0"),
+        ({"ngrams": (2, 2)}, r"ngrams must be different numbers from 2 to the context, 512, got \(2, 2\)"),
+        ({"ngrams": (1,)}, "ngrams must be"),
+        ({"ngrams": (2, 9), "context": 8}, "the context, 8, got"),
+        ({"ngram_rows": 0}, "ngram_rows must be 1 or more, got 0"),
+        ({"ngram_dropout": 1.0}, r"ngram_dropout must be in \[0, 1\), got 1.0"),
     ],
 )
-def test_sizes_that_do_not_fit_are_refused(settings: dict[str, float], message: str) -> None:
+def test_sizes_that_do_not_fit_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        TransformerConfig(**settings)  # type: ignore[arg-type]
+        TransformerConfig(**settings)

@@ -13,8 +13,8 @@ from erato.models.transformer import EPS, Transformer, TransformerConfig
 
 
 def llama_config(model: Transformer) -> dict[str, Any]:
-    """What transformers' `config.json` says of this model (LlamaForCausalLM)."""
-    config = model.config
+    """What transformers' `config.json` says of this model (LlamaForCausalLM); UsageError if it has n-grams."""
+    config = _without_ngrams(model)
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -38,7 +38,11 @@ def llama_config(model: Transformer) -> dict[str, Any]:
 
 
 def llama_state_dict(model: Transformer) -> dict[str, Tensor]:
-    """The weights by the names of transformers' Llama; a tied output table is there once, as embedding."""
+    """The weights by the names of transformers' Llama; a tied output table is there once, as embedding.
+
+    UsageError if the model has n-grams.
+    """
+    _without_ngrams(model)
     named = {"model.embed_tokens.weight": model.embedding.weight, "model.norm.weight": model.norm}
     if not model.config.tied:
         named["lm_head.weight"] = model.head.weight
@@ -97,6 +101,15 @@ def from_llama(config: dict[str, Any], weights: dict[str, Tensor]) -> Transforme
     except RuntimeError as error:
         raise UsageError(f"a weight has not the shape that the config says: {error}") from error
     return model
+
+
+def _without_ngrams(model: Transformer) -> TransformerConfig:
+    if model.config.ngrams:
+        raise UsageError(
+            f"a Llama has no n-gram embeddings, and this model was trained with ngrams={model.config.ngrams}: train "
+            "one with ngrams=()."
+        )
+    return model.config
 
 
 _LLAMA_PARTS = {

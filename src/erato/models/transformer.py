@@ -1,8 +1,9 @@
 """A decoder-only Transformer of the Llama kind: symbols in, a distribution over the next symbol out.
 
 Rotary positions (Su et al. 2021), RMSNorm before each part (Zhang and Sennrich 2019), SwiGLU (Shazeer 2020),
-no biases. Knows nothing of pitches, pieces or training. Legend: B batch, T time, V vocabulary, W width, H
-heads, D = W / H, C context, n symbols in the window so far.
+no biases; if asked for, embeddings of the last few symbols taken together. Knows nothing of pitches, pieces or
+training. Legend: B batch, T time, V vocabulary, W width, H heads, D = W / H, C context, N n-gram tables, n symbols
+in the window so far.
 
 The window: symbols 0..C-1 are read in one window. To read symbol C, the window is begun anew from the last
 C/2 symbols, and again at 3C/2, 2C, ... These places are the same in `forward` and in `extend`, whatever the
@@ -25,6 +26,7 @@ EPS = 1e-5  # of the norms
 
 
 MOST = 2**17  # symbols of context
+LONG = 512  # symbols beyond which attention written out is the slower one everywhere
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class TransformerConfig(ModelConfig):
     """A decoder-only Transformer: rotary positions, RMSNorm, SwiGLU. UsageError where sizes do not fit.
 
     context: symbols it can see, even. ffn: units of a feed-forward layer as a multiple of the width (rounded
-    to 16s).
+    to 16s). ngrams: (2, 3) adds an embedding of the last 2 symbols and one of the last 3 to that of each symbol,
+    each from a table of ngram_rows; ngram_dropout: the share of them that is left out while learning.
     """
 
     layers: int = 4
@@ -43,19 +46,27 @@ class TransformerConfig(ModelConfig):
     dropout: float = 0.1
     tied: bool = True  # one table for embedding and output
     rope_theta: float = 10_000.0
+    ngrams: tuple[int, ...] = ()
+    ngram_rows: int = 8192
+    ngram_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("layers", "heads", "width"):
+        for name in ("layers", "heads", "width", "ngram_rows"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be 1 or more, got {getattr(self, name)}")
         if self.width % (2 * self.heads):
             raise UsageError(f"width must be a multiple of {2 * self.heads} (twice the heads), got {self.width}")
         if not 2 <= self.context <= MOST or self.context % 2:
             raise UsageError(f"context must be an even number from 2 to {MOST:,}, got {self.context}")
-        if not 0 <= self.dropout < 1:
-            raise UsageError(f"dropout must be in [0, 1), got {self.dropout}")
+        for name in ("dropout", "ngram_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"{name} must be in [0, 1), got {getattr(self, name)}")
         if not (0 < self.ffn < math.inf and 1 < self.rope_theta < math.inf):
             raise UsageError(f"ffn must be above 0 and rope_theta above 1, got {self.ffn} and {self.rope_theta}")
+        if not all(2 <= n <= self.context for n in self.ngrams) or len({*self.ngrams}) < len(self.ngrams):
+            raise UsageError(
+                f"ngrams must be different numbers from 2 to the context, {self.context}, got {self.ngrams}"
+            )
 
     @property
     def hidden(self) -> int:
@@ -112,6 +123,50 @@ class TransformerState:
         return TransformerState(self.batch, self.n, Cache(kv, self.cache.symbols[:, : self.n], self.n))
 
 
+class NGrams(nn.Module):
+    """The sum of one embedding for each of the last 2, 3, ... symbols, in rows that a hash of them shares out.
+
+    N tables one above another. After Clark et al., "Canine" (2022), and FastText (Bojanowski et al. 2017), which hash
+    their n-grams too. What would stand before the window is a symbol of its own.
+    """
+
+    def __init__(self, config: TransformerConfig, size: int) -> None:
+        super().__init__()
+        self.orders, self.size, self.rows = tuple(sorted(config.ngrams)), size, config.ngram_rows
+        self.past = max(self.orders) - 1  # how many earlier symbols an embedding depends on
+        self.dropout = config.ngram_dropout
+        self.table = nn.Embedding(len(self.orders) * self.rows, config.width)
+        nn.init.normal_(self.table.weight, std=0.02)
+
+    def forward(self, x: Tensor, before: Tensor) -> Tensor:
+        """[B, T, W] for x [B, T]; before: [B, n] the last `past` symbols before it in the window, or more."""
+        time = x.shape[1]
+        symbols = F.pad(torch.cat([before, x], 1), (self.past, 0), value=self.size)
+        code = x
+        rows: list[Tensor] = []
+        for back in range(1, self.past + 1):
+            end = symbols.shape[1] - back
+            code = (code * (self.size + 1) + symbols[:, end - time : end]) % PRIME
+            if back + 1 in self.orders:
+                few = (self.size + 1) ** (back + 1) <= self.rows  # a row for each
+                rows.append((code if few else code * SPREAD % PRIME % self.rows) + len(rows) * self.rows)
+        found: Tensor = self.table(torch.stack(rows, -1))  # [B, T, N, W]
+        if self.training and self.dropout:
+            found = found * F.dropout(found.new_ones(*found.shape[:3], 1), self.dropout)
+        return found.sum(2)
+
+
+PRIME, SPREAD = 2**31 - 1, 2_654_435_761  # products stay below 2**63: the same hash on every machine
+
+
+class Fused(nn.Linear):
+    """Several linear layers of one input, computed at once: `fused` matrices, one above another."""
+
+    def __init__(self, inputs: int, outputs: int, fused: int) -> None:
+        super().__init__(inputs, outputs, bias=False)
+        self.fused = fused
+
+
 class Block(nn.Module):
     """Attention, then a gated feed-forward layer, each added to what it reads."""
 
@@ -120,10 +175,10 @@ class Block(nn.Module):
         width, hidden = config.width, config.hidden
         self.heads, self.dropout = config.heads, config.dropout
         self.attention_norm = nn.Parameter(torch.ones(width))
-        self.qkv = nn.Linear(width, 3 * width, bias=False)  # the queries of all heads, then keys, then values
+        self.qkv = Fused(width, 3 * width, 3)  # the queries of all heads, then keys, then values
         self.out = nn.Linear(width, width, bias=False)
         self.ffn_norm = nn.Parameter(torch.ones(width))
-        self.gate_up = nn.Linear(width, 2 * hidden, bias=False)
+        self.gate_up = Fused(width, 2 * hidden, 2)
         self.down = nn.Linear(hidden, width, bias=False)
 
     def forward(
@@ -143,13 +198,25 @@ class Block(nn.Module):
         value = qkv[:, :, 2].flatten(-2).transpose(1, 2)
         if kv is not None:
             key, value = _remember(kv, n, key, value)
-        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
+        seen = _attended(query, key, value, mask)
         signal = signal + self._dropped(self.out(seen.transpose(1, 2).reshape(batch, time, width)))
         gate, up = self.gate_up(F.rms_norm(signal, (width,), self.ffn_norm, EPS)).chunk(2, -1)
         return signal + self._dropped(self.down(F.silu(gate) * up))
 
     def _dropped(self, signal: Tensor) -> Tensor:
         return F.dropout(signal, self.dropout) if self.training and self.dropout else signal
+
+
+def _attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    """[B, H, T, D] Attention, causal without a mask; written out where the fused kernel's gradients are slow."""
+    batch, heads, time, width = query.shape
+    slow = query.device.type == "cpu" and query.dtype == torch.bfloat16 and torch.is_grad_enabled() and time <= LONG
+    if mask is not None or not slow:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
+    ahead = query.new_full((time, time), -math.inf).triu(1)
+    query, key, value = (part.reshape(batch * heads, time, width) for part in (query * width**-0.5, key, value))
+    weights = torch.baddbmm(ahead, query, key.mT).softmax(-1)
+    return torch.bmm(weights, value).view(batch, heads, time, width)
 
 
 def _remember(kv: Tensor, n: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -207,6 +274,7 @@ class Transformer(SequenceModel):
                 nn.init.normal_(weight, std=1 / math.sqrt(weight.shape[1] * (2 * config.layers if adds else 1)))
         if config.tied:
             self.head.weight = self.embedding.weight
+        self.ngrams = NGrams(config, size) if config.ngrams else None
         cos, sin = _rotations(config)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
@@ -276,6 +344,8 @@ class Transformer(SequenceModel):
         """The signal [B, T, W] of x, which stands behind the n symbols of the cache."""
         time = x.shape[1]
         signal: Tensor = self.embedding(x)
+        if self.ngrams:
+            signal = signal + self.ngrams(x, cache.symbols[:, :n] if cache else x[:, :0])
         if self.training and self.config.dropout:
             signal = F.dropout(signal, self.config.dropout)
         cos, sin = self.cos[n : n + time], self.sin[n : n + time]
@@ -291,7 +361,10 @@ class Transformer(SequenceModel):
         batch, heads, width = len(x), self.config.heads, self.config.width
         upto = n + 1
         cos, sin, floor = self.cos[n], self.sin[n], self.floor
-        signal = F.embedding(x, self.embedding.weight).view(batch, width)
+        signal = F.embedding(x, self.embedding.weight)
+        if self.ngrams:
+            signal += self.ngrams(x, cache.symbols[:, max(0, n - self.ngrams.past) : n])
+        signal = signal.view(batch, width)
         for layer in cache.layers:
             qkv = torch.mm(_unit(signal, floor), layer.qkv).view(batch, 3, heads, 2, -1)
             qkv = torch.addcmul(qkv * cos, qkv.flip(-2), sin).view(batch, 3 * heads, -1)

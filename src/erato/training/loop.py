@@ -148,7 +148,7 @@ def train(
     keep_freed_memory()
     device = next(model.parameters()).device
     groups = objective.groups(model)
-    optimizers = {name: training.optimizer.build(parameters) for name, parameters in groups.items()}
+    optimizers = {name: training.optimizer.build(parameters, model) for name, parameters in groups.items()}
     average = Average(model, training.ema) if training.ema else None
     objective = objective.prepared(model, Stream(dataset, training.batch, seed, 0, 0, device))
     state = _resume(folder, model, optimizers, average)
