@@ -74,7 +74,7 @@ def test_every_option_of_train_arrives(trained):
     given = trained(
         "train event-transformer --corpus maestro-v3 --out there --minutes 1.5 --steps 7 --epochs 3 "
         "--set model.width=16 --set training.batch=2 --seed 11 --keep-every 5 --track 0 --track Bass "
-        "--max-files 9 --precision bfloat16 --from copy.zip"
+        "--max-files 9 --precision bfloat16 --from copy.zip --pretrained folder"
     )
     assert given == {
         "recipe": "event-transformer",
@@ -90,6 +90,7 @@ def test_every_option_of_train_arrives(trained):
         "from_file": "copy.zip",
         "precision": "bfloat16",
         "seed": 11,
+        "pretrained": "folder",
     }
 
 
@@ -103,8 +104,8 @@ def test_what_is_not_given_to_train_is_left_to_the_recipe(trained):
 def test_every_option_of_compose_arrives(composed):
     loaded, given, changes = composed(
         "compose run --prompt x.mid --begin window --n 3 --seed 8 --bars 4 --seconds 2.5 --length 60 --checkpoint 20 "
-        "--strategy sample --temperature 0.7 --top-k 5 --top-p 0.9 --min-p 0.01 --repetition-penalty 1.2 "
-        "--step 0.2 --program violin"
+        "--strategy sample --temperature 0.7 --top-k 5 --top-p 0.9 --min-p 0.01 --typical-p 0.95 --no-repeat 4 "
+        "--repetition-penalty 1.2 --step 0.2 --program violin"
     )
     assert (str(loaded["path"]), loaded["checkpoint"]) == ("run", 20)
     assert str(given.pop("prompt")) == "x.mid"
@@ -118,12 +119,16 @@ def test_every_option_of_compose_arrives(composed):
         "sampler": None,
         "step": 0.2,
         "program": "violin",
+        "beams": None,
+        "stream": None,
     }
     assert changes == {
         "temperature": 0.7,
         "top_k": 5,
         "top_p": 0.9,
         "min_p": 0.01,
+        "typical_p": 0.95,
+        "no_repeat": 4,
         "repetition_penalty": 1.2,
         "greedy": False,
     }
@@ -179,10 +184,12 @@ def test_what_a_prompt_lost_is_told_beside_the_json(erato, run_dir, make_score):
     assert json.loads(out)["pieces"]
 
 
-def test_every_command_of_the_recipes_page_runs(erato, music_folder, tmp_path, monkeypatch):
+def test_every_command_of_the_recipes_page_runs(erato, music_folder, words_folder, tmp_path, monkeypatch):
     """In order, in one folder, with twelve small files for what the page learns from, and the smallest sizes."""
     for name, recipe in TINY.items():
         monkeypatch.setitem(RECIPES, name, recipe)
+    words_folder.rename(tmp_path / "my-texts")
+    pipeline.train("gpt2-small", tmp_path / "my-texts", tmp_path / "small").save_pretrained(tmp_path / "my-gpt2")
     (tmp_path / "corpora").mkdir()
     music_folder.rename(tmp_path / "my-midis")
     (tmp_path / "corpora" / "bach-chorales").symlink_to(tmp_path / "my-midis")

@@ -42,7 +42,10 @@ def test_every_recipe_has_a_tiny_twin_of_the_same_parts():
     assert TINY.keys() == RECIPES.keys()
     for name, recipe in RECIPES.items():
         assert type(TINY[name].model) is type(recipe.model)
-        assert TINY[name].representation == recipe.representation
+        if name == "gpt2":  # the tokenizer is a checkpoint's, which the small one does without
+            assert type(TINY[name].representation) is type(recipe.representation)
+        else:
+            assert TINY[name].representation == recipe.representation
 
 
 @pytest.mark.parametrize("name", TINY)

@@ -53,7 +53,7 @@ class Encodings:
 def encode_corpus(pieces: Pieces, config: RepresentationConfig, progress: Progress | None = None) -> Encodings:
     """Fits on the training pieces and encodes all; cached by what decides the result."""
     key = hashlib.sha256(
-        json.dumps([pieces.hash, to_record(config), _code_hash()], sort_keys=True).encode()
+        json.dumps([pieces.hash, to_record(config), config.fingerprint(), _code_hash()], sort_keys=True).encode()
     ).hexdigest()
     folder = cache_folder() / "encoded" / key[:32]
     try:

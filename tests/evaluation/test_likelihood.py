@@ -16,6 +16,9 @@ SPACE = Tokens(size=4, start=0, end=1)
 SMALL: dict[str, tuple[Space, dict[str, Any]]] = {
     "lstm": (SPACE, {"widths": (8,), "dropout": (0.5,), "embedding": 4}),
     "transformer": (SPACE, {"layers": 2, "width": 16, "heads": 2, "context": 16, "dropout": 0.5}),
+    "sinusoidal_transformer": (SPACE, {"layers": 2, "width": 16, "heads": 2, "context": 16, "dropout": 0.5}),
+    "pretrained": (SPACE, {"layers": 2, "width": 16, "heads": 2, "context": 16, "dropout": 0.5}),
+    "window_lstm": (SPACE, {"width": 7, "window": 8, "dropout": 0.5}),
     "note_lstm": (Notes(), {"width": 8, "components": 2, "embedding": 3, "dropout": 0.5}),
     "frame_lstm": (Frames(5), {"embedding": 6, "width": 8, "hidden": 6, "memory": 20, "neighbours": 2}),
 }

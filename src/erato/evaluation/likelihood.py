@@ -18,6 +18,7 @@ from erato.representations.base import Array, Space
 
 Floats = npt.NDArray[np.float64]
 BLOCK = 1024  # symbols of a piece that are read at once
+MOST = 2**26  # numbers that a model gives at once, about
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def likelihoods(
     result = Likelihood([np.zeros(length) for length in lengths], np.zeros(len(arrays), np.int64))
     order = np.argsort(-lengths, kind="stable")
     order = order[lengths[order] > 0]
+    batch_symbols = min(batch_symbols, MOST // space.tokens)
     training = model.training
     model.eval()
     try:

@@ -153,6 +153,10 @@ class RepresentationConfig(ABC):
 
     kind: ClassVar[Literal["music", "text"]] = "music"  # of the pieces it holds
 
+    def fingerprint(self) -> str:
+        """What decides the result beside the settings and the pieces: the contents of files that the settings name."""
+        return ""
+
     @abstractmethod
     def fit(self, pieces: Iterable[Piece]) -> Representation:
         """The representation fitted to the training pieces; `pieces` may be gone through more than once."""

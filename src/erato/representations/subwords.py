@@ -8,6 +8,7 @@ checkpoint for transformers, with the checkpoint's own numbers. The algorithm is
 Legend: T symbols of a piece, V subwords of the tokenizer.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -53,6 +54,15 @@ class SubwordsConfig(RepresentationConfig):
     def __post_init__(self) -> None:
         if self.size < _SMALLEST:
             raise UsageError(f"size must be at least {_SMALLEST} (256 bytes and the end), got {self.size}.")
+
+    def fingerprint(self) -> str:
+        """The hash of the files that a checkpoint's tokenizer is in; "" where there is no such folder."""
+        digest = hashlib.sha256()
+        folder = Path(self.checkpoint).expanduser()
+        files = [path for pattern in _FILES for path in folder.glob(pattern)] if self.checkpoint else []
+        for path in sorted(path for path in files if path.is_file()):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        return digest.hexdigest() if files else ""
 
     def fit(self, pieces: Iterable[Piece]) -> "Subwords":
         """The subwords of the training pieces, or of the checkpoint; UsageError where there are none."""
