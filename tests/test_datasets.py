@@ -5,7 +5,7 @@ import pytest
 
 from erato.corpora import Folder
 from erato.datasets import WindowDataset, Windows, encode_corpus, seed_windows
-from erato.errors import CorpusError
+from erato.errors import CorpusError, UsageError
 from erato.representations import RemiConfig
 from erato.training.batches import batch_order
 
@@ -125,3 +125,40 @@ def test_a_damaged_cache_is_made_again(music_folder, tmp_path, monkeypatch):
         else:
             (folder / name).write_bytes(damage)
         assert (encode_corpus(pieces, RemiConfig()).symbols == expected).all()
+
+
+def test_windows_with_a_stride_may_begin_anew_in_every_epoch(counting):
+    still = WindowDataset(counting, Windows(length=8, stride=4), seed=0, corpus="c")
+    drifting = WindowDataset(counting, Windows(length=8, stride=4, drift=True), seed=0, corpus="c")
+    assert len(still) == len(drifting)
+    piece = 7
+    size, numbers = len(counting.array(piece)), drifting.number[drifting.piece == piece]
+    begins = {epoch: [drifting._place(epoch, piece, int(n), size)[0] for n in numbers] for epoch in range(40)}
+    assert {found[0] for found in begins.values()} == {0, 1, 2, 3}
+    for found in begins.values():
+        assert set(np.diff(found[:-2])) == {4} and found[-1] == size - 8 >= found[-2]  # the last ones would not fit
+    assert len({tuple(still._place(epoch, piece, 1, size)) for epoch in range(9)}) == 1
+
+
+def test_shortened_windows_are_the_last_symbols_after_what_stands_before_a_piece(counting):
+    dataset = WindowDataset(counting, Windows(length=8, stride=4, shorten=0.5), seed=0, corpus="c")
+    whole = WindowDataset(counting, Windows(length=8, stride=4), seed=0, corpus="c")
+    sizes = []
+    for epoch in range(20):
+        for index in range(len(dataset)):
+            (x, y, mask), (_, full, _) = dataset[(epoch, index)], whole[(epoch, index)]
+            assert mask.all() and len(y) >= 1
+            assert y.tolist() == full[len(full) - len(y) :].tolist()
+            assert x[1:].tolist() == y[:-1].tolist()
+            if len(y) < len(full):
+                assert x[0] == dataset.space.start
+            sizes.append(len(y))
+    assert set(sizes) == set(range(1, 9))
+    assert 0.4 < np.mean(np.array(sizes) < 8) < 0.6
+    assert dataset[(3, 5)][1].tolist() == dataset[(3, 5)][1].tolist()
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_a_share_of_shortened_windows_is_a_share(share):
+    with pytest.raises(UsageError, match=r"windows\.shorten must be a share from 0 to 1"):
+        Windows(shorten=share)

@@ -138,14 +138,15 @@ class Windows:
     """How pieces are cut into windows, and what is changed each time one is read.
 
     length: symbols a window; None: whole pieces. stride: symbols from one window to the next; None: `length`, from a
-    point that is drawn anew for every piece and epoch. transpose: up to so many semitones up or down, within the range
-    of the representation; stretch: tempo slower or faster by up to this share; both drawn for every piece and epoch.
-    shorten: the share of windows of which only a part that is drawn is read, their last symbols, so that a model learns
-    to go on from little.
+    point that is drawn anew for every piece and epoch; drift: with a stride too. transpose: up to so many semitones up
+    or down, within the range of the representation; stretch: tempo slower or faster by up to this share; both drawn for
+    every piece and epoch. shorten: the share of windows of which only a part that is drawn is read, their last symbols,
+    so that a model learns to go on from little.
     """
 
     length: int | None = 256
     stride: int | None = None
+    drift: bool = False
     transpose: int = 0
     stretch: float = 0.0
     shorten: float = 0.0
@@ -251,11 +252,13 @@ class WindowDataset(Dataset[Batch]):
         windows = self.windows
         begin = number * (windows.stride or windows.most)
         shift, factor = 0, 1.0
-        if windows.stride is None or windows.transpose or windows.stretch:
+        if windows.stride is None or windows.drift or windows.transpose or windows.stretch:
             draw = generator(self.seed, (epoch << 32) + piece)
             jitter, step, pace = draw.random(3)
             if windows.stride is None:
                 begin += int((jitter - 0.5) * windows.most)
+            elif windows.drift:
+                begin += int(jitter * windows.stride)
             shift = int(step * (2 * windows.transpose + 1)) - windows.transpose
             factor = float((1 + windows.stretch) ** (2 * pace - 1))
         return int(np.clip(begin, 0, max(0, size - windows.most))), shift, factor

@@ -95,3 +95,42 @@ def test_auto_balances_what_is_predicted() -> None:
 def test_settings_that_mean_nothing_are_refused(settings: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         Likelihood(**settings)  # type: ignore[arg-type]
+
+
+def test_beside_the_last_symbol_the_others_weigh_what_is_asked() -> None:
+    model, (x, y, mask) = built(WindowLstmConfig(5, 6)), batch()
+    with torch.no_grad():
+        model.head.weight.normal_()  # the reading from right to left says something
+    model.train()
+    rng = torch.Generator()
+    ((_, last, alone),) = Likelihood(predict="last").losses(model, batches(), rng)
+    ((_, both, measures),) = Likelihood(predict="last", aside=0.5).losses(model, batches(), rng)
+    assert all(torch.equal(measures[name], alone[name]) for name in alone)  # what is logged is of the last
+    # What the reading from left to right says on its way, worked out step by step from a full window of `start`.
+    width, costs = 5, []
+    for row, length in enumerate(LENGTHS.tolist()):
+        filled = torch.cat([torch.zeros(6 - length, dtype=torch.long), x[row, :length]])
+        for t in range(length - 1):
+            read = filled[: 6 - length + t + 1]
+            one_hot = torch.nn.functional.one_hot(read, 7).float()[None]
+            h = model.layer(one_hot)[0][0, -1, :width]
+            said = (model.head.weight[:, :width] @ h + model.head.bias).log_softmax(-1)
+            costs.append(-said[y[row, t]])
+    expected = last + 0.5 * torch.stack(costs).mean()
+    assert both.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("settings", [{"aside": 1.0}, {"predict": "last", "aside": -1.0}])
+def test_an_aside_is_for_the_last_symbol_only(settings: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=r"objective\.aside must be 0 or more"):
+        Likelihood(**settings)  # type: ignore[arg-type]
+
+
+def test_a_fresh_window_model_says_what_its_left_reading_says() -> None:
+    model, (x, _, mask) = built(WindowLstmConfig(5, 6)).eval(), batch()
+    before = model(x, mask).logits
+    with torch.no_grad():
+        for name, weight in model.layer.named_parameters():
+            if name.endswith("_reverse"):
+                weight.normal_()
+    assert torch.equal(model(x, mask).logits, before)

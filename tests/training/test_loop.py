@@ -188,3 +188,18 @@ def test_rmsprop_is_keras_rule():
 def test_impossible_numbers_are_refused(settings, said):
     with pytest.raises(UsageError, match=said):
         replace(TRAINING, **settings)
+
+
+def test_an_evaluation_comes_after_every_epoch_and_a_line_after_so_many_batches(tmp_path, counting):
+    dataset = WindowDataset(counting, Windows(length=8), 0, "counting")
+    per_epoch = -(-len(dataset) // TRAINING.batch)
+    told = []
+    training = replace(TRAINING, steps=None, epochs=3, every_epoch=True, report_every=2)
+    _, result = run(tmp_path, counting, training, report=told.append)
+    assert result.steps == 3 * per_epoch
+    assert [line["step"] for line in read_metrics(tmp_path)] == [per_epoch, 2 * per_epoch, 3 * per_epoch]
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    batches = [line for line in lines if "batch_loss" in line]
+    assert [line["step"] for line in batches] == list(range(2, result.steps + 1, 2))
+    assert all(0 <= line["batch_accuracy"] <= 1 for line in batches)
+    assert [progress.batch["step"] for progress in told if progress.batch] == [line["step"] for line in batches]

@@ -62,6 +62,8 @@ class WindowLstm(SequenceModel):
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear((1 + config.bidirectional) * config.width, space.size)
         self.apply(initialise)
+        with torch.no_grad():  # the reading from right to left begins with nothing to say, and does no harm
+            self.head.weight[:, config.width :] = 0
 
     def start(self, batch: int) -> Tensor:
         return torch.full((batch, self.context), self.before, device=self.head.weight.device)
