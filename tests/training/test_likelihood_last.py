@@ -98,7 +98,7 @@ def test_settings_that_mean_nothing_are_refused(settings: dict[str, object], sai
 
 
 def test_beside_the_last_symbol_the_others_weigh_what_is_asked() -> None:
-    model, (x, y, mask) = built(WindowLstmConfig(5, 6)), batch()
+    model, (x, y, _) = built(WindowLstmConfig(5, 6)), batch()
     with torch.no_grad():
         model.head.weight.normal_()  # the reading from right to left says something
     model.train()
