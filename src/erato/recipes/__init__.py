@@ -3,6 +3,7 @@
 from erato.recipes import (
     char_bilstm,
     char_lstm,
+    char_transformer,
     event_transformer,
     gpt2,
     gpt2_small,
@@ -27,6 +28,7 @@ _FILES = [
     performance_transformer,
     char_lstm,
     char_bilstm,
+    char_transformer,
     lyrics_lstm,
     word_transformer,
     word_transformer_tutorial,

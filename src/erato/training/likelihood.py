@@ -131,9 +131,9 @@ class Likelihood(Objective):
 
     def validate(self, model: Any, data: Encodings, split: Split, limit: int | None) -> dict[str, Any]:
         pieces = [array for array in data.part(split) if len(array)]
-        if limit is not None:  # the first pieces that reach it, at least one
+        if limit is not None:  # the first symbols, so that a long piece is not read to its end
             before = np.cumsum([0, *map(len, pieces)])
-            pieces = [piece for piece, reached in zip(pieces, before, strict=False) if reached < limit]
+            pieces = [piece[: limit - n] for piece, n in zip(pieces, before, strict=False) if n < limit]
         space = data.representation.space
         result = likelihoods(model, pieces, space)
         symbols = int(result.symbols.sum())
