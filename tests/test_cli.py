@@ -179,9 +179,10 @@ def readme_commands():
     return [line for line in lines if line.startswith("erato ")]
 
 
-def test_every_command_of_the_readme_runs(erato, music_folder, tmp_path, monkeypatch):
-    """In order, in one folder, with `my-music` as the person's own folder and the smallest budgets."""
+def test_every_command_of_the_readme_runs(erato, music_folder, words_folder, tmp_path, monkeypatch):
+    """In order, in one folder, with `my-music` and `my-texts` as the person's own and the smallest budgets."""
     music_folder.rename(tmp_path / "my-music")
+    words_folder.rename(tmp_path / "my-texts")
     commands = readme_commands()
     assert len(commands) >= 6
     for line in commands:

@@ -207,6 +207,7 @@ def _compose(given: argparse.Namespace) -> int:
             "path": str(paths[0]),
             "seed": sample.seed,
             "log_prob": sample.log_prob,
+            "score": sample.score,
             "symbols": sample.symbols,
             "bars": sample.bars,
             "seconds": sample.seconds,
@@ -224,7 +225,8 @@ def _compose(given: argparse.Namespace) -> int:
             print(f"{sample.piece}\n")
         length = f"{row['bars']} bars, " if row["bars"] is not None else ""
         length += f"{row['seconds']:.1f} s, " if row["seconds"] is not None else ""
-        print(f"seed {row['seed']}: {length}{row['symbols']} symbols -> {', '.join(row['files'])}")
+        said = f"seed {row['seed']}: {length}{row['symbols']} symbols -> {', '.join(row['files'])}"
+        print(said, file=sys.stderr if reads else sys.stdout)  # a text alone goes where it is sent
     return 0
 
 

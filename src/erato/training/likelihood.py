@@ -33,8 +33,8 @@ class Likelihood(Objective):
     gradients go back to the beginning of the chunk (truncated backpropagation, Williams and Peng 1990); None: whole
     windows. weights: of the losses of a symbol's features, where it has several; auto: so that each weighs the same
     over the first batches; None: their sum. predict: all symbols of a window, or only its last one, from those before.
-    aside: with the last one only, what the mean loss of the others weighs beside it, for models that say something of
-    them on their way.
+    aside: with the last one only, what each of the others weighs beside it, for models that say something of them on
+    their way.
     """
 
     chunk: int | None = None
@@ -83,9 +83,8 @@ class Likelihood(Objective):
             distribution, asked = self._predicted(model, x, mask)
             name, loss, measures = self._loss(distribution, y, asked)
             if self.aside:
-                others = mask & ~asked
-                along = -distribution.log_prob(y).masked_fill(~others, 0.0).sum() / others.sum().clamp(min=1)
-                loss = loss + self.aside * along
+                weights = torch.where(asked, 1.0, self.aside) * mask
+                loss = -(distribution.log_prob(y).masked_fill(~mask, 0.0) * weights).sum() / weights.sum()
             yield name, loss, measures
             return
         assert isinstance(model, SequenceModel)
