@@ -64,6 +64,7 @@ class Chars(Representation):
     """Text as characters; made by `CharsConfig`. Symbols: 0 start, 1 end (if any), then the characters in order."""
 
     kind: ClassVar[Literal["music", "text"]] = "text"
+    order: ClassVar[int] = 5
     space: Tokens
 
     def __init__(self, config: CharsConfig, characters: Sequence[str]) -> None:
