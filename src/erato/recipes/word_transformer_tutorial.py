@@ -1,4 +1,4 @@
-"""`word-transformer-tutorial`: the language model of *Mastering PyTorch* with the numbers of its chapter.
+"""`word-transformer-tutorial`: the language model of *Mastering PyTorch*, chapter 7, with its own numbers.
 
 Two layers of two heads with sinusoidal positions, width 256, feed-forward 256, dropout 0.25; SGD at 10, times 0.88
 after each epoch, gradients clipped at 0.6, batches of 32 sequences of 64 words, 25 epochs, the best weights by
