@@ -29,6 +29,7 @@ def test_the_published_sizes(name):
     assert said == (2, 2, 256, 0.25, 64)
     assert recipe.model.context == 64 and recipe.model.ffn == 1.0
     assert recipe.training.epochs == 25 and recipe.training.every_epoch
+    assert recipe.training.patience == (5 if name == "word-transformer" else None)
     assert (recipe.begin, recipe.prompt, recipe.listen_length, recipe.length) == ("prompt", "They are", 5, 100)
 
 

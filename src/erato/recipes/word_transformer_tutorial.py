@@ -40,6 +40,7 @@ RECIPE = replace(
         clip=0.6,
         ema=None,
         epochs=EPOCHS,
+        patience=None,
         precision="float32",
     ),
 )
