@@ -157,6 +157,17 @@ class RepresentationConfig(ABC):
         """What decides the result beside the settings and the pieces: the contents of files that the settings name."""
         return ""
 
+    def check_state(self, state: dict[str, Any], representation: str, settings: Iterable[str] = ()) -> None:
+        """UsageError where the state is of another representation, or was made with other values of `settings`."""
+        if state.get("representation") != representation:
+            raise UsageError(f"expected the state of {representation}, got that of {state.get('representation')!r}.")
+        for name in settings:
+            if state.get(name, "nothing") != getattr(self, name):
+                raise UsageError(
+                    f"this representation was made with {name}={state.get(name, 'nothing')!r}, the recipe says "
+                    f"{getattr(self, name)!r}: use the recipe it was trained with."
+                )
+
     @abstractmethod
     def fit(self, pieces: Iterable[Piece]) -> Representation:
         """The representation fitted to the training pieces; `pieces` may be gone through more than once."""

@@ -44,14 +44,7 @@ class CharsConfig(RepresentationConfig):
 
     def restore(self, state: dict[str, Any]) -> "Chars":
         """The representation of a state; UsageError where it is foreign, damaged or of other settings."""
-        if state.get("representation") != "chars":
-            raise UsageError(f"expected the state of chars, got that of {state.get('representation')!r}.")
-        for name in ("lower", "end"):
-            if state.get(name) != getattr(self, name):
-                raise UsageError(
-                    f"this representation was fitted with {name}={state.get(name)!r}, the recipe says "
-                    f"{getattr(self, name)!r}: use the recipe it was trained with."
-                )
+        self.check_state(state, "chars", ("lower", "end"))
         characters = state.get("characters")
         if not isinstance(characters, list) or not all(isinstance(c, str) and len(c) == 1 for c in characters):
             raise UsageError("this state of chars is damaged: characters must be a list of single characters.")

@@ -86,14 +86,7 @@ class NoteChordsConfig(RepresentationConfig):
 
     def restore(self, state: dict[str, Any]) -> "NoteChords":
         """The representation of a state; UsageError where it is foreign, damaged or of other settings."""
-        if state.get("representation") != "note_chords":
-            raise UsageError(f"expected the state of note_chords, got that of {state.get('representation')!r}.")
-        for name in ("advance", "steps_per_quarter"):
-            if state.get(name) != getattr(self, name):
-                raise UsageError(
-                    f"this representation was fitted with {name}={state.get(name)!r}, the recipe says "
-                    f"{getattr(self, name)!r}: use the recipe it was trained with."
-                )
+        self.check_state(state, "note_chords", ("advance", "steps_per_quarter"))
         symbols, advances = state.get("symbols"), state.get("advances")
         if not isinstance(symbols, list) or len(set(map(str, symbols))) != len(symbols):
             raise UsageError("this state of note_chords is damaged: symbols must be a list of different names.")

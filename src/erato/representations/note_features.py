@@ -55,14 +55,7 @@ class NoteFeaturesConfig(RepresentationConfig):
 
     def restore(self, state: dict[str, Any]) -> "NoteFeatures":
         """The representation of a state; UsageError where it is foreign, damaged or of other settings."""
-        if state.get("representation") != "note_features":
-            raise UsageError(f"expected the state of note_features, got that of {state.get('representation')!r}.")
-        for field in fields(self):
-            if state.get(field.name) != getattr(self, field.name):
-                raise UsageError(
-                    f"this representation was made with {field.name}={state.get(field.name)!r}, the recipe says "
-                    f"{getattr(self, field.name)!r}: use the recipe it was trained with."
-                )
+        self.check_state(state, "note_features", (field.name for field in fields(self)))
         return NoteFeatures(self)
 
 

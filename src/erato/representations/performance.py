@@ -61,14 +61,7 @@ class PerformanceConfig(RepresentationConfig):
 
     def restore(self, state: dict[str, Any]) -> "Performance":
         """The representation of a state; UsageError where it is foreign, damaged or of other settings."""
-        if state.get("representation") != "performance":
-            raise UsageError(f"expected the state of performance, got that of {state.get('representation')!r}.")
-        for field in fields(self):
-            if state.get(field.name) != getattr(self, field.name):
-                raise UsageError(
-                    f"this representation was made with {field.name}={state.get(field.name)!r}, the recipe says "
-                    f"{getattr(self, field.name)!r}: use the recipe it was trained with."
-                )
+        self.check_state(state, "performance", (field.name for field in fields(self)))
         return Performance(self)
 
 

@@ -95,14 +95,7 @@ class PianorollConfig(RepresentationConfig):
 
     def restore(self, state: dict[str, Any]) -> "Pianoroll":
         """The representation of a state; UsageError where it is foreign, damaged or of other settings."""
-        if state.get("representation") != "pianoroll":
-            raise UsageError(f"expected the state of pianoroll, got that of {state.get('representation')!r}.")
-        for name in READING:
-            if name not in state or state[name] != getattr(self, name):
-                raise UsageError(
-                    f"this representation was made with {name}={state.get(name, 'nothing')!r}, the recipe says "
-                    f"{getattr(self, name)!r}: use the recipe it was trained with."
-                )
+        self.check_state(state, "pianoroll", READING)
         return Pianoroll(self)
 
 

@@ -75,15 +75,9 @@ class RemiConfig(RepresentationConfig):
 
     def restore(self, state: dict[str, Any]) -> "Remi":
         """The representation of a state; UsageError where it is foreign, damaged or of other settings."""
-        if state.get("representation") != "remi":
-            raise UsageError(f"expected the state of remi, got that of {state.get('representation')!r}.")
+        self.check_state(state, "remi")
         vocabulary = Vocabulary.from_state(state)
-        for name in ("steps_per_quarter", "max_duration"):
-            if getattr(vocabulary, name) != getattr(self, name):
-                raise UsageError(
-                    f"this representation was fitted with {name}={getattr(vocabulary, name)}, "
-                    f"the recipe says {getattr(self, name)}: use the recipe it was trained with."
-                )
+        self.check_state(state, "remi", ("steps_per_quarter", "max_duration"))
         return Remi(vocabulary)
 
 

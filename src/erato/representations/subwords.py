@@ -75,8 +75,7 @@ class SubwordsConfig(RepresentationConfig):
 
     def restore(self, state: dict[str, Any]) -> "Subwords":
         """The representation of a state; UsageError where it is foreign or damaged."""
-        if state.get("representation") != "subwords":
-            raise UsageError(f"expected the state of subwords, got that of {state.get('representation')!r}.")
+        self.check_state(state, "subwords")
         text, end = state.get("tokenizer"), state.get("end", -1)
         if not isinstance(text, str):
             raise UsageError("this state of subwords is damaged: tokenizer must be text.")

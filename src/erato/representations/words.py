@@ -94,13 +94,7 @@ class WordsConfig(RepresentationConfig):
 
     def restore(self, state: dict[str, Any]) -> "Words":
         """The representation of a state; UsageError where it is foreign, damaged or of other settings."""
-        if state.get("representation") != "words":
-            raise UsageError(f"expected the state of words, got that of {state.get('representation')!r}.")
-        if state.get("lower") != self.lower:
-            raise UsageError(
-                f"this representation was fitted with lower={state.get('lower')!r}, the recipe says "
-                f"{self.lower!r}: use the recipe it was trained with."
-            )
+        self.check_state(state, "words", ("lower",))
         words, length = state.get("words"), state.get("unknown_chars")
         if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
             raise UsageError("this state of words is damaged: words must be a list of words.")
