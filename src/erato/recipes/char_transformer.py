@@ -25,7 +25,7 @@ RECIPE = Recipe(
     corpus="python-reference",
     representation=CharsConfig(),
     model=TransformerConfig(
-        layers=4, heads=2, width=128, context=256, dropout=0.1, ngrams=(2, 3, 4), ngram_dropout=0.3
+        layers=4, heads=2, width=128, context=256, dropout=0.0, ngrams=(2, 3, 4), ngram_dropout=0.3
     ),
     windows=Windows(length=256),
     training=Training(
