@@ -3,7 +3,9 @@
 Four layers of width 128 (`erato.models.transformer`), small enough that a laptop reads the text more than once in a
 few minutes. Two parts make it learn in that time what otherwise takes an hour:
 - to the embedding of a character are added embeddings of the last 2, 3 and 4 characters, from tables shared out by a
-  hash (as in Clark et al. 2022, "Canine"): what a model that counts would know, the layers need not learn;
+  hash (as in Clark et al. 2022, "Canine"): what a model that counts would know, the layers need not learn half of
+  them are left out while learning, as the tables would soon know the text by heart; the layers, which are small, learn
+  more without dropout, even from a fifth of the text;
 - the matrices of the layers are trained by Muon (Jordan 2024), all else by AdamW; both rates rise over the first 3 % of
   the budget and fall to next to nothing at its end (half a cosine).
 A window is 256 characters, as is usual for texts of a megabyte (Karpathy's nanoGPT, whose 3-minute model without these
@@ -25,7 +27,7 @@ RECIPE = Recipe(
     corpus="python-reference",
     representation=CharsConfig(),
     model=TransformerConfig(
-        layers=4, heads=2, width=128, context=256, dropout=0.0, ngrams=(2, 3, 4), ngram_dropout=0.3
+        layers=4, heads=2, width=128, context=256, dropout=0.0, ngrams=(2, 3, 4), ngram_dropout=0.5
     ),
     windows=Windows(length=256),
     training=Training(
