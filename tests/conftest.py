@@ -60,7 +60,7 @@ def song(seed: int = 0, verses: int = 3) -> str:
         [" ".join(rng.choice(words, 5)).capitalize() + rng.choice([",", ".", "!", ""]) for _ in range(4)]
         for _ in range(verses)
     ]
-    return "\n\n".join("\n".join(verse) for verse in lines) + "\n"
+    return "They are gone.\n\n" + "\n\n".join("\n".join(verse) for verse in lines) + "\n"
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_the_published_sizes() -> None:
     [
         ({"widths": ()}, "widths must be one or more numbers above 0"),
         ({"widths": (8, 0, 8)}, "widths must be one or more numbers above 0"),
-        ({"widths": (8, 8)}, "dropout must have 2 rates, one for each LSTM layer"),
+        ({"widths": (8, 8)}, "dropout must have one rate, or 2, one for each LSTM layer"),
         ({"dropout": (0.5, 1.0, 0.0)}, r"dropout must be in \[0, 1\), got 1.0"),
         ({"embedding": -1}, r"embedding must be 0 \(one-hot\) or more, got -1"),
         ({"dense": -1}, "dense must be 0"),
@@ -81,3 +81,9 @@ def test_the_published_sizes() -> None:
 def test_sizes_that_do_not_fit_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         LstmConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_one_rate_of_dropout_is_for_all_layers() -> None:
+    one = LstmConfig(widths=(8, 6, 4), dropout=(0.2,)).build(Tokens(9, 0, 1))
+    each = LstmConfig(widths=(8, 6, 4), dropout=(0.2, 0.2, 0.2)).build(Tokens(9, 0, 1))
+    assert str(one.dropouts) == str(each.dropouts) and len(one.dropouts) == 3

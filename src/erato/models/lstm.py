@@ -29,7 +29,7 @@ LstmState = list[tuple[Tensor, Tensor]]  # one (h, c) a layer, each [B, H]
 class LstmConfig(ModelConfig):
     """A stack of LSTM layers (Hochreiter and Schmidhuber 1997); UsageError where sizes do not fit.
 
-    dropout: one rate after each LSTM layer. embedding: numbers that a symbol is read as; 0: one-hot. dense: units of
+    dropout: a rate after each LSTM layer, or one for all. embedding: numbers that a symbol is read as; 0: one-hot. dense: units of
     the layer before the output; 0: none.
     """
 
@@ -43,8 +43,10 @@ class LstmConfig(ModelConfig):
     def __post_init__(self) -> None:
         if not self.widths or min(self.widths) < 1:
             raise UsageError(f"widths must be one or more numbers above 0, got {self.widths}")
-        if len(self.dropout) != len(self.widths):
-            raise UsageError(f"dropout must have {len(self.widths)} rates, one for each LSTM layer, got {self.dropout}")
+        if len(self.dropout) not in (1, len(self.widths)):
+            raise UsageError(
+                f"dropout must have one rate, or {len(self.widths)}, one for each LSTM layer, got {self.dropout}"
+            )
         for rate in (*self.dropout, self.dense_dropout):
             if not 0 <= rate < 1:
                 raise UsageError(f"dropout must be in [0, 1), got {rate}")
@@ -70,7 +72,8 @@ class Lstm(SequenceModel):
         self.layers = nn.ModuleList(
             nn.LSTM(n_in, n_out, batch_first=True) for n_in, n_out in zip(inputs, config.widths, strict=True)
         )
-        self.dropouts = nn.ModuleList(_dropout(rate) for rate in config.dropout)
+        rates = config.dropout if len(config.dropout) > 1 else config.dropout * len(config.widths)
+        self.dropouts = nn.ModuleList(_dropout(rate) for rate in rates)
         width = config.widths[-1]
         self.dense = nn.Sequential()
         if config.dense:
