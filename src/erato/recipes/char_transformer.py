@@ -3,7 +3,7 @@
 Four layers of width 128 (`erato.models.transformer`), small enough that a laptop reads the text more than once in a
 few minutes. Two parts make it learn in that time what otherwise takes an hour:
 - to the embedding of a character are added embeddings of the last 2, 3 and 4 characters, from tables shared out by a
-  hash (as in Clark et al. 2022, "Canine"): what a model that counts would know, the layers need not learn half of
+  hash (as in Clark et al. 2022, "Canine"): what a model that counts would know, the layers need not learn; half of
   them are left out while learning, as the tables would soon know the text by heart; the layers, which are small, learn
   more without dropout, even from a fifth of the text;
 - the matrices of the layers are trained by Muon (Jordan 2024), all else by AdamW; both rates rise over the first 3 % of
