@@ -191,5 +191,80 @@ def test_what_cannot_be_composed_is_said(trained, settings, said):
 
 
 def test_beams_must_be_at_least_one():
-    with pytest.raises(UsageError, match="beams must be 1 or more, got 0"):
+    with pytest.raises(UsageError, match="beams must be from 1 to 1,000, got 0"):
         Beams(0)
+
+
+@pytest.mark.parametrize("name", ["top_k", "top_p", "min_p", "typical_p"])
+def test_greedy_refuses_what_is_for_drawing(trained, name):
+    with pytest.raises(UsageError, match=f"leave out {name}, or greedy"):
+        trained["char-lstm"].compose(greedy=True, **{name: 1 if name == "top_k" else 0.5})
+
+
+def test_a_text_may_end_by_itself_before_its_length(trained):
+    run = trained["lyrics-lstm"]
+    free = [run.sample("oh ", seed=seed, length=400, may_end=True)[0].symbols for seed in range(12)]
+    assert min(free) < 400 and max(free) <= 400  # two steps of training end soon
+    assert [run.sample("oh ", seed=seed, length=40)[0].symbols for seed in range(3)] == [40] * 3
+    with pytest.raises(UsageError, match="bars and seconds are exact"):
+        run.sample("oh ", bars=2, may_end=True)
+
+
+def test_the_length_penalty_matters_where_texts_end(trained):
+    run = trained["lyrics-lstm"]
+    short, long = (
+        run.sample("oh ", length=30, may_end=True, beams=Beams(40, length_penalty=power))[0].symbols
+        for power in (-5, 5)
+    )
+    assert short < long
+
+
+@pytest.mark.parametrize("path", ["not-here.txt", "folder/song.mid"])
+def test_a_path_that_is_not_there_is_not_sung(trained, path):
+    with pytest.raises(UsageError, match="there is no file"):
+        trained["char-lstm"].compose(path, length=5)
+
+
+def test_a_folder_is_no_prompt(trained, tmp_path):
+    with pytest.raises(UsageError, match="there is no file"):
+        trained["char-lstm"].compose(f"{tmp_path}/", length=5)
+
+
+def test_line_ends_of_a_typed_prompt_are_those_of_a_file(trained):
+    run = trained["lyrics-lstm"]
+    assert run.compose("oh\r\nthe", seed=1, length=20) == run.compose("oh\nthe", seed=1, length=20)
+
+
+def test_a_recipe_without_a_prompt_cannot_begin_with_it(trained):
+    with pytest.raises(UsageError, match="no prompt of its own"):
+        trained["char-lstm"].compose(begin="prompt")
+
+
+@pytest.mark.parametrize("settings", [{"length_penalty": 300.0}, {"length_penalty": math.nan}, {"beams": 10**10}])
+def test_beams_have_bounds(settings):
+    with pytest.raises(UsageError, match="must be from"):
+        Beams(**settings)
+
+
+def test_no_temperature_is_too_high(trained):
+    assert len(trained["char-lstm"].compose("oh ", seed=1, length=20, temperature=1e300)[0]) == 23
+
+
+def test_words_that_are_not_known_are_said_in_the_protocol(trained):
+    said = trained["word-transformer"].score("oh the zeppelin and zither\n").protocol
+    assert "2 of the 7 symbols are words that the run does not know" in said
+
+
+def test_a_run_is_evaluated_without_the_checkpoint_that_it_came_from(trained, tmp_path):
+    checkpoint = tmp_path / "checkpoint"
+    trained["gpt2-small"].save_pretrained(checkpoint)
+    songs = tmp_path / "songs"
+    songs.mkdir()
+    for number in range(6):
+        (songs / f"{number}.txt").write_text(f"oh the sun {number}\nand the moon\n" * 9, "utf-8")
+    tiny = TINY["gpt2"]
+    run = pipeline.train(tiny, songs, tmp_path / "run", pretrained=str(checkpoint))
+    before = run.evaluate(split="valid")
+    checkpoint.rename(tmp_path / "elsewhere")
+    assert erato.load(tmp_path / "run").evaluate(split="valid") == before
+    assert before.baseline is not None

@@ -26,7 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The `erato` command; leaves with 0, 1 (a mistake, one sentence) or 130 (Ctrl-C)."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that cannot show a character shows its number
-        sys.stdout.reconfigure(errors="backslashreplace")
+        if sys.stdout.isatty():
+            sys.stdout.reconfigure(errors="backslashreplace")
+        else:
+            sys.stdout.reconfigure(encoding="utf-8")
     try:
         code = run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
@@ -39,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and "memory" not in str(error):
             raise
-        print("erato: there is not enough memory for this: make batch, windows or the model smaller.", file=sys.stderr)
+        print("erato: the memory does not suffice: make batch, windows, beams or the model smaller.", file=sys.stderr)
         code = 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -183,7 +186,8 @@ def _compose(given: argparse.Namespace) -> int:
     if given.compare:
         return _compare(given, run, out, beams, changes)
     reads = run.representation.kind == "text" and not given.json  # the text itself is what people look at
-    with _reporter(given.json or reads) as reporter:
+    streams = reads and given.n == 1 and beams is None
+    with _reporter(given.json or streams) as reporter:
         formats = given.formats.split(",") if given.formats else run.formats
         renderers_for(formats)
         samples = run.sample(
@@ -197,6 +201,7 @@ def _compose(given: argparse.Namespace) -> int:
             begin=given.begin,
             step=given.step,
             program=given.program,
+            may_end=given.may_end,
             stream=_show if reads and given.n == 1 else None,
             reporter=reporter,
             **changes,
@@ -335,6 +340,8 @@ def _evaluate(given: argparse.Namespace) -> int:
 
     with _reporter(given.json) as reporter:
         run = pipeline.load(given.run, given.checkpoint)
+        if given.piece and (given.corpus or given.split):
+            raise UsageError("--piece is one piece, read whole: leave out --corpus and --split, or --piece.")
         if given.piece:
             found = run.score(Path(given.piece), reporter=reporter).to_json()
         else:

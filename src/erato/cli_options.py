@@ -44,6 +44,8 @@ class _Parser(argparse.ArgumentParser):
             if word.startswith("-"):
                 raise unknown(f"option of {self.prog}", word.split("=")[0], self._option_string_actions)
             raise UsageError(f"{self.prog} does not know what to do with {word!r}: see {self.prog} --help.")
+        if "expected one argument" in message:
+            message = f"{message.rstrip('.')} (one that begins with - is written --option=-value)"
         raise UsageError(f"{message.rstrip('.')}: see {self.prog} --help.")
 
 
@@ -141,7 +143,7 @@ COMMANDS = {
             _option(
                 "--begin",
                 metavar="WHAT",
-                help="without a prompt: from nothing, a training window, silence, or a note as in C4",
+                help="without a prompt: from nothing, a window, the recipe's prompt, silence, or a note (C4)",
             ),
             _option(
                 "--n", type=_whole, default=1, metavar="N", help="how many pieces (default 1); piece i has seed S+i"
@@ -150,6 +152,7 @@ COMMANDS = {
             _option("--bars", type=_whole, metavar="N", help="exactly N new bars"),
             _option("--seconds", type=_number, metavar="S", help="exactly S new seconds"),
             _option("--length", type=_whole, metavar="N", help="exactly N new symbols"),
+            _option("--may-end", action="store_true", help="a piece may end by itself before N symbols"),
             _option(
                 "--strategy",
                 choices=["sample", "greedy", "beam"],

@@ -4,7 +4,7 @@ Sampling knows symbols; this knows where bars and seconds lie in the music that 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,7 +22,8 @@ class Sample:
     """A composed piece and how it came about.
 
     log_prob: of the new symbols, in nats, at temperature 1; None where the model gives none. bars, seconds: of new
-    music; None where there are none. score: what beam search ranked it by; None where it was drawn.
+    music; None where there are none. array: the new symbols, as the model gave them; prompt: those that it went on
+    from, whether the piece begins with them or not. score: what beam search ranked it by; None where it was drawn.
     """
 
     piece: Piece
@@ -31,6 +32,8 @@ class Sample:
     symbols: int
     bars: int | None
     seconds: float | None
+    array: Array = field(repr=False, compare=False)
+    prompt: Array = field(repr=False, compare=False)
     score: float | None = None
 
 
@@ -44,11 +47,13 @@ def compose_after(
     include_prompt: bool,
     told: Callable[[int, list[Array | None]], None] | None = None,
     beams: Beams | None = None,
+    limit: int | None = None,
 ) -> list[Sample]:
     """One piece a seed after `prompt` (symbols, may be empty), which the pieces begin with if `include_prompt`.
 
     A prompt that stops inside a bar has that bar finished before new bars are counted. told: called after each symbol.
-    beams: as many pieces as seeds, the best of a beam search (fewer where there are not as many different ones).
+    beams: as many pieces as seeds, the best of a beam search (fewer where there are not as many different ones). limit:
+    symbols after which a piece that does not end by itself is cut.
     """
     reached = representation.cursor(1)
     for symbol in prompt:
@@ -66,7 +71,7 @@ def compose_after(
         if whole:
             done_bars, done_seconds = bars_before, seconds_before
     # Far more symbols than music of that length holds: only a piece that gets nowhere is cut there.
-    limit = max(_LIMIT, round(_DENSEST * max(stop.bars or 0, stop.seconds or 0)))
+    limit = limit or max(_LIMIT, round(_DENSEST * max(stop.bars or 0, stop.seconds or 0)))
     cursor, space = representation.cursor(len(seeds)), representation.space
     if beams is None:
         made = sample(model, prompt, cursor, space, seeds, sampler, asked, told, limit)
@@ -84,7 +89,7 @@ def compose_after(
                 start_bars, start_seconds = 0, 0.0
             if stop.seconds is not None:
                 piece = clip(piece, tick_at(piece, start_seconds + stop.seconds))
-        found.append(_sample(piece, sampled, has_bars, start_bars, start_seconds))
+        found.append(_sample(piece, prompt, sampled, has_bars, start_bars, start_seconds))
     return found
 
 
@@ -94,9 +99,14 @@ def _full_bars(piece: Piece) -> int:
     return len(bars(piece)) - has_pickup(piece)
 
 
-def _sample(piece: Piece, sampled: Sampled, has_bars: bool, done_bars: int, done_seconds: float) -> Sample:
+def _sample(
+    piece: Piece, prompt: Array, sampled: Sampled, has_bars: bool, done_bars: int, done_seconds: float
+) -> Sample:
     new_bars, new_seconds = None, None
     if isinstance(piece, Score):
         new_bars = _full_bars(piece) - done_bars if has_bars else None
         new_seconds = max(0.0, seconds(piece) - done_seconds)
-    return Sample(piece, sampled.seed, sampled.log_prob, len(sampled.array), new_bars, new_seconds, sampled.score)
+    symbols = len(sampled.array)
+    return Sample(
+        piece, sampled.seed, sampled.log_prob, symbols, new_bars, new_seconds, sampled.array, prompt, sampled.score
+    )

@@ -105,7 +105,7 @@ def evaluate(
         parts={name: float(sums.sum()) / max(1, symbols) for name, sums in found.parts.items()},
         baseline=baseline,
         baseline_order=representation.order,
-        protocol=_protocol(found, representation),
+        protocol=_protocol(found, representation, amounts),
         **per,
     )
 
@@ -132,7 +132,7 @@ def _per_unit(nats: float | None, amounts: dict[str, float], space: Space) -> di
     return found
 
 
-def _protocol(found: Likelihood, representation: Representation) -> str:
+def _protocol(found: Likelihood, representation: Representation, amounts: dict[str, float]) -> str:
     space = representation.space
     said = PROTOCOL
     if isinstance(space, Frames):
@@ -153,4 +153,9 @@ def _protocol(found: Likelihood, representation: Representation) -> str:
         )
     else:
         said += " The end of a piece is counted." if space.end is not None else " The end of a piece is not counted."
+    if unknown := amounts.get("unknown words"):
+        said += (
+            f" {unknown:,.0f} of the {amounts['tokens']:,.0f} symbols are words that the run does not know: each costs "
+            "one symbol, its spelling nothing, so that numbers of other vocabularies do not compare."
+        )
     return said

@@ -88,10 +88,14 @@ def _said(progress: "Progress") -> str:
 def _facts(progress: "Progress") -> str:
     facts = f"loss {progress.loss:.4f}"
     if line := progress.evaluation:
-        perplexity = f" (perplexity {line['valid_perplexity']:.2f})" if "valid_perplexity" in line else ""
+        perplexity = f" (perplexity {_short(line['valid_perplexity'])})" if "valid_perplexity" in line else ""
         facts += f", held out {line['valid_loss']:.4f}{perplexity}{' (best so far)' if line['best'] else ''}"
     left = f"{int(progress.seconds_left) // 60}:{int(progress.seconds_left) % 60:02d}"
     return f"{facts}, {progress.per_second:,.0f} symbols/s, {left} left"
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}" if value < 1e6 else f"{value:.3g}"
 
 
 def reporter(quiet: bool) -> Reporter:

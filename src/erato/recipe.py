@@ -18,9 +18,9 @@ class Recipe:
     """One system. A variant is its parent with fields replaced.
 
     begin: what a piece starts from when no prompt is given, nothing, a window of the training pieces, or `prompt`, a
-    text that is part of it. length: symbols of a piece when no length is asked for; None: until the model ends it.
-    listen_at: the temperatures of the samples that are kept while it learns, of `listen_length` symbols each; none: one
-    sample, drawn as pieces are.
+    text that is part of it. length: symbols of a piece when no length is asked for; None: until the model ends it;
+    may_end: it may end before that by itself. listen_at: the temperatures of the samples that are kept while it learns,
+    of `listen_length` symbols each; none: one sample, drawn as pieces are.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Recipe:
     begin: Literal["nothing", "window", "prompt"] = "nothing"
     prompt: str = ""
     length: int | None = None
+    may_end: bool = False
     listen_at: tuple[float, ...] = ()
     listen_length: int = 200
     seed: int = 0

@@ -26,6 +26,7 @@ from erato.models.base import SequenceModel
 from erato.models.pretrained import Pretrained, PretrainedConfig
 from erato.models.pretrained_files import HUB_NAME, checkpoint_folder, save_checkpoint
 from erato.reading import read_piece
+from erato.reading.text import line_ends
 from erato.recipe import Recipe
 from erato.renderers import renderer_for, renderers_for
 from erato.renderers.base import About
@@ -45,6 +46,7 @@ _PARTS: list[type] = [
 _CLASSES = {part.__name__: part for part in _PARTS}
 _MOST = 100_000  # pieces at once
 _HUB = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")  # names without an owner
+_FILE = re.compile(r"\S+\.(txt|md|mid|midi|xml|musicxml|mxl|abc)", re.IGNORECASE)  # what no text is
 _PART = re.compile(r" \((train|valid|test)\)$")  # of a piece that was cut in three: who learned from one knows it
 
 
@@ -168,6 +170,7 @@ class Run:
         beams: Beams | None = None,
         step: float | None = None,
         program: str | None = None,
+        may_end: bool = False,
         stream: Callable[[str], None] | None = None,
         reporter: Reporter | None = None,
         **changes: Any,
@@ -177,10 +180,10 @@ class Run:
         prompt: a score, text, or path of a file to continue; the piece then begins with it. begin: without a prompt,
         from "nothing", a "window" of the training pieces (which is not part of the piece), "prompt" (that of the
         recipe), "silence", or one note, as in "C4". beams: searches for the likeliest instead of drawing; gives the `n`
-        best, all with the same seed. step: seconds a step of a piano roll is written as (as read, if None). program:
-        the General MIDI program, by number or name, of all tracks but drums. stream: called with each bit of the first
-        text as soon as it is certain. changes: fields of Sampler, as in temperature=0.8. Raises UsageError for what
-        cannot be done.
+        best, all with the same seed. may_end: a piece may end by itself before `length`. step: seconds a step of a
+        piano roll is written as (as read, if None). program: the General MIDI program, by number or name, of all
+        tracks but drums. stream: called with each bit of the first text as soon as it is certain. changes: fields of
+        Sampler, as in temperature=0.8. Raises UsageError for what cannot be done.
         """
         reporter = reporter or Reporter()
         if not 1 <= n <= _MOST:
@@ -192,8 +195,13 @@ class Run:
         stop = Stop(length, bars, seconds)
         if sum(value is not None for value in (bars, seconds, length)) > 1:
             raise UsageError("give one of bars, seconds and length, not several.")
-        if stop == Stop():
+        limit = None
+        if may_end and (bars is not None or seconds is not None):
+            raise UsageError("bars and seconds are exact: leave them out, or may_end.")
+        if stop == Stop() and not (may_end or self.recipe.may_end):
             stop = Stop(length=self.recipe.length)
+        elif stop == Stop() or may_end:
+            stop, limit = Stop(), length or self.recipe.length
         rule = sampler or self.recipe.sampler
         _refuse_contradictions(changes, beams, n)
         if "temperature" in changes:  # one for all features; the recipe may have one for each
@@ -213,6 +221,8 @@ class Run:
         given = self._prompt(prompt, reporter)
         begin = begin or self.recipe.begin
         if given is None and begin == "prompt":
+            if not self.recipe.prompt:
+                raise UsageError("this run's recipe has no prompt of its own: give one, or begin from nothing.")
             given = self._own_prompt(reporter)
         elif given is None and begin not in ("nothing", "window"):
             given = self._opening(begin)
@@ -224,12 +234,12 @@ class Run:
         def told(step: int, newest: Sequence[Array | None]) -> None:
             if shown and newest[0] is not None:
                 shown[0].push(newest[0])
-            reporter.progress(step + 1, stop.length, "composing: symbols")
+            reporter.progress(step + 1, stop.length or limit, "composing: symbols")
 
         def compose(prompt: Array, seeds: Sequence[int], include: bool) -> list[Sample]:
             if stream and not beams and seeds[0] == seed:  # what is searched for is certain only at the end
                 shown.append(TextStream(writer, prompt if include else prompt[:0], stream))
-            made = compose_after(prompt, self.model, writer, seeds, rule, stop, include, told, beams)
+            made = compose_after(prompt, self.model, writer, seeds, rule, stop, include, told, beams, limit)
             if shown:
                 shown.pop().close()
             elif stream and beams and isinstance(made[0].piece, str):
@@ -256,12 +266,13 @@ class Run:
         if prompt is None:
             return None
         kind = self.representation.kind
-        named = isinstance(prompt, str) and (kind == "music" or os.path.isfile(prompt))  # noqa: PTH113 (a long text is none)
-        if isinstance(prompt, Path) or named:
+        if isinstance(prompt, Path) or (isinstance(prompt, str) and (kind == "music" or _names_a_file(prompt))):
             path = Path(str(prompt))
             if not path.is_file():
                 raise UsageError(f"there is no file {str(prompt)!r} to continue: give the path of a {kind} file.")
             prompt = read_piece(path)
+        if isinstance(prompt, str):
+            prompt = line_ends(prompt)
         if isinstance(prompt, str) != (kind == "text"):
             raise UsageError(
                 f"this run continues {kind}, and the prompt is {'text' if isinstance(prompt, str) else 'music'}."
@@ -331,10 +342,18 @@ class Run:
             reporter.note(f"Not held by the representation: {counts(lost)}.")
         training = None
         if own and split != "train":  # an n-gram model knows by heart what it was counted from
-            encodings = encode_corpus(pieces, self.recipe.representation, reporter.progress)
-            if encodings.representation.state() == self.representation.state():  # else these are other symbols
-                training = encodings.part("train")
+            training = self._training_part(pieces, reporter)
         return evaluate(self.model, self.representation, arrays, split, training)
+
+    def _training_part(self, pieces: Pieces, reporter: Reporter) -> list[Array]:
+        """The training pieces in the symbols of this run: as training left them in the cache, or encoded again."""
+        try:
+            encodings = encode_corpus(pieces, self.recipe.representation, reporter.progress)
+            if encodings.representation.state() == self.representation.state():
+                return encodings.part("train")
+        except UsageError:  # the checkpoint that its tokenizer came from has gone
+            pass
+        return encode_pieces(pieces, pieces.split("train"), self.representation, reporter.progress)[0]
 
     def score(self, piece: Piece | Path, *, reporter: Reporter | None = None) -> Evaluation:
         """What the model costs one piece, from its first symbol to its last; UsageError where it cannot be held."""
@@ -438,14 +457,20 @@ class Run:
         return written
 
 
+def _names_a_file(prompt: str) -> bool:
+    """Whether a prompt is a path, not a text: of a file, of a folder (by its slash) or, by its suffix, of nothing."""
+    folder = "/" in prompt and os.path.isdir(prompt)  # noqa: PTH112 (of a long text, Path raises)
+    return folder or os.path.isfile(prompt) or bool(_FILE.fullmatch(prompt))  # noqa: PTH113
+
+
 def _refuse_contradictions(changes: Mapping[str, Any], beams: Beams | None, n: int) -> None:
     """UsageError for settings of sampling that cannot be had together."""
-    heated = changes.keys() & {"temperature", "temperatures"}
-    if changes.get("greedy") and heated:
-        raise UsageError("greedy always takes the likeliest symbol: leave out the temperature, or greedy.")
+    drawing = sorted(changes.keys() & {"temperature", "temperatures", "top_k", "top_p", "min_p", "typical_p"})
+    if changes.get("greedy") and drawing:
+        named = ", ".join(f"the {name}" if name.startswith("temperature") else name for name in drawing)
+        raise UsageError(f"greedy always takes the likeliest symbol: leave out {named}, or greedy.")
     if beams and changes.get("greedy"):
         raise UsageError("greedy is a search with one beam: leave out the beams, or greedy.")
-    drawing = sorted(changes.keys() & {"temperature", "temperatures", "top_k", "top_p", "min_p", "typical_p"})
     if beams and drawing:
         raise UsageError(f"beam search draws nothing: leave out {', '.join(drawing)}, or the beams.")
     if beams and n > beams.beams:

@@ -49,5 +49,13 @@ class TextStream:
             self.show(text[self.shown : certain])
             self.shown = certain
         if len(self.symbols) > 4 * _KEPT and certain == len(text):
-            self.symbols = self.symbols[-_KEPT:]
-            self.shown = len(self._text())
+            self._forget(text)
+
+    def _forget(self, text: str) -> None:
+        """Drops the older symbols, where the text of the newer ones is the end of that of all."""
+        before, self.symbols = self.symbols, self.symbols[-_KEPT:]
+        tail = self._text()
+        if text.endswith(tail) and tail[:1] != _UNFINISHED and tail[-1:] != _UNFINISHED:
+            self.shown = len(tail)
+        else:  # cut inside a character: later
+            self.symbols = before

@@ -282,7 +282,7 @@ def test_no_runs_of_symbols_come_twice() -> None:
 
 
 def test_what_is_no_search_is_refused(make_score) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(UsageError, match=r"^beams must be 1 or more, got 0$"):
+    with pytest.raises(UsageError, match=r"^beams must be from 1 to 1,000, got 0$"):
         Beams(0)
     for bad in (math.nan, math.inf):
         with pytest.raises(UsageError, match="length_penalty must be a finite number"):

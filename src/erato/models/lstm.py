@@ -29,8 +29,8 @@ LstmState = list[tuple[Tensor, Tensor]]  # one (h, c) a layer, each [B, H]
 class LstmConfig(ModelConfig):
     """A stack of LSTM layers (Hochreiter and Schmidhuber 1997); UsageError where sizes do not fit.
 
-    dropout: a rate after each LSTM layer, or one for all. embedding: numbers that a symbol is read as; 0: one-hot. dense: units of
-    the layer before the output; 0: none.
+    dropout: a rate after each LSTM layer, or one for all. embedding: numbers that a symbol is read as; 0: one-hot.
+    dense: units of the layer before the output; 0: none.
     """
 
     widths: tuple[int, ...] = (256, 512, 256)

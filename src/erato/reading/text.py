@@ -18,7 +18,12 @@ def read(data: bytes, name: str, limits: Limits) -> Reading:
         ) from None
     if (at := body.find(0)) >= 0:
         raise ReadError("encoding", f"{name} is not text: byte {at + skipped} is 0x00.")
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = line_ends(text)
     if not text.strip():
         raise ReadError("empty", f"{name} holds no text.")
     return Reading([NamedPiece("", text)])
+
+
+def line_ends(text: str) -> str:
+    """The text with every kind of line end as a newline."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")

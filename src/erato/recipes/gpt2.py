@@ -36,6 +36,7 @@ RECIPE = Recipe(
     ),
     sampler=Sampler(temperature=0.8, top_k=50),
     length=200,
+    may_end=True,
     listen_length=60,
 )
 

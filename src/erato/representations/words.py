@@ -174,9 +174,10 @@ class Words(Representation):
             there = ", ".join(
                 shown(self._texts[symbol]) for symbol in np.flatnonzero(self._kinds == WORD)[GLUE:][:_SHOWN]
             )
+            said = ", ".join(map(shown, unknown[:_SHOWN])).replace(_HIDDEN, UNK)
             raise UsageError(
-                f"no word of the prompt is in the vocabulary: it has {', '.join(map(shown, unknown[:_SHOWN]))}{more}; "
-                f"use words of the texts that the run learned from, as {there}."
+                f"no word of the prompt is in the vocabulary: it has {said}{more}; "
+                f"use words of the texts that the run learned from{f', as {there}' if there else ''}."
             )
         encoded = super().encode_prompt(piece)
         return Encoded(_known(encoded.array), encoded.lost)
@@ -200,6 +201,7 @@ class Words(Representation):
         return {
             "words": float((self._kinds[symbols] != SPACE).sum()),
             "chars": float(self._lengths[symbols].sum() + self._implied(symbols).sum()),
+            "unknown words": float((symbols == UNKNOWN).sum()),
         }
 
     def cursor(self, batch: int) -> TextCursor:

@@ -24,6 +24,10 @@ Ints = npt.NDArray[np.int64]
 WAYS = 8  # to go on from a beam that are looked at where the best of all beams do not suffice
 
 
+_MOST = 1000  # beams
+_STEEPEST = 10  # power of a length
+
+
 @dataclass(frozen=True)
 class Beams:
     """How to search; raises UsageError for a value that is not allowed.
@@ -38,10 +42,10 @@ class Beams:
     early_stopping: bool = False
 
     def __post_init__(self) -> None:
-        if self.beams < 1:
-            raise UsageError(f"beams must be 1 or more, got {self.beams}")
-        if not math.isfinite(self.length_penalty):
-            raise UsageError(f"length_penalty must be a finite number, got {self.length_penalty}")
+        if not 1 <= self.beams <= _MOST:
+            raise UsageError(f"beams must be from 1 to {_MOST:,}, got {self.beams}")
+        if not -_STEEPEST <= self.length_penalty <= _STEEPEST:
+            raise UsageError(f"length_penalty must be from -{_STEEPEST} to {_STEEPEST}, got {self.length_penalty}")
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def no_repeat(logits: Tensor, so_far: Tensor, n: int) -> Tensor:
 
 def heat(logits: Tensor, temperature: float) -> Tensor:
     """Logits over temperature; the likeliest is moved to 0 first, so that no temperature overflows."""
-    return (logits - logits.amax(-1, keepdim=True)) / max(temperature, 1e-30)
+    return (logits - logits.amax(-1, keepdim=True)) / min(max(temperature, 1e-30), 1e30)
 
 
 def top_k(logits: Tensor, k: int) -> Tensor:
