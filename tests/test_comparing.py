@@ -16,7 +16,7 @@ from erato.models.base import Categorical, SequenceModel
 from erato.recipes import TINY
 from erato.representations import CharsConfig
 from erato.run import Run
-from erato.sampling import Beams
+from erato.sampling import Beams, Sampler
 
 
 class Chain(SequenceModel):
@@ -46,7 +46,7 @@ FOLLOW = {
 }
 
 
-def trap(tmp_path, follow=FOLLOW):
+def trap(tmp_path, follow=FOLLOW, learned_here=True):
     """A run of texts in which what is likeliest at first does not lead to the likeliest text."""
     letters = "abcdefghix"
     representation = CharsConfig(end=False).fit([letters])
@@ -55,8 +55,9 @@ def trap(tmp_path, follow=FOLLOW):
     for before, after in follow.items():
         for letter, share in after.items():
             table[index[before], index[letter]] = share
-    (tmp_path / "manifest.json").write_text(json.dumps({"corpus": "letters", "licence": "CC0"}))
-    return Run(tmp_path, TINY["lyrics-lstm"], representation, Chain(table).eval())
+    if learned_here:
+        (tmp_path / "manifest.json").write_text(json.dumps({"corpus": "letters", "licence": "CC0"}))
+    return Run(tmp_path, TINY["lyrics-lstm"], representation, Chain(table).eval(), learned_here)
 
 
 def named(comparison):
@@ -157,6 +158,18 @@ def test_what_is_asked_for_is_one_row_more(tmp_path):
         compare(run, "x", length=2, beams=Beams(2), temperature=0.5)
 
 
+@pytest.mark.parametrize(
+    ("beams", "changes", "said"),
+    [
+        (Beams(2), {}, "beams 2, length-penalty 1.0, early-stopping off"),
+        (Beams(3, 0.6, True), {"no_repeat": 2}, "beams 3, length-penalty 0.6, early-stopping on, no-repeat 2"),
+        (None, {"top_k": 3, "greedy": False}, "top-k 3, greedy off"),
+    ],
+)
+def test_all_that_was_asked_for_is_said(tmp_path, beams, changes, said):
+    assert compare(trap(tmp_path), "x", length=1, beams=beams, **changes).made[0].meaning == f"As asked for: {said}."
+
+
 def test_without_a_length_it_is_that_of_the_recipe(tmp_path):
     run = trap(tmp_path)
     assert {made.symbols for made in compare(run, "x").made} == {TINY["lyrics-lstm"].length}
@@ -215,6 +228,29 @@ def test_a_window_is_no_part_of_the_piece(tmp_path):
     nothing = compare(run, begin="nothing", length=2)
     assert named(nothing)["greedy"].prompt == ""
     assert nothing.trees[0].root == "beginning"
+
+
+def test_a_sample_has_its_symbols_and_those_it_went_on_from(tmp_path):
+    run = trap(tmp_path)
+    (tmp_path / "prompts.json").write_text(json.dumps([[10, 1]]))  # "xa"
+    (continued,) = run.sample("x", length=2, sampler=Sampler(greedy=True))
+    (after_window,) = run.sample(begin="window", length=2, sampler=Sampler(greedy=True))
+    assert (continued.piece, continued.prompt.tolist(), continued.array.tolist()) == ("xac", [10], [1, 3])
+    assert (after_window.piece, after_window.prompt.tolist(), after_window.array.tolist()) == ("ch", [10, 1], [3, 8])
+    both = run.sample(begin="nothing", length=2, n=2)
+    assert [one.prompt.tolist() for one in both] == [[], []]
+    assert [run.representation.decode(one.array) for one in both] == [one.piece for one in both]
+    assert continued == run.sample("x", length=2, sampler=Sampler(greedy=True))[0]  # by value, without the arrays
+    assert "array" not in repr(continued)
+
+
+def test_a_checkpoint_that_has_no_run_folder_is_compared(tmp_path):
+    run = trap(tmp_path, learned_here=False)
+    assert named(compare(run, begin="nothing", length=2))["greedy"].text == "ac"
+    with pytest.raises(UsageError, match="keeps no window"):  # it looks for none
+        compare(run, begin="window", length=2)
+    write(run, compare(run, "x", length=2), tmp_path / "pieces")
+    assert "learned from" not in (tmp_path / "pieces" / "001-compare.html").read_text("utf-8")
 
 
 def test_what_is_written(tmp_path):

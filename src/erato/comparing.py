@@ -7,10 +7,9 @@ search choose their first symbols. Knows nothing of how a page is drawn. Legend:
 import math
 import time
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -158,26 +157,30 @@ def compare(
     reporter = reporter or Reporter()
     if length is None and bars is None and seconds is None:
         length = run.recipe.length or _LENGTH
-    heard = _Heard(run.representation)
-    listening = Run(run.folder, run.recipe, cast(Representation, heard), run.model)
-    compose = partial(
-        listening.sample, prompt, seed=seed, length=length, bars=bars, seconds=seconds, begin=begin, step=step,
-        program=program, reporter=_Once(reporter),
-    )  # fmt: skip
-    made = []
+    once, made = _Once(reporter), list[Made]()
+
+    def compose(name: str, meaning: str, beams: Beams | None, **how: Any) -> Sample:
+        began = time.perf_counter()
+        (sampled,) = run.sample(
+            prompt, seed=seed, length=length, bars=bars, seconds=seconds, begin=begin, step=step, program=program,
+            beams=beams, reporter=once, **how,
+        )  # fmt: skip
+        made.append(_made(name, meaning, run.representation, sampled, time.perf_counter() - began))
+        return sampled
+
     if beams or changes:  # first of all, as it may be refused
-        made.append(_made("as asked", f"As asked for: {_asked(beams, changes)}.", heard, compose, beams, changes))
-    greedy = run.representation.space.empty()
+        compose("as asked", f"As asked for: {_asked(beams, changes)}.", beams, **changes)
+    trees: tuple[Tree, ...] = ()
     for number, way in enumerate(WAYS):
         reporter.progress(number, len(WAYS), f"comparing: {way.name}")
         if way.beams and not isinstance(run.representation.space, Tokens):
             why = f"Beam search is for runs of single symbols; this one has {run.representation.space}."
             made.append(Made(way.name, way.meaning, refused=why))
             continue
-        made.append(_made(way.name, way.meaning, heard, compose, way.beams, {"sampler": way.sampler}))
+        sampled = compose(way.name, way.meaning, way.beams, sampler=way.sampler)
         if way.sampler.greedy:
-            greedy = heard.new
-    return Comparison(tuple(made), tuple(_trees(run, heard.prompt, greedy)), seed)
+            trees = tuple(_trees(run, sampled.prompt, sampled.array))
+    return Comparison(tuple(made), trees, seed)
 
 
 def distinct(symbols: Sequence[Hashable], n: int) -> float | None:
@@ -282,33 +285,6 @@ def _numbers(made: Made) -> dict[str, str]:
             for name, value in numbers.items()}  # fmt: skip
 
 
-class _Heard:
-    """A representation that keeps the symbols that are decoded: those of the prompt, and of the newest piece."""
-
-    def __init__(self, representation: Representation) -> None:
-        self._representation = representation
-        self.prompt = self.new = representation.space.empty()
-        self._decoded: list[Array] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._representation, name)
-
-    def paced(self, step_s: float) -> "_Heard":
-        self._representation = self._representation.paced(step_s)
-        return self
-
-    def decode(self, array: Array) -> Piece:
-        self._decoded.append(array)
-        return self._representation.decode(array)
-
-    def take(self, symbols: int) -> None:
-        """Ends a piece, which added so many symbols; what was decoded before it was the prompt."""
-        *before, whole = self._decoded
-        self._decoded = []
-        self.prompt = before[0] if before else self._representation.space.empty()
-        self.new = whole[len(whole) - symbols :]
-
-
 class _Once(Reporter):
     """Says each note once, and not how far a single piece has come."""
 
@@ -321,20 +297,14 @@ class _Once(Reporter):
             self._reporter.note(text)
 
 
-def _made(
-    name: str, meaning: str, heard: _Heard, compose: "partial[list[Sample]]", beams: Beams | None, how: dict[str, Any]
-) -> Made:
-    """Composes in one way, and counts."""
-    began = time.perf_counter()
-    (sampled,) = compose(beams=beams, **how)
-    took = time.perf_counter() - began
-    heard.take(sampled.symbols)
+def _made(name: str, meaning: str, representation: Representation, sampled: Sample, took: float) -> Made:
+    """Counts what is in a piece, and tells what was added to a text from what it began with."""
     prompt = text = ""
     if isinstance(sampled.piece, str):
-        whole = str(heard._representation.decode(np.concatenate([heard.prompt, heard.new])))
-        prompt = str(heard._representation.decode(heard.prompt)) if len(heard.prompt) else ""
-        text = whole[len(prompt) :] if whole.startswith(prompt) else str(heard._representation.decode(heard.new))
-    symbols = hashable(heard.new)
+        whole = str(representation.decode(np.concatenate([sampled.prompt, sampled.array])))
+        prompt = str(representation.decode(sampled.prompt)) if len(sampled.prompt) else ""
+        text = whole[len(prompt) :] if whole.startswith(prompt) else str(representation.decode(sampled.array))
+    symbols = hashable(sampled.array)
     found = repeats(symbols)
     return Made(
         name,
@@ -357,8 +327,10 @@ def hashable(array: Array) -> list[Hashable]:
 
 
 def _asked(beams: Beams | None, changes: dict[str, Any]) -> str:
-    said = [f"beams {beams.beams}"] if beams else []
-    return ", ".join([*said, *(f"{name.replace('_', '-')} {value}" for name, value in changes.items())])
+    """What was asked for, by the names of the command line."""
+    asked = {**(asdict(beams) if beams else {}), **changes}
+    said = {name: ("on" if value else "off") if isinstance(value, bool) else value for name, value in asked.items()}
+    return ", ".join(f"{name.replace('_', '-')} {value}" for name, value in said.items())
 
 
 def _trees(run: Run, prompt: Array, greedy: Array) -> Iterator[Tree]:

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from erato.renderers import RENDERERS, About
 from erato.renderers.comparison import (
     Card,
     Node,
@@ -79,6 +80,14 @@ def test_cards_have_their_numbers_and_the_prompt_apart():
 
 def test_a_text_keeps_the_line_breaks_that_it_begins_with():
     assert re.search(r"<pre[^>]*><span>\n\nx</span></pre>", page([Card("a", "b", text="\n\nx")]))
+
+
+def test_a_text_reads_the_same_on_either_page(tmp_path):
+    typed = "<b> & \ud800\x00\x1b[31m\x9f\n\ta"
+    html = page([Card("a", "b", text=typed)], ())
+    RENDERERS[".html"].write(typed, tmp_path / "x.html", About())
+    assert Reader(html).inside("pre") == "<b> & \ufffd\ufffd\ufffd[31m\ufffd\n\ta"
+    assert Reader((tmp_path / "x.html").read_text("utf-8")).inside("pre") == Reader(html).inside("pre")
 
 
 def test_a_refusal_is_said_instead_of_a_piece():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from erato.errors import UsageError, unknown
-from erato.renderers.base import About, Renderer
+from erato.renderers.base import About, Kind, Renderer, refusal
 from erato.renderers.matrix import Matrix
 from erato.renderers.midi import Midi
 from erato.renderers.page import Page, PageItem, write_page
@@ -27,9 +27,16 @@ def renderer_for(path: Path) -> Renderer:
     return RENDERERS[suffix]
 
 
-def renderers_for(suffixes: Sequence[str]) -> list[Renderer]:
-    """The renderer of each suffix, once; UsageError, with what was perhaps meant, for one that nothing can write."""
+def renderers_for(suffixes: Sequence[str], kind: Kind | None = None) -> list[Renderer]:
+    """The renderer of each suffix, once; UsageError for one that nothing can write, or that holds no piece of `kind`.
+
+    An unknown suffix is answered with what was perhaps meant.
+    """
     if not all(suffix.strip(" .") for suffix in suffixes):
         raise UsageError(f"a file to write needs a suffix that says what it is: one of {', '.join(RENDERERS)}.")
     wanted = dict.fromkeys(suffix.strip().lstrip(".").lower() for suffix in suffixes)
-    return [renderer_for(Path(f"x.{suffix}")) for suffix in wanted]
+    found = [renderer_for(Path(f"x.{suffix}")) for suffix in wanted]
+    for renderer in found:
+        if kind is not None and kind not in renderer.kinds:
+            raise refusal(renderer, renderer.suffix)
+    return found

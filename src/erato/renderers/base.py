@@ -4,10 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from erato.errors import UsageError
 from erato.score import Piece, Score
+
+Kind = Literal["music", "text"]
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,21 @@ class Renderer(ABC):
 
     suffix: ClassVar[str]  # with the dot: ".mid"
     summary: ClassVar[str]  # one line for `erato list renderers`
+    noun: ClassVar[str]  # what it writes, within a sentence: "a MIDI file"
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"music"})  # of the pieces that it can hold
 
     @abstractmethod
     def write(self, piece: Piece, path: Path, about: About) -> None:
         """Writes `piece` to `path` atomically; UsageError if it cannot hold such a piece. Overwrites."""
 
 
-def as_score(piece: Piece, path: Path, kind: str) -> Score:
-    """The piece as a score; UsageError for a text, which `kind` ("a MIDI file") cannot hold."""
+def as_score(piece: Piece, path: Path, renderer: Renderer) -> Score:
+    """The piece as a score; UsageError for a text, to be written to `path` by a renderer that holds none."""
     if isinstance(piece, str):
-        raise UsageError(f"{kind} holds music, and {path.name} would be text: write it as .txt or .html.")
+        raise refusal(renderer, path.name)
     return piece
+
+
+def refusal(renderer: Renderer, name: str) -> UsageError:
+    """What to say of a text that is to be written as `name` by a renderer that holds none."""
+    return UsageError(f"{renderer.noun} holds music, and {name} would be text: write it as .txt or .html.")

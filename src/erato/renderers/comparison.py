@@ -8,13 +8,11 @@ that need nothing else. Knows nothing of runs, models or how anything was compos
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from unicodedata import category, east_asian_width
 
 from erato import files
-from erato.renderers.names import one_line
-from erato.renderers.page import POLICY, STYLE
+from erato.renderers.page import POLICY, STYLE, html_line, html_text
 
 _OWN_STYLE = """.numbers { margin: 0 0 1.25rem; }
 .numbers dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 0.35rem 1.5rem; }
@@ -109,9 +107,9 @@ def comparison_page(
     title: str, intro: str, cards: Sequence[Card], trees: Sequence[Tree], facts: Mapping[str, str]
 ) -> str:
     """The page as HTML: intro (paragraphs apart by empty lines), a card a way, the trees, the facts."""
-    links = [f'<li><a href="#way-{i}">{_line(card.name)}</a></li>' for i, card in enumerate(cards, 1)]
-    links += [f'<li><a href="#tree-{_line(tree.key)}">{_line(tree.title)}</a></li>' for tree in trees]
-    rows = "".join(f"<div><dt>{_line(name)}</dt><dd>{_line(value)}</dd></div>" for name, value in facts.items())
+    links = [f'<li><a href="#way-{i}">{html_line(card.name)}</a></li>' for i, card in enumerate(cards, 1)]
+    links += [f'<li><a href="#tree-{html_line(tree.key)}">{html_line(tree.title)}</a></li>' for tree in trees]
+    rows = "".join(f"<div><dt>{html_line(name)}</dt><dd>{html_line(value)}</dd></div>" for name, value in facts.items())
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -119,9 +117,9 @@ def comparison_page(
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
             '<meta name="referrer" content="no-referrer">',
-            f"<title>{_line(title)}</title>\n<style>\n{STYLE}{_OWN_STYLE}{_TREE_STYLE}</style>\n</head>\n<body>\n<header>",
-            f"<h1>{_line(title)}</h1>",
-            *(f"<p>{_line(paragraph)}</p>" for paragraph in intro.split("\n\n") if paragraph.strip()),
+            f"<title>{html_line(title)}</title>\n<style>\n{STYLE}{_OWN_STYLE}{_TREE_STYLE}</style>\n</head>\n<body>\n<header>",
+            f"<h1>{html_line(title)}</h1>",
+            *(f"<p>{html_line(paragraph)}</p>" for paragraph in intro.split("\n\n") if paragraph.strip()),
             f'<nav aria-label="Ways of composing"><ol>{"".join(links)}</ol></nav>',
             "</header>\n<main>",
             *(_card(number, card) for number, card in enumerate(cards, 1)),
@@ -134,37 +132,37 @@ def comparison_page(
 
 
 def _card(number: int, card: Card) -> str:
-    numbers = "".join(f"<div><dt>{_line(n)}</dt><dd>{_line(v)}</dd></div>" for n, v in card.numbers.items())
+    numbers = "".join(f"<div><dt>{html_line(n)}</dt><dd>{html_line(v)}</dd></div>" for n, v in card.numbers.items())
     parts = [
         f'<article id="way-{number}" aria-labelledby="way-name-{number}">',
-        f'<h2 id="way-name-{number}">{_line(card.name)}</h2><p class="what">{_line(card.meaning)}</p>',
+        f'<h2 id="way-name-{number}">{html_line(card.name)}</h2><p class="what">{html_line(card.meaning)}</p>',
     ]
     if card.refused:
-        parts.append(f'<p class="refused">{_line(card.refused)}</p>')
+        parts.append(f'<p class="refused">{html_line(card.refused)}</p>')
     if numbers:
         parts.append(f'<div class="numbers"><dl>{numbers}</dl></div>')
     if card.text is not None:
-        before = f'<span class="prompt">{escape(_readable(card.prompt))}</span>' if card.prompt else ""
+        before = f'<span class="prompt">{html_text(card.prompt)}</span>' if card.prompt else ""
         # Each line finds its own direction; a break right after <pre> would be lost, so that there is always a tag.
-        parts.append(f'<pre tabindex="0" dir="auto">{before}<span>{escape(_readable(card.text))}</span></pre>')
+        parts.append(f'<pre tabindex="0" dir="auto">{before}<span>{html_text(card.text)}</span></pre>')
     if card.picture is not None:
         width, height = (int.from_bytes(card.picture[at : at + 4], "big") for at in (16, 20))
         source = f"data:image/png;base64,{b64encode(card.picture).decode('ascii')}"
-        image = f'<img src="{source}" width="{width}" height="{height}" alt="Piano roll of {_line(card.name)}">'
-        label = f'role="group" aria-label="Picture of {_line(card.name)}, scrolls sideways"'
+        image = f'<img src="{source}" width="{width}" height="{height}" alt="Piano roll of {html_line(card.name)}">'
+        label = f'role="group" aria-label="Picture of {html_line(card.name)}, scrolls sideways"'
         parts.append(f'<div class="picture" tabindex="0" {label}>{image}</div>')
     if card.links:
-        links = "".join(f'<li><a href="{_line(name)}">{_line(name)}</a></li>' for name in card.links)
+        links = "".join(f'<li><a href="{html_line(name)}">{html_line(name)}</a></li>' for name in card.links)
         parts.append(f'<ul class="downloads" aria-label="Files">{links}</ul>')
     return "\n".join([*parts, "</article>"])
 
 
 def _tree(tree: Tree) -> str:
-    key, title = _line(tree.key), _line(tree.title)
+    key, title = html_line(tree.key), html_line(tree.title)
     return "\n".join(
         [
             f'<article id="tree-{key}" aria-labelledby="tree-name-{key}"><h2 id="tree-name-{key}">{title}</h2>',
-            f'<p class="what">{_line(tree.text)} {LEGEND}</p>',
+            f'<p class="what">{html_line(tree.text)} {LEGEND}</p>',
             f'<div class="tree" tabindex="0" role="group" aria-label="{title}, scrolls sideways">',
             tree_svg(tree),
             "</div></article>",
@@ -202,10 +200,10 @@ def tree_svg(tree: Tree, alone: bool = False) -> str:
         style = f"<style>{_COLORS}{_TREE_STYLE}</style>"
         head = (
             f'<rect width="{width:g}" height="{height:g}" style="fill: var(--card)"/>'
-            f'<text class="t-head" x="{_EDGE}" y="22">{_line(tree.title)}</text>'
+            f'<text class="t-head" x="{_EDGE}" y="22">{html_line(tree.title)}</text>'
             f'<text class="t-number" x="{_EDGE}" y="42">{LEGEND}</text>'
         )
-    said = f'role="img" aria-label="{_line(tree.title)}"'
+    said = f'role="img" aria-label="{html_line(tree.title)}"'
     size = f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
     inside = "\n".join([head, *lines, *boxes])
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {said}>{style}{inside}</svg>'
@@ -217,17 +215,11 @@ def _parent(step: int, node: Node) -> int:
 
 def _box(node: Node, kind: str, left: float, y: float, width: float, root: bool) -> str:
     name, number = _short(node.name), "" if root else _number(node)
-    said = "" if root else f"<title>{_line(visible(node.name))}: {_line(number)}</title>"
-    middle = left + width / 2
+    said = "" if root else f"<title>{html_line(visible(node.name))}: {html_line(number)}</title>"
+    middle = f'text-anchor="middle" x="{left + width / 2:g}"'
     rect = f'<rect class="t-box" x="{left:g}" y="{y - _HEIGHT / 2:g}" width="{width:g}" height="{_HEIGHT}" rx="7"/>'
-    text = (
-        f'<text class="t-name" text-anchor="middle" x="{middle:g}" y="{y + (5 if root else -1):g}">{_line(name)}</text>'
-    )
-    below = (
-        f'<text class="t-number" text-anchor="middle" x="{middle:g}" y="{y + 14:g}">{_line(number)}</text>'
-        if number
-        else ""
-    )
+    text = f'<text class="t-name" {middle} y="{y + (5 if root else -1):g}">{html_line(name)}</text>'
+    below = f'<text class="t-number" {middle} y="{y + 14:g}">{html_line(number)}</text>' if number else ""
     return f'<g class="{kind}">{said}{rect}{text}{below}</g>'
 
 
@@ -261,14 +253,3 @@ def visible(name: str) -> str:
     after = len(name) - len(name.rstrip(" ")) if inner else 0
     shown = "".join("·" if category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in inner.translate(_SEEN))
     return "␣" * before + shown + "␣" * after
-
-
-def _line(text: str) -> str:
-    """`text` on one line, as text: no markup, nothing that acts unseen."""
-    return escape(one_line(text))
-
-
-def _readable(text: str) -> str:
-    """`text` with its lines, a mark for each control character that HTML forbids and for half characters."""
-    allowed = (c if c in "\n\t" or category(c) not in ("Cc", "Cs") else "\ufffd" for c in text)
-    return "".join(allowed)

@@ -30,9 +30,10 @@ GROUND, RULE, EDGE, CELL = "#fcfcfd", "#e1e2e8", "#a5a5ad", "#1d1d1f"
 class Matrix(Renderer):
     suffix = ".matrix.png"
     summary = f"picture of the first {MAX_FRAMES} frames as a matrix of 88 keys"
+    noun = "a matrix"
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
-        files.write_bytes(path, matrix(as_score(piece, path, "a matrix"), about))
+        files.write_bytes(path, matrix(as_score(piece, path, self), about))
 
 
 def matrix(score: Score, about: About | None = None) -> bytes:

@@ -41,9 +41,10 @@ OFF, NAME, BANK, PROGRAM, CONTROL, WORDS, ON, OFF_AT_ONCE = range(8)
 class Midi(Renderer):
     suffix = ".mid"
     summary = "standard MIDI file, for players, notation programs and sequencers"
+    noun = "a MIDI file"
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
-        files.write_bytes(path, midi_bytes(as_score(piece, path, "a MIDI file"), about))
+        files.write_bytes(path, midi_bytes(as_score(piece, path, self), about))
 
 
 def midi_bytes(score: Score, about: About | None = None) -> bytes:

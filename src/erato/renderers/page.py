@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from unicodedata import category
 
 from erato import files
 from erato.renderers.base import About, Renderer
@@ -41,6 +42,8 @@ class PageItem:
 class Page(Renderer):
     suffix = ".html"
     summary = "page that shows the piece, says how it was made and holds its files"
+    noun = "a page"
+    kinds = frozenset({"music", "text"})
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
         name, stem = about.title or path.stem, path.stem
@@ -61,7 +64,7 @@ def page(title: str, intro: str, items: Sequence[PageItem], facts: Mapping[str, 
     """The page as HTML; where a single piece has the page's title, the title stands once."""
     alone = len(items) == 1 and items[0].name == title
     several = len(items) > 1
-    links = "".join(f'<li><a href="#piece-{i}">{_line(item.name)}</a></li>' for i, item in enumerate(items, 1))
+    links = "".join(f'<li><a href="#piece-{i}">{html_line(item.name)}</a></li>' for i, item in enumerate(items, 1))
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -69,9 +72,9 @@ def page(title: str, intro: str, items: Sequence[PageItem], facts: Mapping[str, 
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
             '<meta name="referrer" content="no-referrer">',
-            f"<title>{_line(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>",
-            f"<h1>{_line(title)}</h1>",
-            *(f"<p>{_line(paragraph)}</p>" for paragraph in intro.split("\n\n") if paragraph.strip()),
+            f"<title>{html_line(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>",
+            f"<h1>{html_line(title)}</h1>",
+            *(f"<p>{html_line(paragraph)}</p>" for paragraph in intro.split("\n\n") if paragraph.strip()),
             f'<nav aria-label="Pieces"><ol>{links}</ol></nav>' if several else "",
             "</header>\n<main>",
             *(_article(number, item, alone) for number, item in enumerate(items, 1)),
@@ -84,11 +87,11 @@ def page(title: str, intro: str, items: Sequence[PageItem], facts: Mapping[str, 
 
 def _article(number: int, item: PageItem, alone: bool) -> str:
     """One piece: heading, what it is, picture or words, downloads, facts."""
-    heading = "" if alone else f'<h2 id="name-{number}">{_line(item.name)}</h2>'
-    label = f'aria-label="{_line(item.name)}"' if alone else f'aria-labelledby="name-{number}"'
+    heading = "" if alone else f'<h2 id="name-{number}">{html_line(item.name)}</h2>'
+    label = f'aria-label="{html_line(item.name)}"' if alone else f'aria-labelledby="name-{number}"'
     if isinstance(item.piece, str):
         about = f"{len(item.piece.split()):,} words, {len(item.piece):,} characters"
-        body = f'<pre tabindex="0" dir="auto">{escape(_readable(item.piece))}</pre>'
+        body = f'<pre tabindex="0" dir="auto">{html_text(item.piece)}</pre>'
     else:
         about, body = summary(item.piece), ""
         tracks = track_labels(track for track in item.piece.tracks if len(track.notes))
@@ -100,12 +103,12 @@ def _article(number: int, item: PageItem, alone: bool) -> str:
         alt = f"Piano roll of {one_line(item.name)}: {one_line(about)}."
         source = f'src="{_data("image/png", item.picture)}" width="{width}" height="{height}"'
         image = f'<img {source} alt="{escape(alt)}">'
-        scroll = f'role="group" aria-label="Picture of {_line(item.name)}, scrolls sideways"'
+        scroll = f'role="group" aria-label="Picture of {html_line(item.name)}, scrolls sideways"'
         body = f'<div class="picture" tabindex="0" {scroll}>{image}</div>{body}'
     downloads = "".join(_download(name, data, item.name) for name, data in item.files.items())
     return "\n".join(
         [
-            f'<article id="piece-{number}" {label}>{heading}<p class="what">{_line(about)}.</p>',
+            f'<article id="piece-{number}" {label}>{heading}<p class="what">{html_line(about)}.</p>',
             body,
             f'<ul class="downloads" aria-label="Downloads">{downloads}</ul>' if downloads else "",
             _facts(item.facts, "About this piece", 3),
@@ -117,15 +120,15 @@ def _article(number: int, item: PageItem, alone: bool) -> str:
 def _download(name: str, data: bytes, piece: str) -> str:
     shown, kind = TYPES.get(Path(name).suffix.lower(), (Path(name).suffix or name, "application/octet-stream"))
     size = f"{max(1, round(len(data) / 1024)):,} kB"
-    hidden = f'<span class="unseen"> of {_line(piece)}, </span>'
-    link = f'<a href="{_data(kind, data)}" download="{_line(name)}">'
-    return f"<li>{link}{_line(shown)}{hidden} <small>{size}</small></a></li>"
+    hidden = f'<span class="unseen"> of {html_line(piece)}, </span>'
+    link = f'<a href="{_data(kind, data)}" download="{html_line(name)}">'
+    return f"<li>{link}{html_line(shown)}{hidden} <small>{size}</small></a></li>"
 
 
 def _facts(facts: Mapping[str, str], heading: str, level: int) -> str:
     if not facts:
         return ""
-    rows = "".join(f"<div><dt>{_line(name)}</dt><dd>{_line(value)}</dd></div>" for name, value in facts.items())
+    rows = "".join(f"<div><dt>{html_line(name)}</dt><dd>{html_line(value)}</dd></div>" for name, value in facts.items())
     return f'<section class="facts"><h{level}>{heading}</h{level}><dl>{rows}</dl></section>'
 
 
@@ -133,11 +136,11 @@ def _data(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{b64encode(data).decode('ascii')}"
 
 
-def _line(text: str) -> str:
-    """`text` on one line, as text: no markup, nothing that acts unseen."""
+def html_line(text: str) -> str:
+    """`text` on one line of a page, as text: no markup, nothing that acts unseen."""
     return escape(one_line(text))
 
 
-def _readable(text: str) -> str:
-    """`text` with its lines, a mark for each control character that HTML forbids."""
-    return "".join(c if c in "\n\t" or (ord(c) >= 32 and not 127 <= ord(c) < 160) else "\ufffd" for c in text)
+def html_text(text: str) -> str:
+    """`text` with its lines, as text: no markup; a mark for each control character and for half characters."""
+    return escape("".join(c if c in "\n\t" or category(c) not in ("Cc", "Cs") else "\ufffd" for c in text))

@@ -38,9 +38,10 @@ ROW_GAP = 0.42  # holds the bar numbers of the row below and the clock of the ro
 class PianoRoll(Renderer):
     suffix = ".png"
     summary = "picture of the notes: pitch upwards, bars to the right, a colour a track"
+    noun = "a piano roll"
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
-        files.write_bytes(path, piano_roll(as_score(piece, path, "a piano roll"), about))
+        files.write_bytes(path, piano_roll(as_score(piece, path, self), about))
 
 
 def piano_roll(score: Score, about: About | None = None) -> bytes:

@@ -23,6 +23,8 @@ FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would calculate with
 class Text(Renderer):
     suffix = ".txt"
     summary = "the text itself; for music a list of its notes"
+    noun = "a text"
+    kinds = frozenset({"music", "text"})
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
         files.write_text(path, piece if isinstance(piece, str) else note_list(piece, about))
@@ -31,9 +33,10 @@ class Text(Renderer):
 class Csv(Renderer):
     suffix = ".csv"
     summary = "the notes as a table for spreadsheets and statistics"
+    noun = "a table of notes"
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
-        score = as_score(piece, path, "a table of notes")
+        score = as_score(piece, path, self)
         table = io.StringIO()
         writer = csv.writer(table)
         writer.writerow(COLUMNS)
