@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from erato import pipeline
 from erato.errors import EratoError, RunError, UsageError
-from erato.models.pretrained_files import quiet
+from erato.hub import quiet
 from erato.recipes import RECIPES, TINY
 
 ANIMALS = ["cat", "dog", "cow", "hen", "ant", "bee"]

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from erato.errors import RunError, UsageError
+from erato.hub import quiet
 from erato.models import PretrainedConfig, SequenceModel, take
-from erato.models.pretrained_files import quiet
 from erato.representations.base import Tokens
 from erato.training.checkpoint import exported, load_weights, save_weights
 

@@ -175,19 +175,27 @@ def test_the_files_that_only_transformers_reads(tmp_path):
         config.fit([])
 
 
-def test_a_name_without_a_network_says_how_to_get_the_files(monkeypatch):
-    def offline(*_, **__):
-        raise OSError("offline")
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", offline)
-    with pytest.raises(UsageError, match=r"`hf download openai/gpt2 --local-dir gpt2`, and give that folder\.$"):
-        SubwordsConfig(checkpoint="openai/gpt2").fit([])
-
-
-def test_what_the_hub_gives_is_read_like_a_folder(tmp_path, monkeypatch):
-    gpt2_files(tmp_path)
-    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **_: {"gpt2": str(tmp_path)}[name])
-    assert SubwordsConfig(checkpoint="gpt2").fit([]).space.end == 259
+def test_what_the_hub_gave_is_read_like_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    config = SubwordsConfig(checkpoint="openai/gpt2")
+    assert config.fingerprint() == ""
+    with pytest.raises(UsageError, match=r"hf download openai/gpt2 --local-dir gpt2, then give that folder\.$"):
+        config.fit([])
+    refs = tmp_path / "models--openai--gpt2" / "refs"
+    refs.mkdir(parents=True)
+    prints = []
+    for commit in ("a" * 40, "b" * 40):
+        folder = refs.parent / "snapshots" / commit
+        folder.mkdir(parents=True)
+        gpt2_files(folder)
+        (refs / "main").write_text(commit)
+        prints.append(config.fingerprint())
+        assert prints[-1] == SubwordsConfig(checkpoint=str(folder)).fingerprint() != ""
+    assert config.fit([]).space.end == 259
+    assert prints[0] == prints[1]  # the same files
+    (folder / "merges.txt").write_text("#version: 0.2\nĠ t\n", "utf-8")
+    assert config.fingerprint() not in prints  # so that what was encoded before is not taken
 
 
 @pytest.mark.parametrize("path", ["/not/here", "./gpt2", "a/b/c", "~/gpt2-not-here", "gpt2 "])

@@ -1,25 +1,24 @@
-"""Checkpoints in the layout of the Hugging Face hub: a folder or a hub name in, a network of transformers out.
+"""Checkpoints for transformers: a folder in the layout of the Hugging Face hub in, or its name there, a network out.
 
 Weights are read from .safetensors only, never from pickles, and no code that comes with a checkpoint is run. Knows
 nothing of pieces, symbols or training; what is wrong with a checkpoint is one sentence, a UsageError.
 """
 
 import json
-import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from erato import hub
 from erato.errors import UsageError
 from erato.files import fsync_folder, temporary_beside
+from erato.hub import quiet
 
-HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-_FILES = ["*.json", "model*.safetensors", "vocab.txt", "merges.txt", "tokenizer.model", "spiece.model"]
+HUB_NAME, checkpoint_folder = hub.NAME, hub.folder
+
 _DROPOUTS = (
     "resid_pdrop",
     "embd_pdrop",
@@ -33,55 +32,9 @@ _DROPOUTS = (
 )
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Nothing is logged and no progress bar shown by transformers and its hub, for as long as the block lasts."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-    from transformers.utils import logging
-
-    level, bars, hub_bars = logging.get_verbosity(), logging.is_progress_bar_enabled(), are_progress_bars_disabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
-        if not hub_bars:
-            enable_progress_bars()
-
-
-def checkpoint_folder(checkpoint: str) -> Path:
-    """The folder of a checkpoint: itself, or where the hub's files of that name are kept on this machine.
-
-    What is not there yet is fetched from the hub; UsageError says how to get it where there is no network.
-    """
-    folder = Path(checkpoint).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise UsageError(f"{folder} has no config.json: give a folder in the layout of the hub, with its weights.")
-        return folder
-    if folder.exists() or not HUB_NAME.fullmatch(checkpoint):
-        raise UsageError(f"there is no checkpoint folder at {checkpoint}: give one, or a hub name as in gpt2.")
-    import huggingface_hub
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        with quiet():
-            return Path(huggingface_hub.snapshot_download(checkpoint, allow_patterns=_FILES, etag_timeout=10))
-    except (OSError, HFValidationError) as error:  # all that the hub says of networks and names is one of them
-        raise UsageError(
-            f"there is no folder {checkpoint!r}, and the checkpoint of that name cannot be fetched from the hub "
-            f"({type(error).__name__}): on a machine with a network, hf download {checkpoint} --local-dir "
-            f"{Path(checkpoint).name}, then give that folder."
-        ) from None
-
-
 def read_architecture(checkpoint: str) -> str:
     """The config.json of a checkpoint, as one line of JSON."""
-    path = checkpoint_folder(checkpoint) / "config.json"
+    path = hub.folder(checkpoint) / "config.json"
     try:
         found = json.loads(path.read_text("utf-8"))
         if not isinstance(found, dict):
@@ -113,7 +66,7 @@ def pretrained_network(checkpoint: str, architecture: str, dropout: float | None
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
-    folder, config = checkpoint_folder(checkpoint), _config(architecture, dropout)
+    folder, config = hub.folder(checkpoint), _config(architecture, dropout)
     if not any(folder.glob("model*.safetensors")):
         if any(folder.glob("*.bin")):
             raise UsageError(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from erato import hub
 from erato.errors import UsageError
 from erato.representations.base import Array, Encoded, Representation, RepresentationConfig, Tokens
 from erato.representations.text_cursor import TextCursor, as_text, shown
@@ -31,15 +32,6 @@ END = "<|endoftext|>"
 _ENDS = (END, "</s>", "<eos>", "[SEP]")  # what ends a text, where a checkpoint does not say
 _SMALLEST = 257  # all bytes and the end
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which is no text
-_FILES = [
-    "tokenizer*",
-    "vocab*",
-    "merges.txt",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "config.json",
-    "*.model",
-]
 
 
 @dataclass(frozen=True)
@@ -56,10 +48,10 @@ class SubwordsConfig(RepresentationConfig):
             raise UsageError(f"size must be at least {_SMALLEST} (256 bytes and the end), got {self.size}.")
 
     def fingerprint(self) -> str:
-        """The hash of the files that a checkpoint's tokenizer is in; "" where there is no such folder."""
+        """The hash of the files that a checkpoint's tokenizer is in; "" where they are not on this machine."""
         digest = hashlib.sha256()
-        folder = Path(self.checkpoint).expanduser()
-        files = [path for pattern in _FILES for path in folder.glob(pattern)] if self.checkpoint else []
+        folder = hub.cached(self.checkpoint, weights=False)
+        files = {path for pattern in hub.TOKENIZER for path in folder.glob(pattern)} if folder else set()
         for path in sorted(path for path in files if path.is_file()):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
         return digest.hexdigest() if files else ""
@@ -67,7 +59,7 @@ class SubwordsConfig(RepresentationConfig):
     def fit(self, pieces: Iterable[Piece]) -> "Subwords":
         """The subwords of the training pieces, or of the checkpoint; UsageError where there are none."""
         if self.checkpoint:
-            folder = _folder(self.checkpoint)
+            folder = hub.folder(self.checkpoint, weights=False)
             tokenizer = _read(folder)
             return Subwords(self, tokenizer, _end(folder, tokenizer))
         tokenizer = _learn([_mended(as_text(piece, "subwords")) for piece in pieces], self.size)
@@ -219,24 +211,6 @@ def _learn(texts: list[str], size: int) -> "Tokenizer":
     return tokenizer
 
 
-def _folder(checkpoint: str) -> Path:
-    """The folder of a checkpoint: itself, or where the hub's files are put; UsageError: there is none."""
-    path = Path(checkpoint).expanduser()
-    if path.is_dir():
-        return path
-    if path.exists() or not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", checkpoint):
-        raise UsageError(f"there is no folder {checkpoint!r}: give the folder of a checkpoint, or its name on the hub.")
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(checkpoint, allow_patterns=_FILES))
-    except Exception:  # no network, no such name, no room: the way out is the same
-        raise UsageError(
-            f"there is no folder {checkpoint!r}, and the hub gives no checkpoint of that name: on a machine with a "
-            f"network, run `hf download {checkpoint} --local-dir {checkpoint.split('/')[-1]}`, and give that folder."
-        ) from None
-
-
 def _read(folder: Path) -> "Tokenizer":
     """The tokenizer in a checkpoint's folder; UsageError: it has none, or a damaged one."""
     whole, vocabulary, merges = (folder / name for name in ("tokenizer.json", "vocab.json", "merges.txt"))
@@ -255,7 +229,8 @@ def _read(folder: Path) -> "Tokenizer":
     try:
         from transformers import AutoTokenizer
 
-        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True).backend_tokenizer
+        with hub.quiet():
+            tokenizer: Tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True).backend_tokenizer
         if tokenizer.get_vocab().keys() <= {added.content for added in tokenizer.get_added_tokens_decoder().values()}:
             raise ValueError("nothing but special symbols is in it")
     except Exception as error:  # whatever a file may hold, and where transformers is not installed
