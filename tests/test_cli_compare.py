@@ -163,8 +163,8 @@ def test_no_run_of_symbols_comes_twice_where_that_is_asked(compose):
     assert len(set(stretches)) == len(stretches)
 
 
-def test_a_text_is_shown_while_it_is_composed(monkeypatch, erato, runs):
-    """Each bit is on standard output before the next symbol is drawn, and together they are the text."""
+def test_a_text_is_shown_while_it_is_composed(monkeypatch, capsys, erato, runs):
+    """Each bit is on standard output before the next symbol is drawn, and together they are the text, and no more."""
     seen = []
 
     class Watched(io.StringIO):
@@ -177,7 +177,8 @@ def test_a_text_is_shown_while_it_is_composed(monkeypatch, erato, runs):
     assert cli.run(arguments) == 0
     text = Path("here/001-seed0.txt").read_text()
     assert len(text) == 14
-    assert watched.getvalue().startswith(text + "\nseed 0: 10 symbols -> ")
+    assert watched.getvalue() == text + "\n"
+    assert capsys.readouterr().err == "seed 0: 10 symbols -> here/001-seed0.txt\n"
     growing = [part for part in seen if len(part) <= len(text)]
     assert growing[0] == "the " and len(growing) > 8
     assert all(later.startswith(earlier) for earlier, later in pairwise(growing))
@@ -207,7 +208,10 @@ BAD = [
     ("compose {runs}/lyrics-lstm --beams 0", "beams must be from 1 to 1,000, got 0"),
     ("compose {runs}/lyrics-lstm --beams -1", "must not be negative"),
     ("compose {runs}/lyrics-lstm --beams two", "must be a whole number"),
-    ("compose {runs}/lyrics-lstm --strategy beam --length-penalty nan", "length_penalty must be a finite number"),
+    (
+        "compose {runs}/lyrics-lstm --strategy beam --length-penalty nan",
+        "length_penalty must be from -10 to 10, got nan",
+    ),
     ("compose {runs}/lyrics-lstm --strategy beem", "invalid choice"),
     ("compose {runs}/lyrics-lstm --strategy greedy --temperature 0.5", "leave out the temperature"),
     ("compose {runs}/lyrics-lstm --strategy greedy --beams 3", "--beams is for a beam search"),
