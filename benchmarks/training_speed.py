@@ -73,7 +73,7 @@ def main() -> None:
         return -found.log_prob(y)[mask].mean()
 
     def bare() -> float:
-        optimizer = settings.optimizer.build(parameters)
+        optimizer = settings.optimizer.build(parameters, model)
         started = time.perf_counter()
         for x, y, mask in batches:
             state = model.start(len(x))
