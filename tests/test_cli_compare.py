@@ -205,6 +205,8 @@ BAD = [
     ("compose {runs}/lyrics-lstm --top-p 0", "top_p must be in (0, 1], got 0"),
     ("compose {runs}/lyrics-lstm --top-p 1.7", "top_p must be in (0, 1], got 1.7"),
     ("compose {runs}/lyrics-lstm --typical-p 0", "typical_p must be in (0, 1]"),
+    ("compose {runs}/lyrics-lstm --formats txt,mid", "a MIDI file holds music, and .mid would be text"),
+    ("compose {runs}/lyrics-lstm --compare --may-end", "leave out --may-end, or --compare"),
     ("compose {runs}/lyrics-lstm --beams 0", "beams must be from 1 to 1,000, got 0"),
     ("compose {runs}/lyrics-lstm --beams -1", "must not be negative"),
     ("compose {runs}/lyrics-lstm --beams two", "must be a whole number"),

@@ -189,7 +189,8 @@ def _compose(given: argparse.Namespace) -> int:
     streams = reads and given.n == 1 and beams is None
     with _reporter(given.json or streams) as reporter:
         formats = given.formats.split(",") if given.formats else run.formats
-        renderers_for(formats)
+        renderers_for(formats, run.representation.kind)
+        out.mkdir(parents=True, exist_ok=True)
         samples = run.sample(
             given.prompt,
             beams=beams,
@@ -264,6 +265,8 @@ def _compare(given: argparse.Namespace, run: "Run", out: Path, beams: "Beams | N
 
     if given.n != 1:
         raise UsageError(f"a comparison has one piece of each kind: leave out --n {given.n}, or --compare.")
+    if given.may_end:
+        raise UsageError("what is compared is equally long: leave out --may-end, or --compare.")
     if given.formats:
         raise UsageError("a comparison is a page with files of its own: leave out --formats, or --compare.")
     with _reporter(given.json) as reporter:

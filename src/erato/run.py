@@ -444,7 +444,7 @@ class Run:
 
     def write(self, samples: Sequence[Sample], out: Path, formats: Sequence[str]) -> list[list[Path]]:
         """Writes each sample as `<NNN>-seed<S>.<suffix>` in `out`, next free numbers; the files of each sample."""
-        renderers = renderers_for(formats)
+        renderers = renderers_for(formats, self.representation.kind)
         written = []
         for sampled in samples:
             with run_folder.piece_number(out) as number:
