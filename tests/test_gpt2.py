@@ -3,8 +3,6 @@
 import json
 import shutil
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import huggingface_hub.constants
 import pytest
@@ -157,8 +155,9 @@ def test_a_hub_name_without_a_network(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    for name, folder in (("gpt2", "gpt2"), ("someone/their-gpt2", "their-gpt2")):
-        with pytest.raises(RunError, match=f"hf download {name} --local-dir {folder}, then give that folder"):
+    for name, folder in (("gpt2", "gpt2"), ("myrunz/foo", "foo")):
+        both = f"there is no run folder '{name}', and a checkpoint of that name is neither on this machine nor"
+        with pytest.raises(RunError, match=f"{both} .* hf download {name} --local-dir {folder}, then give that folder"):
             pipeline.load(name)
     with pytest.raises(UsageError, match="hf download gpt2 --local-dir gpt2"):
         pipeline.train("gpt2", steps=1)
@@ -171,62 +170,37 @@ def test_a_checkpoint_without_its_tokenizer(run, hub, tmp_path):
         pipeline.load(copy)
 
 
-class _Hub(BaseHTTPRequestHandler):
-    """As much of a hub as fetching a checkpoint asks for."""
-
-    folder = None
-
-    def do_GET(self):
-        self._answer()
-
-    def do_HEAD(self):
-        self._answer()
-
-    def _answer(self):
-        names = sorted(path.name for path in self.folder.iterdir())
-        path = self.path.split("?")[0]
-        if path.startswith("/api/models/someone/theirs/"):
-            files = [{"rfilename": name} for name in names]
-            entries = [{"type": "file", "path": n, "size": 1, "oid": "0" * 40} for n in names]
-            found = entries if "/tree/" in path else {"id": "someone/theirs", "sha": "a" * 40, "siblings": files}
-            body, more = json.dumps(found).encode(), {"Content-Type": "application/json"}
-        elif path.startswith("/someone/theirs/resolve/") and path.rsplit("/", 1)[1] in names:
-            name = path.rsplit("/", 1)[1]
-            body, more = (self.folder / name).read_bytes(), {"ETag": f'"{name}"', "X-Repo-Commit": "a" * 40}
-        else:
-            body, more = b"", {}
-        self.send_response(200 if more else 404)
-        for key, value in {**more, "Content-Length": str(len(body))}.items():
-            self.send_header(key, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-def test_a_hub_name_is_fetched_once(run, hub, tmp_path, monkeypatch):
+def test_what_the_hub_gave_once_is_found_first(run, hub, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    handler = type("Hub", (_Hub,), {"folder": hub})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
-    monkeypatch.setattr(
-        huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr("huggingface_hub.hf_api.api.endpoint", address)
-    try:
-        loaded = pipeline.load("someone/theirs")
-    finally:
-        server.shutdown()
-        server.server_close()
-    assert loaded.compose(seed=1, length=8) == run.compose(seed=1, length=8)
-    assert loaded.folder.name == "theirs"
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    assert pipeline.load("someone/theirs").compose(seed=1, length=8) == loaded.compose(seed=1, length=8)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    expected = run.compose(seed=1, length=8)
+    for name in ("someone/theirs", "theirs"):
+        repo = tmp_path / "cache" / f"models--{name.replace('/', '--')}"
+        shutil.copytree(hub, repo / "snapshots" / ("a" * 40))
+        (repo / "refs").mkdir()
+        (repo / "refs" / "main").write_text("a" * 40)
+        loaded = pipeline.load(name)
+        assert loaded.compose(seed=1, length=8) == expected and loaded.folder.parts == ("runs", "theirs")
+    (tmp_path / "someone").mkdir()  # a folder of runs, perhaps; but such a name is not there
+    assert pipeline.load("someone/theirs").compose(seed=1, length=8) == expected
+    with pytest.raises(RunError, match="there is no run folder at someone/other"):
+        pipeline.load("someone/other")
+    tuned = pipeline.train(
+        "gpt2", run.folder.parent / "other.txt", "tuned", pretrained="someone/theirs", steps=1, settings=QUICK
+    )
+    assert tuned.recipe.representation.checkpoint == "someone/theirs"
+
+
+def test_no_checkpoint_to_go_on_from(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train = partial(pipeline.train, "gpt2", run.folder.parent / "other.txt", "out", steps=1)
+    with pytest.raises(UsageError, match=r"run is a run of Erato, not a checkpoint: erato\.load\(.*save_pretrained\("):
+        train(pretrained=run.folder)
+    (tmp_path / "config.json").write_text("{}")  # the working directory is not meant by an empty name
+    with pytest.raises(UsageError, match="a checkpoint must be a folder or a hub name, as in gpt2, got ''"):
+        train(pretrained="")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command_writes_beside_other_runs(hub, erato, tmp_path):

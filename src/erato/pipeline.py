@@ -6,8 +6,8 @@
     Run.evaluate(...)           nats of held-out pieces
     render(piece, path)         one file, by suffix
 
-`Run` is in `erato.run`. The command line calls these same functions. They print nothing: who wants to see progress
-hands in a `Reporter`.
+`Run` is in `erato.run`, `load` in `erato.loading`. The command line calls these same functions. They print nothing: who
+wants to see progress hands in a `Reporter`.
 """
 
 from collections import Counter
@@ -18,12 +18,13 @@ from typing import Any, Literal
 
 import torch
 
-from erato import corpora, models, recipes, representations, run_folder, training
+from erato import corpora, hub, models, recipes, representations, run_folder, training
 from erato.composing import Sample
 from erato.config import lookup, override
 from erato.corpora.base import Corpus, Pieces, Report
 from erato.datasets import Encodings, WindowDataset, encode_corpus
 from erato.errors import CorpusError, UsageError
+from erato.loading import load
 from erato.models.base import SequenceModel
 from erato.models.describe import count_parameters
 from erato.models.pretrained import PretrainedConfig
@@ -33,7 +34,7 @@ from erato.renderers import RENDERERS, renderer_for
 from erato.renderers.base import About
 from erato.reporter import Reporter, counts
 from erato.representations import SubwordsConfig
-from erato.run import Run, device, load
+from erato.run import Run, device
 from erato.score import Piece, bars, has_pickup, slice_bars
 
 __all__ = ["Run", "catalogue", "check", "excerpt", "find_piece", "load", "render", "train"]
@@ -221,8 +222,7 @@ def _on_checkpoint(recipe: Recipe, checkpoint: str | Path) -> Recipe:
         raise UsageError(
             f"{recipe.name} goes on from no checkpoint: choose the recipe gpt2, or leave out {checkpoint}."
         )
-    folder = Path(checkpoint).expanduser()
-    named = str(folder.absolute()) if folder.exists() else str(checkpoint)
+    named = hub.absolute(checkpoint)
     return replace(
         recipe,
         representation=replace(parts[0], checkpoint=named),

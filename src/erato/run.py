@@ -1,6 +1,6 @@
 """A run: a trained model with all it needs, in a folder. Composes, evaluates, and writes what it composed.
 
-A folder in (`load`), pieces and numbers out. How a run comes to be is in `erato.pipeline`.
+A prompt in, pieces and numbers out. How a run comes to be is in `erato.pipeline`, how it is opened in `erato.loading`.
 """
 
 import math
@@ -14,101 +14,32 @@ from typing import Any
 
 import torch
 
-from erato import corpora, models, recipes, representations, run_folder, training
+from erato import corpora, run_folder
 from erato.composing import Sample, compose_after
-from erato.config import from_record, to_record
+from erato.config import to_record
 from erato.corpora.base import SPLITS, Corpus, Pieces, Split
 from erato.datasets import encode_corpus, encode_pieces
 from erato.errors import RunError, UsageError
 from erato.evaluating import Evaluation, evaluate
 from erato.general_midi import program_number
 from erato.models.base import SequenceModel
-from erato.models.pretrained import Pretrained, PretrainedConfig
-from erato.models.pretrained_files import HUB_NAME, checkpoint_folder, save_checkpoint
+from erato.models.pretrained import Pretrained
+from erato.models.pretrained_files import save_checkpoint
 from erato.reading import read_piece
 from erato.reading.text import line_ends
 from erato.recipe import Recipe
 from erato.renderers import renderer_for, renderers_for
 from erato.renderers.base import About
 from erato.reporter import Reporter, counts
-from erato.representations import Subwords, SubwordsConfig
+from erato.representations import Subwords
 from erato.representations.base import Array, Frames, Representation
 from erato.sampling import Beams, Sampler, Stop
 from erato.score import Piece, note_count, pitch_number, with_program
 from erato.text_stream import TextStream
-from erato.training.checkpoint import kept, load_weights
 
-_PARTS: list[type] = [
-    *representations.REPRESENTATIONS.values(),
-    *models.MODELS.values(),
-    *training.OBJECTIVES.values(),
-]
-_CLASSES = {part.__name__: part for part in _PARTS}
 _MOST = 100_000  # pieces at once
-_HUB = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")  # names without an owner
 _FILE = re.compile(r"\S+\.(txt|md|mid|midi|xml|musicxml|mxl|abc)", re.IGNORECASE)  # what no text is
 _PART = re.compile(r" \((train|valid|test)\)$")  # of a piece that was cut in three: who learned from one knows it
-
-
-def load(path: str | Path, checkpoint: int | None = None) -> "Run":
-    """The run in `path`, with its best weights or those kept at step `checkpoint`; RunError says what is wrong.
-
-    A checkpoint for transformers, a folder in the layout of the hub or a hub name, is a run that learned from no corpus
-    here: it composes and evaluates, and its pieces go to runs/NAME/pieces.
-    """
-    folder = Path(path)
-    if is_checkpoint(str(path)):
-        return _load_checkpoint(str(path), checkpoint)
-    if not folder.is_dir():
-        raise RunError(f"there is no run folder at {folder}: train one, or give the folder that `erato train` named.")
-    record = run_folder.read_json(folder, "recipe.json")
-    if "recipe" not in record:
-        raise RunError(f"{folder / 'recipe.json'} is not the recipe of a run: give a folder that `erato train` made.")
-    try:
-        recipe = from_record(Recipe, record["recipe"], _CLASSES)
-        representation = recipe.representation.restore(run_folder.read_json(folder, "representation.json"))
-        model = recipe.model.build(representation.space)
-    except UsageError as error:
-        raise RunError(f"{folder} cannot be used: {error}") from None
-    weights = folder / "model.safetensors"
-    if checkpoint is not None:
-        found = dict(kept(folder / "steps"))
-        if checkpoint not in found:
-            there = ", ".join(map(str, found)) or "none (train with --keep-every N to keep some)"
-            raise RunError(f"{folder} keeps no checkpoint of step {checkpoint}; there is {there}.")
-        weights = found[checkpoint]
-    elif not weights.is_file():
-        raise RunError(f"{weights} is missing: training had not come to its first evaluation, or the file was removed.")
-    load_weights(model, weights)
-    return Run(folder, recipe, representation, model.to(device()).eval())
-
-
-def is_checkpoint(path: str) -> bool:
-    """Whether a path that may be a run's names a checkpoint for transformers instead, by what is there."""
-    folder = Path(path)
-    if folder.is_dir():
-        return (folder / "config.json").is_file() and not (folder / "recipe.json").exists()
-    if folder.exists():
-        return False
-    owner, slash, _ = path.partition("/")
-    # a mistyped run folder is no hub name: its parent is there, or called as ours are
-    return path in _HUB or bool(slash and HUB_NAME.fullmatch(path) and owner != "runs" and not Path(owner).exists())
-
-
-def _load_checkpoint(name: str, step: int | None) -> "Run":
-    """A checkpoint for transformers as a run, by the recipe `gpt2`."""
-    if step is not None:
-        raise RunError(f"{name} is a checkpoint for transformers, which keeps no weights of step {step}: leave it out.")
-    try:
-        found = checkpoint_folder(name)
-        said = SubwordsConfig(checkpoint=str(found)), PretrainedConfig(checkpoint=str(found)).resolved()
-        representation = said[0].fit(())
-        model = said[1].begin(representation.space)
-    except UsageError as error:
-        raise RunError(str(error)) from None
-    recipe = replace(recipes.RECIPES["gpt2"], representation=said[0], model=said[1])
-    folder = Path("runs") / Path(name).expanduser().absolute().name
-    return Run(folder, recipe, representation, model.to(device()).eval(), learned_here=False)
 
 
 class Run:

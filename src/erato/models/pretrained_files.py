@@ -17,8 +17,6 @@ from erato.errors import UsageError
 from erato.files import fsync_folder, temporary_beside
 from erato.hub import quiet
 
-HUB_NAME, checkpoint_folder = hub.NAME, hub.folder
-
 _DROPOUTS = (
     "resid_pdrop",
     "embd_pdrop",

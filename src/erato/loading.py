@@ -1,0 +1,86 @@
+"""A folder in, a run out: one that was trained here, or a checkpoint for transformers.
+
+Knows nothing of how a run composes; what is wrong with a folder is one sentence, a RunError.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from erato import hub, models, recipes, representations, run_folder, training
+from erato.config import from_record
+from erato.errors import RunError, UsageError
+from erato.models.pretrained import PretrainedConfig
+from erato.recipe import Recipe
+from erato.representations import SubwordsConfig
+from erato.run import Run, device
+from erato.training.checkpoint import kept, load_weights
+
+_PARTS: list[type] = [
+    *representations.REPRESENTATIONS.values(),
+    *models.MODELS.values(),
+    *training.OBJECTIVES.values(),
+]
+_CLASSES = {part.__name__: part for part in _PARTS}
+_ON_THE_HUB = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")  # names without an owner
+
+
+def load(path: str | Path, checkpoint: int | None = None) -> Run:
+    """The run in `path`, with its best weights or those kept at step `checkpoint`; RunError says what is wrong.
+
+    A checkpoint for transformers, a folder in the layout of the hub or a hub name, is a run that learned from no corpus
+    here: it composes and evaluates, and its pieces go to runs/NAME/pieces.
+    """
+    folder = Path(path)
+    if _is_checkpoint(str(path)):
+        return _load_checkpoint(str(path), checkpoint)
+    if not folder.is_dir():
+        raise RunError(f"there is no run folder at {folder}: train one, or give the folder that `erato train` named.")
+    record = run_folder.read_json(folder, "recipe.json")
+    if "recipe" not in record:
+        raise RunError(f"{folder / 'recipe.json'} is not the recipe of a run: give a folder that `erato train` made.")
+    try:
+        recipe = from_record(Recipe, record["recipe"], _CLASSES)
+        representation = recipe.representation.restore(run_folder.read_json(folder, "representation.json"))
+        model = recipe.model.build(representation.space)
+    except UsageError as error:
+        raise RunError(f"{folder} cannot be used: {error}") from None
+    weights = folder / "model.safetensors"
+    if checkpoint is not None:
+        found = dict(kept(folder / "steps"))
+        if checkpoint not in found:
+            there = ", ".join(map(str, found)) or "none (train with --keep-every N to keep some)"
+            raise RunError(f"{folder} keeps no checkpoint of step {checkpoint}; there is {there}.")
+        weights = found[checkpoint]
+    elif not weights.is_file():
+        raise RunError(f"{weights} is missing: training had not come to its first evaluation, or the file was removed.")
+    load_weights(model, weights)
+    return Run(folder, recipe, representation, model.to(device()).eval())
+
+
+def _is_checkpoint(path: str) -> bool:
+    """Whether a path that may be a run's names a checkpoint for transformers instead, by what is there."""
+    folder = Path(path)
+    if folder.is_dir():
+        return (folder / "config.json").is_file() and not (folder / "recipe.json").exists()
+    if folder.exists() or not hub.NAME.fullmatch(path):
+        return False
+    owner, slash, _ = path.partition("/")
+    # a mistyped run folder is not asked of the hub: its parent is there, or called as ours are
+    asked = path in _ON_THE_HUB or bool(slash and owner != "runs" and not Path(owner).exists())
+    return asked or hub.cached(path) is not None
+
+
+def _load_checkpoint(name: str, step: int | None) -> Run:
+    """A checkpoint for transformers as a run, by the recipe `gpt2`."""
+    if step is not None:
+        raise RunError(f"{name} is a checkpoint for transformers, which keeps no weights of step {step}: leave it out.")
+    try:
+        found = hub.folder(name, missing="run folder")
+        said = SubwordsConfig(checkpoint=str(found)), PretrainedConfig(checkpoint=str(found)).resolved()
+        representation = said[0].fit(())
+        model = said[1].begin(representation.space)
+    except UsageError as error:
+        raise RunError(str(error)) from None
+    recipe = replace(recipes.RECIPES["gpt2"], representation=said[0], model=said[1])
+    folder = Path("runs") / Path(name).expanduser().absolute().name
+    return Run(folder, recipe, representation, model.to(device()).eval(), learned_here=False)
