@@ -139,6 +139,7 @@ def test_what_is_not_given_to_compose_is_left_to_the_recipe(composed):
     loaded, given, changes = composed("compose run")
     assert loaded["checkpoint"] is None
     assert (given.pop("n"), given.pop("seed")) == (1, 0)
+    assert given.pop("may_end") is False
     assert set(given.values()) == {None}
     assert changes == {}
 
