@@ -183,6 +183,9 @@ def _compose(given: argparse.Namespace) -> int:
     out = Path(given.out) if given.out else run.folder / "pieces"
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file: give a folder with --out.")
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not os.access(there, os.W_OK):
+        raise UsageError(f"nothing may be written in {there}: give another folder with --out.")
     if given.compare:
         return _compare(given, run, out, beams, changes)
     reads = run.representation.kind == "text" and not given.json  # the text itself is what people look at
@@ -190,7 +193,6 @@ def _compose(given: argparse.Namespace) -> int:
     with _reporter(given.json or streams) as reporter:
         formats = given.formats.split(",") if given.formats else run.formats
         renderers_for(formats, run.representation.kind)
-        out.mkdir(parents=True, exist_ok=True)
         samples = run.sample(
             given.prompt,
             beams=beams,
