@@ -35,7 +35,7 @@ RECIPE = Recipe(
         optimizer=Optimizer("muon", lr=4e-3, matrix_lr=0.02, betas=(0.9, 0.99)),
         schedule=Schedule("cosine", warmup=0.03, final=0.01),
         clip=1.0,
-        minutes=15.0,
+        minutes=5.0,
         evaluations=10,
         valid_symbols=20_000,
         precision="auto",
