@@ -159,8 +159,8 @@ def test_an_indent_never_seen_is_put_together_from_others():
 def test_units_count_words_marks_and_the_characters_of_the_original():
     representation = WordsConfig(minimum=2).fit(["a cat, a cat, a bird, a fly"])  # unknown: bird, fly: 3.5 on average
     array = representation.encode("a cat,\na bird").array
-    assert representation.units(array) == {"words": 5.0, "chars": len("a cat,\na ") + 3.5}
-    assert representation.units(array[:2]) == {"words": 2.0, "chars": 5.0}
+    assert representation.units(array) == {"words": 5.0, "chars": len("a cat,\na ") + 3.5, "unknown words": 1.0}
+    assert representation.units(array[:2]) == {"words": 2.0, "chars": 5.0, "unknown words": 0.0}
 
 
 def test_a_text_goes_on_where_its_prompt_stopped():

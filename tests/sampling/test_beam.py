@@ -285,7 +285,7 @@ def test_what_is_no_search_is_refused(make_score) -> None:  # type: ignore[no-un
     with pytest.raises(UsageError, match=r"^beams must be from 1 to 1,000, got 0$"):
         Beams(0)
     for bad in (math.nan, math.inf):
-        with pytest.raises(UsageError, match="length_penalty must be a finite number"):
+        with pytest.raises(UsageError, match="length_penalty must be from -10 to 10"):
             Beams(length_penalty=bad)
     for returned in (0, 3):
         with pytest.raises(UsageError, match=f"from 1 to 2, one a beam at most, got {returned}"):
