@@ -9,7 +9,7 @@ What differs from `char-lstm`, and why:
   learning, the reading from left to right also predicts each character on its way (`objective.aside`), as otherwise a
   hundredth of the text would teach it;
 - windows are 5 characters apart from a point that is drawn anew in every epoch, so that each character is once the one
-  to predict, and the output has a dropout of 0.2: the reading from right to left learns texts by heart;
+  to predict, and the output has a dropout of 0.2;
 - a beginning shorter than the window is filled up on the left, and one window in ten is cut short while learning, so
   that the model knows what that means.
 `--set model.bidirectional=false` leaves the reading from right to left out, to see what it is worth.

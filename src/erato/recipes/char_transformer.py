@@ -1,7 +1,7 @@
 """`char-transformer`: text, character by character, under a small Transformer; the strong character baseline.
 
 Four layers of width 128 (`erato.models.transformer`), small enough that a laptop reads the text more than once in a
-few minutes. Two parts make it learn in that time what otherwise takes an hour:
+few minutes. Two parts make it learn more in that time:
 - to the embedding of a character are added embeddings of the last 2, 3 and 4 characters, from tables shared out by a
   hash (as in Clark et al. 2022, "Canine"): what a model that counts would know, the layers need not learn; half of
   them are left out while learning, as the tables would soon know the text by heart; the layers, which are small, learn
@@ -9,7 +9,7 @@ few minutes. Two parts make it learn in that time what otherwise takes an hour:
 - the matrices of the layers are trained by Muon (Jordan 2024), all else by AdamW; both rates rise over the first 3 % of
   the budget and fall to next to nothing at its end (half a cosine).
 A window is 256 characters, as is usual for texts of a megabyte (Karpathy's nanoGPT, whose 3-minute model without these
-two costs 1.88 nats a character of tiny Shakespeare). Arithmetic is bfloat16 where the processor has it.
+two is published at 1.88 nats a character of tiny Shakespeare). Arithmetic is bfloat16 where the processor has it.
 """
 
 from dataclasses import replace

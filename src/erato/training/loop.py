@@ -35,10 +35,9 @@ class Training:
     evaluations: how often the held-out pieces are looked at over the budget; every_epoch: after each pass over the
     windows instead. report_every: a line on the loss and accuracy of every so manieth batch; None: none. patience:
     evaluations without a better loss after which it stops; None: never. ema: decay of the moving average of the
-    weights that is kept; None: none. valid_symbols: how many held-out symbols an evaluation reads,
-    the first ones; None: all.
-    precision: of the arithmetic in the forward pass (weights stay float32); auto: bfloat16 where the processor has it.
-    keep_every, keep_epochs: the weights of every so manieth step, or epoch, are kept as well.
+    weights that is kept; None: none. valid_symbols: how many held-out symbols an evaluation reads, the first ones;
+    None: all. precision: of the arithmetic in the forward pass (weights stay float32); auto: bfloat16 where the
+    processor has it. keep_every, keep_epochs: the weights of every so manieth step, or epoch, are kept as well.
     """
 
     batch: int = 32
