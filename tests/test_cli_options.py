@@ -15,6 +15,7 @@ from erato.config import override
 from erato.corpora import Folder
 from erato.errors import UsageError
 from erato.recipes import RECIPES, TINY
+from erato.sequence_run import SequenceRun
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,13 +53,13 @@ def trained(erato, monkeypatch):
 @pytest.fixture
 def composed(erato, monkeypatch):
     """What `pipeline.load` and `Run.sample` are called with by a line of the command line."""
-    real_load, real_sample = pipeline.load, pipeline.Run.sample
+    real_load, real_sample = pipeline.load, SequenceRun.sample
 
     def call(line):
-        run = pipeline.Run(Path("run"), TINY["event-transformer"], SimpleNamespace(kind="music", space=None), None)
+        run = SequenceRun(Path("run"), TINY["event-transformer"], SimpleNamespace(kind="music", space=None), None)
         load, sample = Spy(real_load, run), Spy(real_sample)
         monkeypatch.setattr(pipeline, "load", load)
-        monkeypatch.setattr(pipeline.Run, "sample", lambda *a, **k: sample(*a, **k))
+        monkeypatch.setattr(SequenceRun, "sample", lambda *a, **k: sample(*a, **k))
         assert erato(*shlex.split(line))[::2] == (1, "erato: called.\n")
         (loaded,), (given,) = load.calls, sample.calls
         assert given.pop("self") is run

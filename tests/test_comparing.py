@@ -15,8 +15,8 @@ from erato.errors import UsageError
 from erato.models.base import Categorical, SequenceModel
 from erato.recipes import TINY
 from erato.representations import CharsConfig
-from erato.run import Run
 from erato.sampling import Beams, Sampler
+from erato.sequence_run import SequenceRun
 
 
 class Chain(SequenceModel):
@@ -57,7 +57,7 @@ def trap(tmp_path, follow=FOLLOW, learned_here=True):
             table[index[before], index[letter]] = share
     if learned_here:
         (tmp_path / "manifest.json").write_text(json.dumps({"corpus": "letters", "licence": "CC0"}))
-    return Run(tmp_path, TINY["lyrics-lstm"], representation, Chain(table).eval(), learned_here)
+    return SequenceRun(tmp_path, TINY["lyrics-lstm"], representation, Chain(table).eval(), learned_here)
 
 
 def named(comparison):
@@ -282,7 +282,7 @@ def test_no_way_to_search_frames_is_a_sentence(tmp_path, make_score):
     assert isinstance(recipe.representation, PianorollConfig) and isinstance(recipe.model, FrameLstmConfig)
     representation = recipe.representation.fit([make_score()])
     torch.manual_seed(0)
-    run = Run(tmp_path, recipe, representation, recipe.model.build(representation.space).eval())
+    run = SequenceRun(tmp_path, recipe, representation, recipe.model.build(representation.space).eval())
     comparison = compare(run, length=6)
     made = named(comparison)
     assert made["beam search, 4 beams"].refused.endswith("this one has frames of 88 keys.")

@@ -16,6 +16,7 @@ import torch
 
 from erato import run_folder
 from erato.composing import Sample
+from erato.errors import UsageError
 from erato.models.base import Categorical, masked
 from erato.renderers import renderer_for
 from erato.renderers.base import About
@@ -27,6 +28,7 @@ from erato.run import Run
 from erato.sampling import Beams, Candidate, Sampler, Stop, beam_search
 from erato.sampling.growing import Growing, evaluating, read_prompt
 from erato.score import Piece
+from erato.sequence_run import SequenceRun
 
 _LENGTH = 256  # symbols where neither the person nor the recipe says how many
 _STEPS, _WIDTH, _BEAMS = 5, 4, 3  # of a tree: steps, candidates of greedy that are shown, beams
@@ -155,6 +157,11 @@ def compare(
     composing cannot do.
     """
     reporter = reporter or Reporter()
+    if not isinstance(run, SequenceRun):
+        raise UsageError(
+            "a comparison of ways to choose each symbol is for runs that write one after another, and this one writes "
+            "whole phrases: compose several pieces instead."
+        )
     if length is None and bars is None and seconds is None:
         length = run.recipe.length or _LENGTH
     once, made = _Once(reporter), list[Made]()
@@ -333,7 +340,7 @@ def _asked(beams: Beams | None, changes: dict[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', '-')} {value}" for name, value in said.items())
 
 
-def _trees(run: Run, prompt: Array, greedy: Array) -> Iterator[Tree]:
+def _trees(run: SequenceRun, prompt: Array, greedy: Array) -> Iterator[Tree]:
     """What greedy and beam search considered first, and where greedy began to go round in circles."""
     if not isinstance(run.representation.space, Tokens) or not len(greedy):
         return
@@ -377,7 +384,7 @@ def _root(run: Run, before: Array) -> str:
 
 
 @torch.inference_mode()
-def greedy_levels(run: Run, before: Array, path: Array, width: int = _WIDTH) -> list[list[Node]]:
+def greedy_levels(run: SequenceRun, before: Array, path: Array, width: int = _WIDTH) -> list[list[Node]]:
     """The `width` likeliest symbols at each step along `path` [T] after `before`, likeliest first."""
     names, space = run.representation.names(), run.representation.space
     levels: list[list[Node]] = []
@@ -405,7 +412,7 @@ def greedy_levels(run: Run, before: Array, path: Array, width: int = _WIDTH) -> 
     return levels
 
 
-def beam_levels(run: Run, before: Array, beams: Beams, steps: int) -> list[list[Node]]:
+def beam_levels(run: SequenceRun, before: Array, beams: Beams, steps: int) -> list[list[Node]]:
     """The candidates of each of the first steps of a beam search after `before`, best first."""
     representation, seen = run.representation, list[list[Candidate]]()
     beam_search(

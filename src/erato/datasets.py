@@ -12,7 +12,7 @@ import math
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,20 +28,24 @@ from erato.corpora.base import SPLITS, Pieces, Progress, Split
 from erato.corpora.store import cache_folder
 from erato.errors import CorpusError, EratoError, UsageError
 from erato.files import temporary_beside, write_json
-from erato.representations.base import Array, Representation, RepresentationConfig
+from erato.representations.base import Array, Representation, RepresentationConfig, Rolls
 
 LONGEST = 8192  # symbols of a window that is a whole piece; longer pieces are cut
 
 
 @dataclass(frozen=True)
 class Encodings:
-    """All pieces of a corpus as arrays: `array(i)` is piece i, in the order of the corpus; split: indices by name."""
+    """All pieces of a corpus as arrays: `array(i)` is piece i, in the order of the corpus; split: indices by name.
+
+    used: what was taken of each piece, where the representation says so.
+    """
 
     representation: Representation
     symbols: Array
     offsets: npt.NDArray[np.int64]  # [pieces + 1]
     split: dict[Split, list[int]]
     lost: dict[str, int]  # what the representation could not hold, summed over all pieces
+    used: list[dict[str, Any]] = field(default_factory=list)
 
     def array(self, index: int) -> Array:
         return self.symbols[self.offsets[index] : self.offsets[index + 1]]
@@ -72,6 +76,7 @@ def _open(folder: Path, pieces: Pieces, config: RepresentationConfig) -> Encodin
         np.load(folder / "offsets.npy", allow_pickle=False),
         {name: pieces.split(name) for name in SPLITS},
         saved["lost"],
+        saved["used"],
     )
 
 
@@ -87,33 +92,39 @@ class _PiecesOf:
 
 def encode_pieces(
     pieces: Pieces, indices: Sequence[int], representation: Representation, progress: Progress | None = None
-) -> tuple[list[Array], dict[str, int]]:
-    """Those pieces as arrays, empty where one does not fit, and what could not be held, summed: {reason: count}."""
+) -> tuple[list[Array], dict[str, int], list[dict[str, Any]]]:
+    """Those pieces as arrays, empty where one does not fit, what could not be held, summed, and what was used of each.
+
+    What could not be held is {reason: count}.
+    """
     space = representation.space
     arrays: list[Array] = []
     lost: Counter[str] = Counter()
+    used: list[dict[str, Any]] = []
     for number, index in enumerate(indices):
         try:
             encoded = representation.encode(pieces[index])
         except EratoError as error:  # a held-out piece may hold what no training piece does
             arrays.append(space.empty().astype(space.stored))
             lost[f"pieces that do not fit ({error})"] += 1
+            used.append({})
             continue
         arrays.append(encoded.array.astype(space.stored))
         lost.update(encoded.lost)
+        used.append(encoded.used)
         if progress:
             progress(number + 1, len(indices), "encoding")
-    return arrays, dict(lost)
+    return arrays, dict(lost), used
 
 
 def _write_encodings(folder: Path, pieces: Pieces, representation: Representation, progress: Progress | None) -> None:
-    arrays, lost = encode_pieces(pieces, range(len(pieces)), representation, progress)
+    arrays, lost, used = encode_pieces(pieces, range(len(pieces)), representation, progress)
     temporary = temporary_beside(folder)
     temporary.mkdir(parents=True)
     try:
         np.save(temporary / "symbols.npy", np.concatenate(arrays))
         np.save(temporary / "offsets.npy", np.cumsum([0, *map(len, arrays)], dtype=np.int64))
-        write_json(temporary / "state.json", {"representation": representation.state(), "lost": lost})
+        write_json(temporary / "state.json", {"representation": representation.state(), "lost": lost, "used": used})
         if not folder.exists():
             temporary.rename(folder)
     except OSError:
@@ -137,11 +148,11 @@ def _code_hash() -> str:
 class Windows:
     """How pieces are cut into windows, and what is changed each time one is read.
 
-    length: symbols a window; None: whole pieces. stride: symbols from one window to the next; None: `length`, from a
-    point that is drawn anew for every piece and epoch; drift: with a stride too. transpose: up to so many semitones up
-    or down, within the range of the representation; stretch: tempo slower or faster by up to this share; both drawn for
-    every piece and epoch. shorten: the share of windows of which only a part that is drawn is read, their last symbols,
-    so that a model learns to go on from little.
+    length: symbols a window; None: whole pieces; of rolls always a phrase. stride: symbols from one window to the next;
+    None: `length`, from a point that is drawn anew for every piece and epoch (of rolls: a bar); drift: with a stride
+    too. transpose: up to so many semitones up or down, within the range of the representation; stretch: tempo slower or
+    faster by up to this share; both drawn for every piece and epoch. shorten: the share of windows of which only a part
+    that is drawn is read, their last symbols, so that a model learns to go on from little.
     """
 
     length: int | None = 256
@@ -188,6 +199,8 @@ class WindowDataset(Dataset[Batch]):
     def __init__(self, encodings: Encodings, windows: Windows, seed: int, corpus: str) -> None:
         self.representation = encodings.representation
         self.space = encodings.representation.space
+        if isinstance(self.space, Rolls):
+            windows = replace(windows, length=self.space.phrase, stride=windows.stride or self.space.steps)
         self.windows, self.seed = windows, seed
         self.pieces = [array for array in encodings.part("train") if len(array)]
         total = sum(map(len, self.pieces))

@@ -9,10 +9,14 @@ from pathlib import Path
 from erato import hub, models, recipes, representations, run_folder, training
 from erato.config import from_record
 from erato.errors import RunError, UsageError
+from erato.models.base import LatentModel, Model
 from erato.models.pretrained import PretrainedConfig
+from erato.phrase_run import PhraseRun
 from erato.recipe import Recipe
 from erato.representations import SubwordsConfig
+from erato.representations.base import Representation
 from erato.run import Run, device
+from erato.sequence_run import SequenceRun
 from erato.training.checkpoint import kept, load_weights
 
 _PARTS: list[type] = [
@@ -54,7 +58,15 @@ def load(path: str | Path, checkpoint: int | None = None) -> Run:
     elif not weights.is_file():
         raise RunError(f"{weights} is missing: training had not come to its first evaluation, or the file was removed.")
     load_weights(model, weights)
-    return Run(folder, recipe, representation, model.to(device()).eval())
+    return run_of(folder, recipe, representation, model.to(device()).eval())
+
+
+def run_of(
+    folder: Path, recipe: Recipe, representation: Representation, model: Model, learned_here: bool = True
+) -> Run:
+    """The run of a model that is there already, of the kind that its model asks for."""
+    kind = PhraseRun if isinstance(model, LatentModel) else SequenceRun
+    return kind(folder, recipe, representation, model, learned_here)
 
 
 def _is_checkpoint(path: str) -> bool:
@@ -83,4 +95,4 @@ def _load_checkpoint(name: str, step: int | None) -> Run:
         raise RunError(str(error)) from None
     recipe = replace(recipes.RECIPES["gpt2"], representation=said[0], model=said[1])
     folder = Path("runs") / Path(name).expanduser().absolute().name
-    return Run(folder, recipe, representation, model.to(device()).eval(), learned_here=False)
+    return run_of(folder, recipe, representation, model.to(device()).eval(), learned_here=False)

@@ -6,7 +6,8 @@
     Run.evaluate(...)           nats of held-out pieces
     render(piece, path)         one file, by suffix
 
-`Run` is in `erato.run`, `load` in `erato.loading`. The command line calls these same functions. They print nothing: who
+`Run` is in `erato.run`, how its two kinds compose in `erato.sequence_run` and `erato.phrase_run`, `load` in
+`erato.loading`. The command line calls these same functions. They print nothing: who
 wants to see progress hands in a `Reporter`.
 """
 
@@ -24,8 +25,8 @@ from erato.config import lookup, override
 from erato.corpora.base import Corpus, Pieces, Report
 from erato.datasets import Encodings, WindowDataset, encode_corpus
 from erato.errors import CorpusError, UsageError
-from erato.loading import load
-from erato.models.base import SequenceModel
+from erato.loading import load, run_of
+from erato.models.base import Model
 from erato.models.describe import count_parameters
 from erato.models.pretrained import PretrainedConfig
 from erato.reading import read_piece
@@ -105,7 +106,7 @@ def train(
         reporter.note(f"Files that are not used: {counts(skipped)}; {folder / 'manifest.json'} says why.")
     if encodings.lost:
         reporter.note(f"Not held by the representation: {counts(encodings.lost)}.")
-    run = Run(folder, recipe, encodings.representation, model)
+    run = run_of(folder, recipe, encodings.representation, model)
     training.train(
         model,
         encodings,
@@ -230,7 +231,7 @@ def _on_checkpoint(recipe: Recipe, checkpoint: str | Path) -> Recipe:
     )
 
 
-def _summary(folder: Path, pieces: Pieces, encodings: Encodings, model: SequenceModel) -> str:
+def _summary(folder: Path, pieces: Pieces, encodings: Encodings, model: Model) -> str:
     count = {split: len(indices) for split, indices in encodings.split.items()}
     return (
         f"{pieces.name}: {count['train']} pieces to learn, {count['valid']} to choose by, {count['test']} to test, "

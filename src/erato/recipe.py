@@ -11,6 +11,7 @@ from erato.representations.base import RepresentationConfig
 from erato.sampling.filters import Sampler
 from erato.training.likelihood import Likelihood
 from erato.training.loop import Training
+from erato.training.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Recipe:
     model: ModelConfig
     training: Training
     windows: Windows = field(default_factory=Windows)
-    objective: Likelihood = field(default_factory=Likelihood)
+    objective: Objective = field(default_factory=Likelihood)
     sampler: Sampler = field(default_factory=Sampler)
     begin: Literal["nothing", "window", "prompt"] = "nothing"
     prompt: str = ""

@@ -23,7 +23,7 @@ from erato.corpora.base import Pieces
 from erato.datasets import Encodings
 from erato.errors import RunError
 from erato.files import write_json, write_text
-from erato.models.base import SequenceModel
+from erato.models.base import Model
 from erato.models.describe import describe
 from erato.recipe import Recipe
 from erato.representations.base import Array
@@ -49,7 +49,7 @@ def record(
 
 
 def write_run(
-    folder: Path, said: dict[str, Any], recipe: Recipe, pieces: Pieces, encodings: Encodings, model: SequenceModel
+    folder: Path, said: dict[str, Any], recipe: Recipe, pieces: Pieces, encodings: Encodings, model: Model
 ) -> None:
     """Everything but what training makes, where it is not there; recipe.json first, as it makes the folder a run."""
     representation = encodings.representation.state()
@@ -64,7 +64,7 @@ def write_run(
             path, [encodings.representation.space.to_json(window) for window in prompts()]
         ),
         "manifest.json": lambda path: write_json(
-            path, {**pieces.manifest, "not held by the representation": encodings.lost}
+            path, {**_with_used(pieces, encodings), "not held by the representation": encodings.lost}
         ),
         "model.txt": lambda path: write_text(path, describe(model, encodings.representation.space)),
     }
@@ -76,6 +76,12 @@ def write_run(
         raise RunError(
             f"{folder / 'representation.json'} is of another run: remove the folder, or name another with --out."
         )
+
+
+def _with_used(pieces: Pieces, encodings: Encodings) -> dict[str, Any]:
+    """The manifest, with what the representation took of each piece, where it says so."""
+    used = {entry.name: said for entry, said in zip(pieces.entries, encodings.used, strict=False) if said}
+    return {**pieces.manifest, "used by the representation": used} if used else pieces.manifest
 
 
 def read_json(folder: Path, name: str, kind: type = dict) -> Any:

@@ -1,5 +1,5 @@
-"""What every sequence model is: what came before to a distribution over what comes next. Never sees a pitch
-or a piece.
+"""What every model is: what came before to a distribution over what comes next, or latent numbers to a phrase. Never
+sees a file or a piece.
 
 Legend: B batch, T time, V vocabulary. A state is nested tuples, lists and dicts of tensors (batch first), or
 objects with a `take(rows)` and a `detach()` of their own.
@@ -7,14 +7,14 @@ objects with a `take(rows)` and a `detach()` of their own.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from erato.errors import UsageError
-from erato.representations.base import Space
+from erato.representations.base import Rolls, Space
 
 State = Any
 S = TypeVar("S", bound=Space)
@@ -115,7 +115,43 @@ def drawn(logits: Tensor, u: Tensor | None) -> Tensor:
     return torch.searchsorted(cdf, below, right=True)[:, 0]
 
 
-class SequenceModel(nn.Module, ABC):
+class Model(nn.Module, ABC):
+    """What is trained, saved and used."""
+
+    def exported(self) -> dict[str, Tensor]:
+        """The weights that a model as `ModelConfig.build` makes it is filled from, by name; shared ones once."""
+        found: dict[str, Tensor] = {}
+        places: set[tuple[Any, ...]] = set()
+        for name, tensor in self.state_dict().items():
+            place = (tensor.device, tensor.data_ptr(), tensor.shape, tensor.stride())
+            if not tensor.numel() or place not in places:
+                found[name] = tensor
+                places.add(place)
+        return found
+
+
+class LatentModel(Model, ABC):
+    """Writes whole phrases at once, each from latent numbers as a standard normal distribution draws them.
+
+    latents: the shape of each part of what one phrase is written from, by name. Legend: N phrases, T symbols of one.
+    """
+
+    latents: Mapping[str, tuple[int, ...]]
+    space: Rolls
+
+    @abstractmethod
+    def write(self, latents: Mapping[str, Tensor], given: Tensor | None = None) -> Tensor:
+        """[N, T, tracks] the symbols of phrases, from latents [N, *shape] by name.
+
+        given: [N, T, tracks] symbols, -1 in the tracks that are to be written; the others come out as they are.
+        """
+
+    @abstractmethod
+    def judge(self, phrases: Tensor) -> Tensor:
+        """[N] how real the critic finds phrases [N, T, tracks]; only differences mean anything."""
+
+
+class SequenceModel(Model, ABC):
     """A causal model. In eval mode, blocks of any size through `extend` equal `forward` to 1e-5."""
 
     context: int | None = None  # symbols it can see; None: unlimited
@@ -143,17 +179,6 @@ class SequenceModel(nn.Module, ABC):
         """The state after only the first `n` of the x that led from `before` to `after`."""
         return self.extend(x[:, :n], before)[1] if n else before
 
-    def exported(self) -> dict[str, Tensor]:
-        """The weights that a model as `ModelConfig.build` makes it is filled from, by name; shared ones once."""
-        found: dict[str, Tensor] = {}
-        places: set[tuple[Any, ...]] = set()
-        for name, tensor in self.state_dict().items():
-            place = (tensor.device, tensor.data_ptr(), tensor.shape, tensor.stride())
-            if not tensor.numel() or place not in places:
-                found[name] = tensor
-                places.add(place)
-        return found
-
 
 class ModelConfig(ABC):
     """The sizes of a model (a frozen dataclass); builds it."""
@@ -162,12 +187,12 @@ class ModelConfig(ABC):
         """These sizes with all that stands elsewhere (in a checkpoint) read into them, so that a run needs no more."""
         return self
 
-    def begin(self, space: Space) -> SequenceModel:
+    def begin(self, space: Space) -> Model:
         """The model that training begins with; one that is built on a checkpoint has its weights."""
         return self.build(space)
 
     @abstractmethod
-    def build(self, space: Space) -> SequenceModel:
+    def build(self, space: Space) -> Model:
         """A freshly initialised model for this space; it reads torch's generator, which the caller seeds.
 
         Raises UsageError for a kind of space that it does not read.

@@ -2,11 +2,11 @@
 
 from torch import nn
 
-from erato.models.base import SequenceModel
+from erato.models.base import LatentModel, Model, SequenceModel
 from erato.representations.base import Space
 
 
-def describe(model: SequenceModel, space: Space) -> str:
+def describe(model: Model, space: Space) -> str:
     """The text of model.txt: what it reads, context, each parameter tensor (shared ones once) and the layers."""
     rows = [("parameter", "shape", "numbers")]
     rows += [(name, " × ".join(map(str, p.shape)), f"{p.numel():,}") for name, p in model.named_parameters()]
@@ -14,12 +14,20 @@ def describe(model: SequenceModel, space: Space) -> str:
     left, middle, right = (max(len(row[i]) for row in rows) for i in range(3))
     lines = [f"{name:<{left}}  {shape:<{middle}}  {count:>{right}}" for name, shape, count in rows]
     rule = "-" * len(lines[0])
-    context = "unlimited (a recurrent state)" if model.context is None else f"{model.context:,} symbols"
+    fact = ""
+    if isinstance(model, LatentModel):
+        fact = f"writes   phrases of {model.space.bars} bars from " + ", ".join(
+            f"{name} {' × '.join(map(str, shape))}" for name, shape in model.latents.items()
+        )
+    elif isinstance(model, SequenceModel):
+        fact = "context  " + (
+            "unlimited (a recurrent state)" if model.context is None else f"{model.context:,} symbols"
+        )
     return "\n".join(
         [
             type(model).__name__,
             f"  reads    {space}",
-            f"  context  {context}",
+            f"  {fact}",
             "",
             lines[0],
             rule,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from symusic.core import NoteTick, ScoreTick, TextMetaTick, TrackTick
 
 from erato.errors import UsageError
-from erato.representations.space import Array, Frames, Notes, Space, Tokens
+from erato.representations.space import Array, Frames, Notes, Rolls, Space, Tokens
 from erato.score import END, Floats, Ints, Piece
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Notes",
     "Representation",
     "RepresentationConfig",
+    "Rolls",
     "Space",
     "Tokens",
 ]
@@ -34,11 +35,13 @@ class Encoded:
     """A piece as an array, and what of it the representation could not hold: {reason: count}.
 
     array: [T, *space.shape]; what stands before the first symbol is not part of it (the dataset puts that there), the
-    last is `end` where the space has one.
+    last is `end` where the space has one. used: what was taken of the piece, where not all was, as JSON for the
+    manifest: its bars, its tracks.
     """
 
     array: Array
     lost: dict[str, int] = field(default_factory=dict)
+    used: dict[str, Any] = field(default_factory=dict)
 
 
 class Cursor(ABC):

@@ -157,6 +157,58 @@ class Frames(Space):
         return f"frames of {self.keys} keys"
 
 
+@dataclass(frozen=True)
+class Rolls(Space):
+    """What each of `tracks` sounds at a step: rows of pitches, 0 to pitches - 1, or `pitches` for a rest.
+
+    A phrase, which is what models of rolls write, is `bars` bars of `steps` steps. Before the first row stands one
+    of -1.
+    """
+
+    tracks: int
+    bars: int
+    steps: int
+    pitches: int
+
+    read = np.int64
+    stored = np.int16
+
+    @property
+    def phrase(self) -> int:
+        """Rows of a phrase."""
+        return self.bars * self.steps
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.tracks,)
+
+    @property
+    def before(self) -> Array:
+        return np.full(self.tracks, -1, np.int64)
+
+    def holds(self, array: Array) -> Bools:
+        return np.asarray(((array >= 0) & (array <= self.pitches)).all(-1), np.bool_)
+
+    def to_json(self, array: Array) -> list[Any]:
+        return list(np.asarray(array, np.int64).tolist())
+
+    def from_json(self, rows: list[Any]) -> Array:
+        if not all(isinstance(value, int) for row in rows for value in row):
+            raise TypeError("pitches are whole numbers")
+        return self._checked(np.array(rows, np.int64).reshape(len(rows), self.tracks))
+
+    @property
+    def tokens(self) -> int:
+        return self.pitches + 1
+
+    def as_tokens(self, array: Array) -> npt.NDArray[np.int64]:
+        """The tracks of a step one after another."""
+        return np.asarray(array, np.int64).reshape(-1)
+
+    def __str__(self) -> str:
+        return f"steps of {self.tracks} tracks with {self.pitches} pitches"
+
+
 FEATURES = ("pitch", "step", "duration", "velocity")
 
 

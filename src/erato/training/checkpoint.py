@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 from erato.errors import RunError
 from erato.files import fsync_folder, replacing, temporary_beside, write_json
-from erato.models.base import SequenceModel
+from erato.models.base import Model
 
 
 def exported(model: nn.Module) -> dict[str, Tensor]:
-    """The weights of a model as they are used: of a sequence model, what it exports."""
-    return model.exported() if isinstance(model, SequenceModel) else model.state_dict()
+    """The weights of a model as they are used."""
+    return model.exported() if isinstance(model, Model) else model.state_dict()
 
 
 def save_weights(model_state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:

@@ -60,6 +60,10 @@ class Likelihood(Objective):
                 f"objective.aside must be 0 or more, and 0 unless objective.predict is last, got {self.aside}."
             )
 
+    @property
+    def unit(self) -> str:
+        return "nats a symbol" if self.weights is None else "(weighted)"
+
     def groups(self, model: nn.Module) -> dict[str, list[nn.Parameter]]:
         return {"model": [p for p in model.parameters() if p.requires_grad]}
 

@@ -15,7 +15,14 @@ Measures = Mapping[str, Tensor]  # what to log of a step, summed; "symbols" is w
 
 
 class Objective(ABC):
-    """The loop steps one optimizer a group after each loss that is yielded."""
+    """The loop steps one optimizer a group after each loss that is yielded.
+
+    unit: what the loss of `validate` is counted in, for people.
+    """
+
+    @property
+    @abstractmethod
+    def unit(self) -> str: ...
 
     @abstractmethod
     def groups(self, model: nn.Module) -> dict[str, list[nn.Parameter]]:

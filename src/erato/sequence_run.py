@@ -1,0 +1,263 @@
+"""A run that composes symbol after symbol: a prompt in, pieces and what they cost out.
+
+What every run can do is in `erato.run`.
+"""
+
+import math
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from erato import run_folder
+from erato.composing import Sample, compose_after
+from erato.config import to_record
+from erato.errors import RunError, UsageError
+from erato.evaluating import Evaluation, evaluate
+from erato.general_midi import program_number
+from erato.models.base import SequenceModel
+from erato.reading import read_piece
+from erato.reading.text import line_ends
+from erato.renderers import renderer_for
+from erato.renderers.base import About
+from erato.reporter import Reporter, counts
+from erato.representations.base import Array
+from erato.run import Run
+from erato.sampling import Beams, Sampler, Stop
+from erato.score import Piece, note_count, pitch_number, with_program
+from erato.text_stream import TextStream
+
+_MOST = 100_000  # pieces at once
+_FILE = re.compile(r"\S+\.(txt|md|mid|midi|xml|musicxml|mxl|abc)", re.IGNORECASE)  # what no text is
+
+
+class SequenceRun(Run):
+    """A run of a sequence model."""
+
+    model: SequenceModel
+
+    def sample(
+        self,
+        prompt: Piece | Path | None = None,
+        *,
+        n: int = 1,
+        seed: int = 0,
+        bars: int | None = None,
+        seconds: float | None = None,
+        length: int | None = None,
+        begin: str | None = None,
+        sampler: Sampler | None = None,
+        beams: Beams | None = None,
+        step: float | None = None,
+        program: str | None = None,
+        may_end: bool = False,
+        stream: Callable[[str], None] | None = None,
+        reporter: Reporter | None = None,
+        **changes: Any,
+    ) -> list[Sample]:
+        """`n` new pieces, piece i with seed `seed` + i, of exactly `bars` bars, `seconds` seconds or `length` symbols.
+
+        prompt: a score, text, or path of a file to continue; the piece then begins with it. begin: without a prompt,
+        from "nothing", a "window" of the training pieces (which is not part of the piece), "prompt" (that of the
+        recipe), "silence", or one note, as in "C4". beams: searches for the likeliest instead of drawing; gives the `n`
+        best, all with the same seed. may_end: a piece may end by itself before `length`. step: seconds a step of a
+        piano roll is written as (as read, if None). program: the General MIDI program, by number or name, of all
+        tracks but drums. stream: called with each bit of the first text as soon as it is certain. changes: fields of
+        Sampler, as in temperature=0.8. Raises UsageError for what cannot be done.
+        """
+        reporter = reporter or Reporter()
+        if not 1 <= n <= _MOST:
+            raise UsageError(f"n must be from 1 to {_MOST:,} pieces, got {n}.")
+        if not 0 <= seed <= 2**63 - n:
+            raise UsageError(f"seed must be a whole number from 0 to 2^63 - {n}, got {seed}.")
+        if begin and prompt is not None:
+            raise UsageError("a piece begins with its prompt: leave out begin, or the prompt.")
+        stop = Stop(length, bars, seconds)
+        if sum(value is not None for value in (bars, seconds, length)) > 1:
+            raise UsageError("give one of bars, seconds and length, not several.")
+        limit = None
+        if may_end and (bars is not None or seconds is not None):
+            raise UsageError("bars and seconds are exact: leave them out, or may_end.")
+        if stop == Stop() and not (may_end or self.recipe.may_end):
+            stop = Stop(length=self.recipe.length)
+        elif stop == Stop() or may_end:
+            stop, limit = Stop(), length or self.recipe.length
+        rule = sampler or self.recipe.sampler
+        _refuse_contradictions(changes, beams, n)
+        if "temperature" in changes:  # one for all features; the recipe may have one for each
+            changes.setdefault("temperatures", ())
+        if changes:
+            try:
+                rule = replace(rule, **changes)
+            except TypeError:
+                known = sorted(to_record(rule).keys() - {"type"})
+                raise UsageError(
+                    f"there is no {', '.join(changes)} in composing; of the sampler, set {', '.join(known)}."
+                ) from None
+        number = None if program is None else program_number(program)
+        if number is not None and self.representation.kind == "text":
+            raise UsageError(f"a text has no instrument: leave out the program {program!r}.")
+        writer = self.representation if step is None else self.representation.paced(step)
+        given = self._prompt(prompt, reporter)
+        begin = begin or self.recipe.begin
+        if given is None and begin == "prompt":
+            if not self.recipe.prompt:
+                raise UsageError("this run's recipe has no prompt of its own: give one, or begin from nothing.")
+            given = self._own_prompt(reporter)
+        elif given is None and begin not in ("nothing", "window"):
+            given = self._opening(begin)
+        if given is not None and len(given) > (self.model.context or math.inf):
+            reporter.note(f"The prompt has {len(given):,} symbols, and the model sees the last {self.model.context:,}.")
+        seeds = [seed] * n if beams else list(range(seed, seed + n))
+        shown: list[TextStream] = []
+
+        def told(step: int, newest: Sequence[Array | None]) -> None:
+            if shown and newest[0] is not None:
+                shown[0].push(newest[0])
+            reporter.progress(step + 1, stop.length or limit, "composing: symbols")
+
+        def compose(prompt: Array, seeds: Sequence[int], include: bool) -> list[Sample]:
+            if stream and not beams and seeds[0] == seed:  # what is searched for is certain only at the end
+                shown.append(TextStream(writer, prompt if include else prompt[:0], stream))
+            made = compose_after(prompt, self.model, writer, seeds, rule, stop, include, told, beams, limit)
+            if shown:
+                shown.pop().close()
+            elif stream and beams and isinstance(made[0].piece, str):
+                stream(made[0].piece)
+            return made
+
+        if given is None and begin == "window" and not beams:  # each piece has a window of its own
+            found = [compose(self._seed_window(one), [one], False)[0] for one in seeds]
+        elif given is None and begin == "window":
+            found = compose(self._seed_window(seed), seeds, False)
+        else:
+            found = compose(writer.space.empty() if given is None else given, seeds, True)
+        if number is not None:
+            found = [
+                sampled
+                if isinstance(sampled.piece, str)
+                else replace(sampled, piece=with_program(sampled.piece, number))
+                for sampled in found
+            ]
+        return found
+
+    def _prompt(self, prompt: Piece | Path | None, reporter: Reporter) -> Array | None:
+        """The symbols of what is to be continued."""
+        if prompt is None:
+            return None
+        kind = self.representation.kind
+        if isinstance(prompt, Path) or (isinstance(prompt, str) and (kind == "music" or _names_a_file(prompt))):
+            path = Path(str(prompt))
+            if not path.is_file():
+                raise UsageError(f"there is no file {str(prompt)!r} to continue: give the path of a {kind} file.")
+            prompt = read_piece(path)
+        if isinstance(prompt, str):
+            prompt = line_ends(prompt)
+        if isinstance(prompt, str) != (kind == "text"):
+            raise UsageError(
+                f"this run continues {kind}, and the prompt is {'text' if isinstance(prompt, str) else 'music'}."
+            )
+        encoded = self.representation.encode_prompt(prompt)
+        if encoded.lost:
+            reporter.note(f"The prompt was read without what this run does not know: {counts(encoded.lost)}.")
+        played = not isinstance(prompt, str) and note_count(prompt) > 0
+        if not len(encoded.array) or (played and not self.representation.units(encoded.array).get("notes")):
+            raise UsageError("nothing of the prompt can be held by this run: give one like the pieces it learned from.")
+        return encoded.array
+
+    def _own_prompt(self, reporter: Reporter) -> Array | None:
+        """The symbols of the recipe's own prompt; None where the run knows nothing of it."""
+        try:
+            return self._prompt(self.recipe.prompt, reporter)
+        except UsageError:
+            reporter.note(f"Nothing of {self.recipe.prompt!r} is known to this run: it begins from nothing.")
+            return None
+
+    def _opening(self, begin: str) -> Array:
+        """The symbols of silence, or of the one note that `begin` names."""
+        if self.representation.kind == "text":
+            raise UsageError(f"a text begins from nothing, a window, or a prompt, not from {begin!r}.")
+        if begin != "silence" and not begin[-1:].isdigit():
+            raise UsageError(f"begin must be nothing, window, silence or a pitch as in C4, got {begin!r}.")
+        found = self.representation.opening(None if begin == "silence" else pitch_number(begin))
+        if not len(found):
+            raise UsageError(f"this run cannot begin from {begin}: choose nothing, window or another pitch.")
+        return found
+
+    def _seed_window(self, seed: int) -> Array:
+        windows = run_folder.read_json(self.folder, "prompts.json", list) if self.learned_here else []
+        if not windows:
+            raise UsageError("this run keeps no window of its training pieces to begin from: begin from nothing.")
+        try:
+            return self.representation.space.from_json(windows[seed % len(windows)])
+        except (ValueError, TypeError, IndexError):
+            raise RunError(f"{self.folder / 'prompts.json'} is damaged: restore the file or train again.") from None
+
+    def _evaluated(
+        self, arrays: list[Array], split: str, training: list[Array] | None, reporter: Reporter
+    ) -> Evaluation:
+        """Nats; the n-gram model that is the baseline knows by heart what it was counted from."""
+        return evaluate(self.model, self.representation, arrays, split, training)
+
+    def score(self, piece: Piece | Path, *, reporter: Reporter | None = None) -> Evaluation:
+        """What the model costs one piece, from its first symbol to its last; UsageError where it cannot be held."""
+        if isinstance(piece, Path):
+            piece = read_piece(piece)
+        if isinstance(piece, str) != (self.representation.kind == "text"):
+            raise UsageError(f"this run knows {self.representation.kind}: give a piece of that kind.")
+        encoded = self.representation.encode(piece)
+        if not len(encoded.array):
+            raise UsageError("nothing of the piece can be held by this run: give one like those it learned from.")
+        if encoded.lost:
+            (reporter or Reporter()).note(f"Not held by the representation: {counts(encoded.lost)}.")
+        return evaluate(self.model, self.representation, [encoded.array], "piece")
+
+    def listen(self, step: int) -> None:
+        """Writes what the model composes at this step from the run's fixed prompt and seed."""
+        recipe = self.recipe
+        length = min(recipe.length or recipe.listen_length, recipe.listen_length)
+        made: dict[float | None, Sample] = {}
+        for heat in recipe.listen_at or (None,):
+            rule = recipe.sampler if heat is None else replace(recipe.sampler, temperature=heat, temperatures=())
+            made[heat] = self.sample(seed=recipe.seed, length=length, sampler=rule)[0]
+        stem = self.folder / "samples" / f"step{step:08d}"
+        if self.representation.kind == "text":
+            path = stem.with_suffix(".txt")
+            renderer_for(path).write(self._read_out(made), path, About(f"step {step}"))
+            return
+        for heat, sampled in made.items():
+            path = stem.with_name(stem.name + ("" if heat is None else f"-{heat:g}") + ".mid")
+            renderer_for(path).write(sampled.piece, path, About(f"step {step}"))
+
+    def _read_out(self, made: Mapping[float | None, Sample]) -> str:
+        """Texts of several temperatures one after another, and the window that they began from."""
+        texts = [(heat, str(sampled.piece)) for heat, sampled in made.items()]
+        if texts[0][0] is None:
+            return texts[0][1]
+        head = ""
+        if self.recipe.begin == "window":
+            window = self.representation.decode(self._seed_window(self.recipe.seed))
+            head = f"--- after the window\n{window}\n"
+        return head + "".join(f"--- temperature {heat:g}\n{text}\n" for heat, text in texts)
+
+
+def _names_a_file(prompt: str) -> bool:
+    """Whether a prompt is a path, not a text: of a file, of a folder (by its slash) or, by its suffix, of nothing."""
+    folder = "/" in prompt and os.path.isdir(prompt)  # noqa: PTH112 (of a long text, Path raises)
+    return folder or os.path.isfile(prompt) or bool(_FILE.fullmatch(prompt))  # noqa: PTH113
+
+
+def _refuse_contradictions(changes: Mapping[str, Any], beams: Beams | None, n: int) -> None:
+    """UsageError for settings of sampling that cannot be had together."""
+    drawing = sorted(changes.keys() & {"temperature", "temperatures", "top_k", "top_p", "min_p", "typical_p"})
+    if changes.get("greedy") and drawing:
+        named = ", ".join(f"the {name}" if name.startswith("temperature") else name for name in drawing)
+        raise UsageError(f"greedy always takes the likeliest symbol: leave out {named}, or greedy.")
+    if beams and changes.get("greedy"):
+        raise UsageError("greedy is a search with one beam: leave out the beams, or greedy.")
+    if beams and drawing:
+        raise UsageError(f"beam search draws nothing: leave out {', '.join(drawing)}, or the beams.")
+    if beams and n > beams.beams:
+        raise UsageError(f"a search with {beams.beams} beams ends with at most as many pieces, got n={n}: more beams.")
