@@ -133,22 +133,36 @@ class Model(nn.Module, ABC):
 class LatentModel(Model, ABC):
     """Writes whole phrases at once, each from latent numbers as a standard normal distribution draws them.
 
-    latents: the shape of each part of what one phrase is written from, by name. Legend: N phrases, T symbols of one.
+    latents: the shape of each part of what one phrase is written from, by name. conditional: whether it learned to
+    write some tracks to others that are given. Legend: N phrases, T symbols of one, "roll": a phrase as the critic
+    reads it, [N, tracks, bars, steps, pitches] numbers, 1 where a pitch sounds and -1 where it does not.
     """
 
-    latents: Mapping[str, tuple[int, ...]]
     space: Rolls
+    latents: Mapping[str, tuple[int, ...]]
+    conditional: bool = False
+    generator: nn.Module
+    critic: nn.Module  # rolls to [N]: how real each is; only differences mean anything
 
     @abstractmethod
-    def write(self, latents: Mapping[str, Tensor], given: Tensor | None = None) -> Tensor:
-        """[N, T, tracks] the symbols of phrases, from latents [N, *shape] by name.
+    def rolls(self, phrases: Tensor) -> Tensor:
+        """The rolls of phrases [N, T, tracks] of symbols."""
+
+    @abstractmethod
+    def generate(self, latents: Mapping[str, Tensor], given: Tensor | None = None) -> Tensor:
+        """The rolls of new phrases, with gradients, from latents [N, *shape] by name.
 
         given: [N, T, tracks] symbols, -1 in the tracks that are to be written; the others come out as they are.
         """
 
     @abstractmethod
+    def write(self, latents: Mapping[str, Tensor], given: Tensor | None = None) -> Tensor:
+        """[N, T, tracks] the symbols of new phrases; takes what `generate` takes."""
+
     def judge(self, phrases: Tensor) -> Tensor:
-        """[N] how real the critic finds phrases [N, T, tracks]; only differences mean anything."""
+        """[N] how real the critic finds phrases [N, T, tracks] of symbols."""
+        found: Tensor = self.critic(self.rolls(phrases))
+        return found
 
 
 class SequenceModel(Model, ABC):

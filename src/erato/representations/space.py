@@ -161,14 +161,15 @@ class Frames(Space):
 class Rolls(Space):
     """What each of `tracks` sounds at a step: rows of pitches, 0 to pitches - 1, or `pitches` for a rest.
 
-    A phrase, which is what models of rolls write, is `bars` bars of `steps` steps. Before the first row stands one
-    of -1.
+    A phrase, which is what models of rolls write, is `bars` bars of `steps` steps, and `beat` steps are a beat. Before
+    the first row stands one of -1.
     """
 
     tracks: int
     bars: int
     steps: int
     pitches: int
+    beat: int = 4
 
     read = np.int64
     stored = np.int16
