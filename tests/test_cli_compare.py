@@ -14,6 +14,7 @@ from symusic import Note, Score, Track
 from erato import cli, pipeline
 from erato.comparing import WAYS
 from erato.recipes import TINY
+from erato.sequence_run import SequenceRun
 
 ROOT = Path(__file__).parents[1]
 WORDS = "the rain falls on the green hills and the wind sings a song of the sea\n"
@@ -119,7 +120,7 @@ def test_the_options_of_a_search_arrive(monkeypatch, erato, runs):
         given.update(settings)
         raise cli.UsageError("called.")
 
-    monkeypatch.setattr(pipeline.Run, "sample", sample)
+    monkeypatch.setattr(SequenceRun, "sample", sample)
     line = "--beams 5 --length-penalty 0.6 --early-stopping --no-repeat 3 --repetition-penalty 1.2"
     assert erato("compose", runs / "lyrics-lstm", *line.split())[0] == 1
     beams = given["beams"]

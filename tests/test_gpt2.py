@@ -13,6 +13,7 @@ from erato import pipeline
 from erato.errors import EratoError, RunError, UsageError
 from erato.hub import quiet
 from erato.recipes import RECIPES, TINY
+from erato.sequence_run import SequenceRun
 
 ANIMALS = ["cat", "dog", "cow", "hen", "ant", "bee"]
 TEXT = "\n\n".join(f"The {animal} sat on the mat number {number}." for number, animal in enumerate(ANIMALS * 6))
@@ -115,14 +116,14 @@ def test_a_stopped_run_goes_on_with_its_adapters(run, hub, tmp_path, monkeypatch
     corpus = run.folder.parent / "other.txt"
     train = partial(pipeline.train, "gpt2", corpus, pretrained=hub, steps=8, settings=settings)
     whole = train(tmp_path / "whole")
-    listen = pipeline.Run.listen
+    listen = SequenceRun.listen
 
     def interrupted(self, step):
         listen(self, step)
         if step == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline.Run, "listen", interrupted)
+    monkeypatch.setattr(SequenceRun, "listen", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "stopped")
     monkeypatch.undo()
