@@ -1,6 +1,19 @@
-"""How good it is: exact likelihoods, and an honest baseline to beat."""
+"""How good it is: exact likelihoods, an honest baseline to beat, and what phrases of several tracks are like."""
 
+from erato.evaluation.features import Statistics, compare, copies, diversity, gap, interval, phrases_of, statistics
 from erato.evaluation.likelihood import Likelihood, likelihoods
 from erato.evaluation.ngram import Ngram
 
-__all__ = ["Likelihood", "Ngram", "likelihoods"]
+__all__ = [
+    "Likelihood",
+    "Ngram",
+    "Statistics",
+    "compare",
+    "copies",
+    "diversity",
+    "gap",
+    "interval",
+    "likelihoods",
+    "phrases_of",
+    "statistics",
+]
