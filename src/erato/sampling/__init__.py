@@ -4,5 +4,6 @@ from erato.sampling.autoregressive import sample
 from erato.sampling.beam import Beams, Candidate, beam_search
 from erato.sampling.filters import Sampler, filtered
 from erato.sampling.growing import Sampled, Stop
+from erato.sampling.latent import Latents
 
-__all__ = ["Beams", "Candidate", "Sampled", "Sampler", "Stop", "beam_search", "filtered", "sample"]
+__all__ = ["Beams", "Candidate", "Latents", "Sampled", "Sampler", "Stop", "beam_search", "filtered", "sample"]
