@@ -1,0 +1,357 @@
+"""A generative adversarial network for phrases of several tracks: latent numbers in, rolls out, and a critic of rolls.
+
+Four latents steer the generator. Chords (of all tracks) and melody (of one) go through temporal networks, which spread
+them over the bars; style (of all tracks) and groove (of one) are the same in every bar. A bar generator of each track
+turns the four into a bar. The critic reads all tracks of a phrase at once. Every kernel spans one axis, so all of
+them are matrix products here, with the channels last.
+
+Knows nothing of pieces, notes or training. The method: Dong et al., MuseGAN (AAAI 2018). Legend: N phrases, K tracks,
+P pitches, R rows of whatever was joined to one axis, C channels.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from erato.errors import UsageError, unknown
+from erato.models.base import LatentModel, ModelConfig, of_kind
+from erato.representations.base import Rolls, Space
+
+OUTPUTS = ("linear", "softmax", "onehot")
+OCTAVE = 12
+SLOPE = 0.3  # of the critic below zero
+AT_ONCE = 2**20  # numbers of a layer of the critic that are worked on together, so that they stay in the cache
+
+
+@dataclass(frozen=True)
+class MuseganConfig(ModelConfig):
+    """Phrases of several tracks from four latents, learned against a critic.
+
+    latent: numbers of each latent. temporal: channels of the temporal networks. features, channels: of the bar
+    generators, after their linear layer and after their first transposed convolution; half of the channels from the
+    second on. critic_channels, critic_features: of the critic's convolutions and of its last hidden layer. output: what
+    the generator says of a step; "linear": a roll as it comes; "softmax": probabilities of the pitches and of a rest;
+    "onehot": the likeliest of them alone, with the gradients of "softmax" (straight-through; Bengio et al. 2013).
+    conditional: whether it learns to write some tracks to others that are given.
+    """
+
+    latent: int = 32
+    temporal: int = 1024
+    features: int = 1024
+    channels: int = 512
+    critic_channels: int = 128
+    critic_features: int = 1024
+    output: Literal["linear", "softmax", "onehot"] = "linear"
+    conditional: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("latent", 1),
+            ("temporal", 1),
+            ("features", 1),
+            ("channels", 2),
+            ("critic_channels", 1),
+            ("critic_features", 1),
+        ):
+            if getattr(self, name) < least:
+                raise UsageError(f"model.{name} must be at least {least}, got {getattr(self, name)}.")
+        if self.output not in OUTPUTS:
+            raise unknown("model.output", self.output, OUTPUTS)
+
+    def build(self, space: Space) -> "Musegan":
+        return Musegan(self, of_kind(space, Rolls, "musegan"))
+
+
+class Musegan(LatentModel):
+    """See `MuseganConfig`."""
+
+    def __init__(self, config: MuseganConfig, space: Rolls) -> None:
+        super().__init__()
+        self.space, self.output, self.conditional = space, config.output, config.conditional
+        each = (config.latent,)
+        self.latents = {
+            "chords": each,
+            "style": each,
+            "melody": (space.tracks, *each),
+            "groove": (space.tracks, *each),
+        }
+        self.generator = Generator(config, space)
+        self.critic = Critic(config, space)
+        self.apply(_initialise)
+
+    def rolls(self, phrases: Tensor) -> Tensor:
+        return torch.where(self._cells(phrases) == torch.arange(self.space.pitches, device=phrases.device), 1.0, -1.0)
+
+    def generate(self, latents: Mapping[str, Tensor], given: Tensor | None = None) -> Tensor:
+        """The rolls of new phrases; cells that are given come out as they are."""
+        scores = self._scores(latents)
+        found = scores
+        if self.output != "linear":
+            likely = scores.float().softmax(-1)
+            found = 2 * likely[..., :-1] - 1
+            if self.output == "onehot":
+                hard = torch.where(_pitches(scores) == scores.argmax(-1, keepdim=True), 1.0, -1.0)[..., :-1]
+                found = hard + (found - found.detach())  # the sum in brackets is exactly 0
+        if given is None:
+            return found
+        return torch.where(self._cells(given) >= 0, self.rolls(given), found)
+
+    @torch.no_grad()
+    def write(self, latents: Mapping[str, Tensor], given: Tensor | None = None) -> Tensor:
+        """The likeliest symbol of each cell; with "linear", a rest where the largest number is nearer to -1 than to 1.
+
+        (The published decoding knows no rests: it takes the largest, however small.)
+        """
+        scores = self._scores(latents)
+        largest, symbols = scores.max(-1)
+        if self.output == "linear":
+            symbols = symbols.masked_fill(largest < 0, self.space.pitches)
+        symbols = symbols.permute(0, 2, 3, 1).reshape(-1, self.space.phrase, self.space.tracks)
+        return symbols if given is None else torch.where(given >= 0, given, symbols)
+
+    def _scores(self, latents: Mapping[str, Tensor]) -> Tensor:
+        found: Tensor = self.generator(*(latents[name] for name in self.latents))
+        return found
+
+    def _cells(self, phrases: Tensor) -> Tensor:
+        """[N, K, bars, steps, 1] of phrases [N, T, K]."""
+        space = self.space
+        return phrases.view(-1, space.bars, space.steps, space.tracks).permute(0, 3, 1, 2).unsqueeze(-1)
+
+
+class Generator(nn.Module):
+    """chords, style [N, latent], melody, groove [N, K, latent] to [N, K, bars, steps, P], or P + 1 with the rest last.
+
+    In training, every bar of a track is normalised by itself, as if the bar generator ran once a bar.
+    """
+
+    def __init__(self, config: MuseganConfig, space: Rolls) -> None:
+        super().__init__()
+        self.bars = space.bars
+        self.chords = Temporal(config, space.bars, 1)
+        self.melody = nn.ModuleList([Temporal(config, space.bars, space.bars) for _ in range(space.tracks)])
+        self.tracks = nn.ModuleList([Bar(config, space) for _ in range(space.tracks)])
+
+    def forward(self, chords: Tensor, style: Tensor, melody: Tensor, groove: Tensor) -> Tensor:
+        shared = [self.chords(chords), style.expand(self.bars, -1, -1)]  # [bars, N, latent]
+        found = []
+        for track, (temporal, bar) in enumerate(zip(self.melody, self.tracks, strict=True)):
+            own = [temporal(melody[:, track]), groove[:, track].expand(self.bars, -1, -1)]
+            latents = torch.cat([*shared, *own], -1)
+            if self.training:
+                found.append(torch.stack([bar(latents[index]) for index in range(self.bars)], 1))
+            else:
+                found.append(bar(latents.flatten(0, 1)).unflatten(0, (self.bars, -1)).transpose(0, 1))
+        return torch.stack(found, 1)
+
+
+class Temporal(nn.Module):
+    """[N, latent] to [bars, N, latent]: transposed convolutions over bars, to 2 (of one bar: 1), then to all.
+
+    repeats: how many times the published code runs it on each batch; only the running statistics can tell.
+    """
+
+    def __init__(self, config: MuseganConfig, bars: int, repeats: int) -> None:
+        super().__init__()
+        self.bars, self.first = bars, min(bars, 2)
+        self.spread = Spread(config.latent, config.temporal, self.first)
+        self.norm = Norm(config.temporal, repeats)
+        self.reach = bars - self.first + 1  # bars that each of the first tells of
+        self.weight = nn.Parameter(torch.empty(self.reach * config.latent, config.temporal))
+        self.bias = nn.Parameter(torch.zeros(config.latent))
+        self.last = Norm(config.latent, repeats)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.norm(self.spread(x))
+        parts = F.linear(hidden, self.weight).view(len(x), self.first, self.reach, -1)
+        after = range(self.bars - self.reach, -1, -1)
+        spread = [F.pad(parts[:, at], (0, 0, at, end)) for at, end in enumerate(after)]  # [N, bars, latent] each
+        summed = sum(spread[1:], spread[0]) + self.bias
+        found: Tensor = self.last(summed.flatten(0, 1)).view(len(x), self.bars, -1).transpose(0, 1)
+        return found
+
+
+class Bar(nn.Module):
+    """[R, 4 latents] to [R, steps, P], or P + 1: a linear layer, then transposed convolutions over steps and pitches.
+
+    Steps grow from the largest prime factor of their number by the others (16 = 2 x 2 x 2 x 2, 24 = 3 x 2 x 2 x 2),
+    pitches from octaves to their twelve; of the last octave, what lies above the highest pitch is cut off.
+    """
+
+    def __init__(self, config: MuseganConfig, space: Rolls) -> None:
+        super().__init__()
+        start, *strides = factors(space.steps)
+        width = math.ceil(config.features / start)
+        octaves = math.ceil(space.pitches / OCTAVE)
+        half = config.channels // 2
+        self.steps, self.pitches, self.width, self.octaves = space.steps, space.pitches, width, octaves
+        self.linear = nn.Linear(4 * config.latent, start * width)
+        self.norm = Norm(start * width)
+        widths = [width, config.channels, *[half] * len(strides)][: len(strides) + 1]
+        grown = [*zip(widths, widths[1:], strides, strict=False), (widths[-1], half, octaves)]
+        self.layers = nn.ModuleList([Spread(*sizes) for sizes in grown])
+        self.norms = nn.ModuleList([Norm(to) for _, to, _ in grown])
+        self.last = Spread(half, 1, OCTAVE)
+        self.rest = None if config.output == "linear" else nn.Linear(octaves * half, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.norm(self.linear(x)).view(-1, self.width)
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            hidden = norm(layer(hidden))
+        found: Tensor = self.last(hidden).view(len(x), self.steps, -1)[..., : self.pitches]
+        if self.rest is None:
+            return found
+        return torch.cat([found, self.rest(hidden.view(len(x), self.steps, -1))], -1)
+
+
+class Spread(nn.Module):
+    """[R, C] to [R x size, C']: a transposed convolution whose stride is its kernel."""
+
+    def __init__(self, before: int, after: int, size: int) -> None:
+        super().__init__()
+        self.size, self.after = size, after
+        self.weight = nn.Parameter(torch.empty(size * after, before))
+        self.bias = nn.Parameter(torch.zeros(after))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight, self.bias.repeat(self.size)).view(-1, self.after)
+
+
+class Norm(nn.BatchNorm1d):
+    """Batch norm and ReLU of rows [R, C]; repeats: times that the running statistics take each batch in."""
+
+    def __init__(self, channels: int, repeats: int = 1) -> None:
+        super().__init__(channels, momentum=1 - 0.9**repeats)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).relu_()
+
+
+class Critic(nn.Module):
+    """Rolls [N, K, bars, steps, P] to [N]: convolutions over bars, then pitches, then steps, and two linear layers.
+
+    Over bars two at a time and then all, over the pitches of an octave and then the octaves, over steps 2, 2, 4 and 3
+    at a time; each reads on by two steps (nothing stands before and after a bar).
+    """
+
+    def __init__(self, config: MuseganConfig, space: Rolls) -> None:
+        super().__init__()
+        width = config.critic_channels
+        self.missing = -space.pitches % OCTAVE
+        self.together = min(2, space.bars)
+        octaves = math.ceil(space.pitches / OCTAVE)
+        self.at_once = max(1, AT_ONCE // (space.steps * octaves * OCTAVE * width))  # phrases
+        self.pair = nn.Linear(self.together * space.tracks, width)
+        self.bars = nn.Linear((space.bars - self.together + 1) * width, width)
+        self.octave = nn.Linear(OCTAVE * width, width)
+        self.octaves = nn.Linear(octaves * width, width)
+        windows = [(width, width, 2, 0), (width, width, 2, 0), (width, 2 * width, 4, 1), (2 * width, 4 * width, 3, 1)]
+        self.windows = nn.ModuleList([Window(*sizes) for sizes in windows])
+        left = space.steps
+        for size in windows:
+            left = Window.count(left, *size[2:])
+        self.hidden = nn.Linear(left * 4 * width, config.critic_features)
+        self.score = nn.Linear(config.critic_features, 1)
+
+    def forward(self, rolls: Tensor) -> Tensor:
+        return torch.cat([self._some(part) for part in torch.split(rolls, self.at_once)])
+
+    def _some(self, rolls: Tensor) -> Tensor:
+        if self.missing:
+            rolls = F.pad(rolls, (0, self.missing), value=-1.0)
+        x = rolls.permute(0, 3, 4, 2, 1).unfold(3, self.together, 1).flatten(4)  # [N, steps, P, pairs, K x 2]
+        x = leaky(self.pair(x))
+        x = leaky(self.bars(x.flatten(3)))  # [N, steps, P, C]
+        x = leaky(self.octave(x.view(*x.shape[:2], -1, OCTAVE * x.shape[3])))
+        x = leaky(self.octaves(x.flatten(2)))  # [N, steps, C]
+        for window in self.windows:
+            x = leaky(window(x))
+        found: Tensor = self.score(leaky(self.hidden(x.flatten(1)))).squeeze(1)
+        return found.float()
+
+
+class Window(nn.Module):
+    """[N, steps, C] to [N, count, C']: a convolution over `size` steps that reads on by two, no step left out."""
+
+    def __init__(self, before: int, after: int, size: int, pad: int) -> None:
+        super().__init__()
+        self.size, self.pad = size, pad
+        self.linear = nn.Linear(size * before, after)
+
+    @staticmethod
+    def count(steps: int, size: int, pad: int) -> int:
+        """How many windows read all of the steps."""
+        return max(0, math.ceil((steps + pad - size) / 2)) + 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        count = self.count(x.shape[1], self.size, self.pad)
+        x = F.pad(x, (0, 0, self.pad, 2 * (count - 1) + self.size - self.pad - x.shape[1]))
+        found: Tensor = self.linear(x.unfold(1, self.size, 2).transpose(2, 3).flatten(2))
+        return found
+
+
+class Leaky(torch.autograd.Function):
+    """Leaky ReLU in place. To second derivatives its slopes are constants, which they are almost everywhere."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        F.leaky_relu_(x, SLOPE)
+        ctx.mark_dirty(x)
+        ctx.save_for_backward(x)
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return slopes(grad, ctx.saved_tensors[0].detach())
+
+
+class Slopes(torch.autograd.Function):
+    """grad times the slopes of a leaky ReLU that gave y."""
+
+    @staticmethod
+    def forward(ctx: Any, grad: Tensor, y: Tensor) -> Tensor:
+        ctx.save_for_backward(y)
+        found: Tensor = torch.ops.aten.leaky_relu_backward(grad, y, SLOPE, True)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return slopes(grad, ctx.saved_tensors[0]), None
+
+
+def leaky(x: Tensor) -> Tensor:
+    """Leaky ReLU of a tensor that nothing else reads."""
+    found: Tensor = Leaky.apply(x)  # type: ignore[no-untyped-call]
+    return found
+
+
+def slopes(grad: Tensor, y: Tensor) -> Tensor:
+    found: Tensor = Slopes.apply(grad, y)  # type: ignore[no-untyped-call]
+    return found
+
+
+def factors(number: int) -> list[int]:
+    """The prime factors, the largest first and the others from the smallest on; of 1: itself."""
+    found, divisor = [], 2
+    while number > 1:
+        while number % divisor == 0:
+            found.append(divisor)
+            number //= divisor
+        divisor += 1
+    return [found[-1], *found[:-1]] if found else [1]
+
+
+def _pitches(scores: Tensor) -> Tensor:
+    return torch.arange(scores.shape[-1], device=scores.device)
+
+
+def _initialise(module: nn.Module) -> None:
+    """Normal numbers of deviation 0.02, as the networks of Radford et al. 2016 begin; biases 0."""
+    if isinstance(module, (nn.Linear, Spread, Temporal)):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        nn.init.zeros_(module.bias)
