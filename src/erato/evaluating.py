@@ -26,18 +26,19 @@ PROTOCOL = (
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model costs held-out pieces; None where a number has no meaning.
+    """What a model costs held-out pieces, or how what it writes compares; None where a number has no meaning.
 
     nats_per_frame_after_first: the sum over frames 2 to T of all pieces by the sum of T - 1, as in the literature on
     polyphonic music. parts: the loss a symbol of each feature, in nats where the model gives it a likelihood. baseline:
     an interpolated n-gram model of the training pieces (n: baseline_order), on the same symbols: frames as their keys
-    in ascending order and an end, notes as their pitches.
+    in ascending order and an end, notes as their pitches. features, originality: of models that write whole phrases,
+    see `erato.evaluating_phrases`.
     """
 
     split: str
     pieces: int
     symbols: int
-    accuracy: float
+    accuracy: float | None
     nats_per_frame: float | None
     nats_per_frame_after_first: float | None
     nats_per_note: float | None

@@ -74,7 +74,7 @@ def statistics(phrases: Array, space: Rolls, names: Sequence[str] = (), *, short
     count, length, tracks = phrases.shape
     bars = length // space.steps
     assert length == bars * space.steps, "a phrase is whole bars"
-    names = tuple(names) or tuple(f"track {number + 1}" for number in range(tracks))
+    names = _distinct(names or [f"track {number + 1}" for number in range(tracks)])
     sounding = phrases != space.pitches
 
     bits = np.append(1 << np.arange(space.pitches) % 12, 0).astype(
@@ -99,6 +99,12 @@ def statistics(phrases: Array, space: Rolls, names: Sequence[str] = (), *, short
         {name: np.asarray(counts, np.float64) for name, (_, counts, _) in measures.items()},
         {name: entries for name, (_, _, entries) in measures.items()},
     )
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, numbered from the second of a kind on: "piano", "piano 2"."""
+    before = [names[:place].count(name) for place, name in enumerate(names)]
+    return tuple(f"{name} {count + 1}" if count else name for name, count in zip(names, before, strict=True))
 
 
 def _notes(phrases: Array, sounding: Array, shortest: int) -> tuple[Ints, Ints, Ints]:
@@ -218,10 +224,11 @@ def relative(phrases: Array, space: Rolls) -> Ints:
 
     The first pitch, of the first track that sounds in the first step with any, becomes 0; a rest stays.
     """
-    cells = np.asarray(phrases, np.int64).reshape(len(phrases), -1)
+    count, length, tracks = phrases.shape
+    cells = np.asarray(phrases, np.int64).reshape(count, length * tracks)
     sounding = cells != space.pitches
     first = np.take_along_axis(cells, sounding.argmax(1)[:, None], 1)
-    return np.where(sounding, cells - first, space.pitches).reshape(np.shape(phrases))
+    return np.where(sounding, cells - first, space.pitches).reshape(phrases.shape)
 
 
 def gap(generated: Statistics, real: Statistics) -> dict[str, float]:
