@@ -186,6 +186,7 @@ def _compose(given: argparse.Namespace) -> int:
     there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not os.access(there, os.W_OK):
         raise UsageError(f"nothing may be written in {there}: give another folder with --out.")
+    phrases = _phrases(given, run)
     if given.compare:
         return _compare(given, run, out, beams, changes)
     reads = run.representation.kind == "text" and not given.json  # the text itself is what people look at
@@ -193,22 +194,11 @@ def _compose(given: argparse.Namespace) -> int:
     with _reporter(given.json or streams) as reporter:
         formats = given.formats.split(",") if given.formats else run.formats
         renderers_for(formats, run.representation.kind)
-        samples = run.sample(
-            given.prompt,
-            beams=beams,
-            n=given.n,
-            seed=given.seed,
-            bars=given.bars,
-            seconds=given.seconds,
-            length=given.length,
-            begin=given.begin,
-            step=given.step,
-            program=given.program,
-            may_end=given.may_end,
-            stream=_show if reads and given.n == 1 else None,
-            reporter=reporter,
-            **changes,
-        )
+        if beams is not None:
+            changes["beams"] = beams
+        if reads and given.n == 1:
+            changes["stream"] = _show
+        samples = run.sample(given.prompt, reporter=reporter, **_asked(given), **phrases, **changes)
         written = run.write(samples, out, formats)
     rows: list[dict[str, Any]] = [
         {
@@ -236,6 +226,35 @@ def _compose(given: argparse.Namespace) -> int:
         said = f"seed {row['seed']}: {length}{row['symbols']} symbols -> {', '.join(row['files'])}"
         print(said, file=sys.stderr if reads else sys.stdout)  # a text alone goes where it is sent
     return 0
+
+
+def _asked(given: argparse.Namespace) -> dict[str, Any]:
+    """What was said of the pieces, so that each kind of run sees only what was asked of it."""
+    names = ("n", "seed", "bars", "seconds", "length", "begin", "step", "program", "may_end")
+    return {name: getattr(given, name) for name in names if _said(getattr(given, name))}
+
+
+def _said(value: Any) -> bool:
+    return value is not None and value is not False  # a seed may be 0
+
+
+def _phrases(given: argparse.Namespace, run: "Run") -> dict[str, Any]:
+    """What was said of latents and given tracks, which only runs that write whole phrases have."""
+    names = ("chords", "style", "melody", "groove", "morph", "morph_steps", "one_piece", "given", "given_tracks")
+    found = {name: getattr(given, name) for name in names if _said(getattr(given, name))}
+    if not found:
+        return {}
+    from erato import pipeline
+    from erato.phrase_run import PhraseRun
+
+    if not isinstance(run, PhraseRun):
+        said = ", ".join(f"--{name.replace('_', '-')}" for name in found)
+        raise UsageError(f"{said} is for runs that write whole phrases, as musegan: leave it out.")
+    if "given" in found:
+        found["given"] = pipeline.find_piece(given.given)[0]
+    if "given_tracks" in found:
+        found["given_tracks"] = given.given_tracks.split(",")
+    return found
 
 
 def _how(given: argparse.Namespace) -> "tuple[Beams | None, dict[str, Any]]":
@@ -353,6 +372,12 @@ def _evaluate(given: argparse.Namespace) -> int:
             found = run.evaluate(given.corpus, split=given.split, reporter=reporter).to_json()
     if given.json:
         _print_json(found)
+        return 0
+    if found["features"] is not None:
+        from erato.cli_tables import print_features
+
+        print_features(found)
+        print(found["protocol"])
         return 0
     what = given.piece or f"{found['pieces']:,} pieces of the {found['split']} part"
     print(f"{what}, {found['symbols']:,} symbols:")

@@ -70,6 +70,10 @@ def _numbers(text: str) -> tuple[float, ...]:
     return tuple(_number(part) for part in text.split(","))
 
 
+def _seeds(text: str) -> tuple[int, ...]:
+    return tuple(_whole(part) for part in text.split(","))
+
+
 def _option(*flags: str, **settings: Any) -> Option:
     return Option(flags, settings)
 
@@ -192,6 +196,29 @@ COMMANDS = {
             ),
             _option("--step", type=_number, metavar="S", help="seconds a step of a piano roll is written as"),
             _option("--program", metavar="P", help="General MIDI program (0 to 127, or a name) of all tracks"),
+            _option(
+                "--chords", type=_whole, metavar="SEED", help="of runs that write whole phrases: seed of the chords"
+            ),
+            _option("--style", type=_whole, metavar="SEED", help="of these: seed of the style, which a piece keeps"),
+            _option(
+                "--melody", type=_seeds, metavar="SEED[,...]", help="of these: seed of the melodies, or one a track"
+            ),
+            _option(
+                "--groove", type=_seeds, metavar="SEED[,...]", help="of these: seed of the grooves, or one a track"
+            ),
+            _option("--morph", type=_whole, metavar="SEED", help="of these: pieces on the way from --seed to this one"),
+            _option("--morph-steps", type=_whole, metavar="N", help="how many pieces a morph has (default 8)"),
+            _option("--one-piece", action="store_true", help="a morph is one piece, which changes phrase by phrase"),
+            _option(
+                "--given",
+                metavar="FILE",
+                help="of these: compose what is missing to tracks of this file (CORPUS:PIECE)",
+            ),
+            _option(
+                "--given-tracks",
+                metavar="LIST",
+                help="the tracks of --given that are kept: index or name (default: all)",
+            ),
             _option(
                 "--checkpoint", type=_whole, metavar="STEP", help="weights kept by --keep-every (default: the best)"
             ),

@@ -1,19 +1,42 @@
 """A run that composes whole phrases at once from latent numbers: seeds or latents in, pieces of several phrases out.
 
-What every run can do is in `erato.run`.
+What every run can do is in `erato.run`, how tracks that are given become part of a piece in `erato.accompanying`.
 """
 
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
+from erato.accompanying import read_given
 from erato.composing import Sample
-from erato.errors import UsageError
+from erato.errors import UsageError, unknown
 from erato.evaluating import Evaluation
+from erato.evaluating_phrases import evaluate_phrases
+from erato.general_midi import program_number
 from erato.models.base import LatentModel
+from erato.renderers import renderer_for
+from erato.renderers.base import About
 from erato.reporter import Reporter
-from erato.representations.base import Array
+from erato.representations.base import Array, Rolls
 from erato.run import Run
-from erato.score import Piece
+from erato.sampling import Latents, Sampler, Stop
+from erato.sampling.growing import evaluating
+from erato.sampling.latent import MOST_SEED, Seeds, best_of, searched
+from erato.score import Piece, Score, bars, clip, has_pickup, seconds, tick_at, with_program
+
+_MOST = 100_000  # pieces at once
+_PHRASES = 5  # of a piece where neither the person nor the recipe says how long it is
+_STEPS = 8  # of a morph
+_CANDIDATES = 16  # draws for a phrase to given tracks, where the model learned to write to them
+_DRAWS = 256  # where it did not
+_HEARD = 16  # phrases that tell in which register a track is
+_OF_SEQUENCES = {"beams", "begin", "may_end", "sampler", "step", "stream", *(field.name for field in fields(Sampler))}
 
 
 class PhraseRun(Run):
@@ -21,11 +44,191 @@ class PhraseRun(Run):
 
     model: LatentModel
 
-    def sample(self, prompt: Piece | Path | None = None, **settings: Any) -> list[Sample]:
-        raise NotImplementedError
+    def sample(
+        self,
+        prompt: Piece | Path | None = None,
+        *,
+        n: int = 1,
+        seed: int = 0,
+        bars: int | None = None,
+        seconds: float | None = None,
+        length: int | None = None,
+        chords: Seeds = None,
+        style: Seeds = None,
+        melody: Seeds = None,
+        groove: Seeds = None,
+        latents: Latents | None = None,
+        morph: int | None = None,
+        morph_steps: int | None = None,
+        one_piece: bool = False,
+        given: Piece | Path | None = None,
+        given_tracks: Sequence[str | int] = (),
+        program: str | None = None,
+        reporter: Reporter | None = None,
+        **changes: Any,
+    ) -> list[Sample]:
+        """`n` new pieces, piece i with seed `seed` + i, of exactly `bars` bars, `seconds` seconds or `length` steps.
+
+        chords, style, melody, groove: seeds of these parts instead of the piece's, for melody and groove one, or one a
+        track. latents: what to write one piece from instead, a phrase a row, from first to last. morph: a second seed;
+        gives `morph_steps` pieces (8, if None), the first that of `seed`, the last that of `morph`, and between them
+        spherical steps of what has no seed of its own. one_piece: one piece instead, which goes that way phrase by
+        phrase. given: a score, or the path of a file, to which the run composes what is missing; given_tracks: those
+        of its tracks that are kept, by index, name or instrument (all, if none are named); they come out as they are,
+        and the piece is as long as they are. program: the General MIDI program, by number or name, of all tracks but
+        drums (of the new ones, where some are given). Raises UsageError for what cannot be done.
+        """
+        reporter = reporter or Reporter()
+        asked = Stop(length, bars, seconds)
+        seeds: dict[str, Seeds] = {"chords": chords, "style": style, "melody": melody, "groove": groove}
+        seeds = {name: one for name, one in seeds.items() if one is not None}
+        _refuse_sequences(prompt, changes)
+        _refuse_contradictions(n, seed, asked, seeds, latents, morph, morph_steps, one_piece, given, given_tracks)
+        number = None if program is None else program_number(program)
+        if given is not None:
+            return self._accompany(given, given_tracks, n, seed, seeds, number, reporter)
+        steps = self._steps(asked, latents, morph_steps, one_piece)
+        phrases = math.ceil(steps / self._space.phrase)
+        if latents is not None:
+            pieces = [(seed, self._fitting(latents, phrases))]
+        elif morph is not None:
+            pieces = self._morph(seed, morph, phrases, seeds, morph_steps, one_piece)
+        else:
+            pieces = [(one, self.latents(phrases, one, **seeds)) for one in range(seed, seed + n)]
+        found = []
+        for done, (one, numbers) in enumerate(pieces, 1):
+            piece, array = self._written(numbers, steps, asked.seconds)
+            found.append(_sample(piece if number is None else with_program(piece, number), one, array, self._space))
+            reporter.progress(done, len(pieces), "composing: pieces")
+        return found
+
+    def _accompany(
+        self,
+        given: Piece | Path,
+        tracks: Sequence[str | int],
+        n: int,
+        seed: int,
+        seeds: Mapping[str, Seeds],
+        program: int | None,
+        reporter: Reporter,
+    ) -> list[Sample]:
+        """Pieces in which the tracks that are given stand as they were, and the others are written to them.
+
+        What is left of the last phrase is written as the end of a phrase that begins earlier.
+        """
+        space, heard = self._space, read_given(given, tracks, self.representation, self._registers, reporter)
+        count = len(heard.symbols)
+        begins = [min(begin, count - space.phrase) for begin in range(0, count, space.phrase)]
+        phrases = torch.from_numpy(np.stack([heard.symbols[begin : begin + space.phrase] for begin in begins]))
+        phrases = phrases.to(self._device)
+        write, draws = (best_of, _CANDIDATES) if self.model.conditional else (searched, _DRAWS)
+        if seeds and not self.model.conditional:
+            raise UsageError(
+                f"this run seeks the latents that fit to what is given: leave out {', '.join(seeds)}, or given."
+            )
+        found = []
+        for done, one in enumerate(range(seed, seed + n), 1):
+            latents = Latents.draw(self.model.latents, len(begins) * draws, one, seeds, kept=())
+            if seeds:  # what has a seed is as it is in a piece that is written freely
+                fixed = self.latents(len(begins), one, **seeds)
+                rows = [row for row in range(len(begins)) for _ in range(draws)]
+                latents = latents.replace(**{name: fixed.take(rows)[name] for name in seeds})
+            with evaluating(self.model):
+                written = write(self.model, phrases, latents).cpu().numpy()
+            array = heard.symbols.copy()
+            for begin, phrase in zip(reversed(begins), written[::-1], strict=True):
+                array[begin : begin + space.phrase] = phrase
+            piece = heard.joined(array, self.representation, program)
+            found.append(replace(_sample(piece, one, array, space), bars=count // space.steps))
+            reporter.progress(done, n, "composing: pieces")
+        return found
+
+    def _registers(self) -> list[float]:
+        """The mean MIDI pitch of each track in what the run writes."""
+        piece, _ = self._written(self.latents(_HEARD), _HEARD * self._space.phrase, None)
+        pitches = [track.notes.numpy()["pitch"] for track in piece.tracks]
+        return [float(one.mean()) if len(one) else 60.0 for one in pitches]
+
+    def latents(self, phrases: int = _PHRASES, seed: int = 0, **seeds: Seeds) -> Latents:
+        """The latents of the piece of so many phrases that `sample` writes from `seed`; seeds: of single parts."""
+        return Latents.draw(self.model.latents, phrases, seed, seeds)
+
+    @property
+    def _space(self) -> Rolls:
+        return self.model.space
+
+    @property
+    def _device(self) -> torch.device:
+        return next((part.device for part in self.model.parameters()), torch.device("cpu"))
+
+    def _steps(self, asked: Stop, latents: Latents | None, morph_steps: int | None, one_piece: bool) -> int:
+        """How many steps a piece has: as asked, else as what it is made from says, else as the recipe does."""
+        space = self._space
+        if asked.bars is not None:
+            return asked.bars * space.steps
+        if asked.seconds is not None:
+            rests = np.full((space.phrase, space.tracks), space.pitches, space.read)
+            return max(1, math.ceil(asked.seconds / self.representation.units(rests)["seconds"] * space.phrase - 1e-6))
+        if asked.length is not None:
+            return asked.length
+        if latents is not None:
+            return latents.phrases * space.phrase
+        if one_piece:
+            return (morph_steps or _STEPS) * space.phrase
+        return self.recipe.length or _PHRASES * space.phrase
+
+    def _fitting(self, latents: Latents, phrases: int) -> Latents:
+        """The latents, which must be the model's and as many as the phrases."""
+        if latents.shapes != {name: tuple(shape) for name, shape in self.model.latents.items()}:
+            raise UsageError(f"this run's latents are {dict(self.model.latents)}, got {latents}: use those of the run.")
+        if latents.phrases != phrases:
+            raise UsageError(
+                f"the piece has {phrases} phrases and the latents are of {latents.phrases}: leave out how long it is "
+                "to be, or give as many latents."
+            )
+        return latents
+
+    def _morph(
+        self, seed: int, to: int, phrases: int, seeds: Mapping[str, Seeds], steps: int | None, one_piece: bool
+    ) -> list[tuple[int, Latents]]:
+        """The pieces on the way from one seed to another, or the one piece that goes it phrase by phrase."""
+        first, last = (self.latents(phrases, one, **seeds) for one in (seed, to))
+        if not one_piece:
+            count = steps or _STEPS
+            return [(seed, first.slerp(last, step / (count - 1))) for step in range(count)]
+        count = steps or phrases
+        if not 2 <= count <= phrases:
+            raise UsageError(
+                f"a piece of {phrases} phrases morphs in 2 to {max(2, phrases)} steps, got {count}: make it longer, or "
+                "give other morph_steps (--morph-steps)."
+            )
+        rows = [
+            first.take([row]).slerp(last.take([row]), row * count // phrases / (count - 1)) for row in range(phrases)
+        ]
+        return [(seed, Latents.concatenate(rows))]
+
+    def _written(self, latents: Latents, steps: int, seconds: float | None) -> tuple[Score, Array]:
+        """The piece of so many steps that latents stand for, cut to so many seconds, and its symbols [steps, tracks].
+
+        One phrase at a time: a phrase must not depend on how many others are written with it, and sums of a batch do.
+        """
+        numbers = {name: part.to(self._device) for name, part in latents.items()}
+        with evaluating(self.model), torch.inference_mode():
+            rows = [{name: part[row : row + 1] for name, part in numbers.items()} for row in range(latents.phrases)]
+            written = [self.model.write(row)[0] for row in rows]
+        array = torch.cat(written).cpu().numpy()[:steps]
+        piece = self._score(array)
+        return piece if seconds is None else clip(piece, tick_at(piece, seconds)), array
+
+    def _score(self, array: Array) -> Score:
+        piece = self.representation.decode(array)
+        assert not isinstance(piece, str), "rolls are music"
+        return piece
 
     def listen(self, step: int) -> None:
-        raise NotImplementedError
+        """Writes what the model composes at this step from the recipe's seed."""
+        path = self.folder / "samples" / f"step{step:08d}.mid"
+        renderer_for(path).write(self.sample(seed=self.recipe.seed)[0].piece, path, About(f"step {step}"))
 
     def score(self, piece: Piece | Path, *, reporter: Reporter | None = None) -> Evaluation:
         raise UsageError("this run writes whole phrases and gives no likelihood: compare its pieces with evaluate.")
@@ -33,4 +236,70 @@ class PhraseRun(Run):
     def _evaluated(
         self, arrays: list[Array], split: str, training: list[Array] | None, reporter: Reporter
     ) -> Evaluation:
-        raise NotImplementedError
+        """How what it writes compares with the pieces of `split` and those that it learned from."""
+        return evaluate_phrases(self.model, self.representation, arrays, training, split, progress=reporter.progress)
+
+
+def _sample(piece: Piece, seed: int, array: Array, space: Rolls) -> Sample:
+    """A piece and how it came about; there is no likelihood of it."""
+    assert isinstance(piece, Score)
+    count = len(bars(piece)) - has_pickup(piece)
+    return Sample(piece, seed, None, len(array), count, seconds(piece), array, space.empty())
+
+
+def _refuse_sequences(prompt: Piece | Path | None, changes: Mapping[str, Any]) -> None:
+    """UsageError for what only runs that write symbol after symbol can do, and for what nobody knows."""
+    if prompt is not None:
+        raise UsageError(
+            "this run writes whole phrases and continues no prompt: leave it out, or give tracks to compose to with "
+            "given (--given FILE)."
+        )
+    said = [name for name, value in changes.items() if value is not None and value is not False]
+    if not said:
+        return
+    known = sorted(inspect.signature(PhraseRun.sample).parameters.keys() - {"self", "prompt", "changes"})
+    if not set(said) <= _OF_SEQUENCES:
+        raise unknown("setting of composing", next(name for name in said if name not in _OF_SEQUENCES), known)
+    raise UsageError(
+        f"{', '.join(said)}: this run writes whole phrases from latents, not symbol after symbol; leave that out, and "
+        "set seeds with chords, style, melody and groove."
+    )
+
+
+def _refuse_contradictions(
+    n: int,
+    seed: int,
+    asked: Stop,
+    seeds: Mapping[str, Seeds],
+    latents: Latents | None,
+    morph: int | None,
+    morph_steps: int | None,
+    one_piece: bool,
+    given: Piece | Path | None,
+    given_tracks: Sequence[str | int],
+) -> None:
+    """UsageError for settings that cannot be had, or not together."""
+    if not 1 <= n <= _MOST:
+        raise UsageError(f"n must be from 1 to {_MOST:,} pieces, got {n}.")
+    if not 0 <= seed <= MOST_SEED - n:
+        raise UsageError(f"seed must be a whole number from 0 to 2^63 - {n}, got {seed}.")
+    lengths = [name for name in ("bars", "seconds", "length") if getattr(asked, name) is not None]
+    if len(lengths) > 1:
+        raise UsageError("give one of bars, seconds and length, not several.")
+    if morph is None and (morph_steps is not None or one_piece):
+        said = "one_piece (--one-piece)" if one_piece else "morph_steps (--morph-steps)"
+        raise UsageError(f"{said} is for a morph: leave it out, or give morph, the seed to go to.")
+    if morph is not None and not 0 <= morph < MOST_SEED:
+        raise UsageError(f"morph must be a seed from 0 to 2^63 - 1, got {morph}.")
+    if morph_steps is not None and not 2 <= morph_steps <= _MOST:
+        raise UsageError(f"morph_steps must be from 2 to {_MOST:,}, got {morph_steps}.")
+    if morph is not None and n != 1:
+        raise UsageError(f"a morph has as many pieces as steps: leave out n={n}, and give morph_steps.")
+    others = [*seeds, *(["morph"] if morph is not None else []), *(["n"] if n != 1 else [])]
+    if latents is not None and others:
+        raise UsageError(f"latents are all that one piece is written from: leave out {', '.join(others)}, or latents.")
+    if given is None and given_tracks:
+        raise UsageError("given_tracks are tracks of a given piece: leave them out, or give one (--given FILE).")
+    others = [*lengths, *(["morph"] if morph is not None else []), *(["latents"] if latents is not None else [])]
+    if given is not None and others:
+        raise UsageError(f"a given piece says how long it is to be: leave out {', '.join(others)}, or given.")

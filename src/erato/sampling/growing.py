@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from erato.errors import UsageError
-from erato.models.base import Filters, SequenceModel, State
+from erato.models.base import Filters, Model, SequenceModel, State
 from erato.representations.base import Array, Cursor, Notes, Space, Tokens
 from erato.sampling.filters import Sampler, filtered
 
@@ -55,7 +55,7 @@ class Sampled:
 
 
 @contextmanager
-def evaluating(model: SequenceModel) -> Iterator[None]:
+def evaluating(model: Model) -> Iterator[None]:
     """The model in eval mode; afterwards in the mode it was in."""
     training = model.training
     model.eval()

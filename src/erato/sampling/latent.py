@@ -1,6 +1,6 @@
-"""The numbers that whole phrases are written from: seeds in, latents out, and what may be done with them.
+"""The numbers that whole phrases are written from: seeds in, latents out, and those that fit to tracks that are given.
 
-Knows nothing of pitches, of pieces or of what a model makes of the numbers. Legend: N phrases.
+Knows nothing of pitches or of pieces. Legend: N phrases, T symbols of one.
 """
 
 import errno
@@ -19,6 +19,7 @@ from erato.config import lookup
 from erato.datasets import generator
 from erato.errors import UsageError
 from erato.files import replacing
+from erato.models.base import LatentModel
 
 KEPT = ("style", "groove")  # what is the same in all phrases of a piece
 MOST_SEED = 2**63
@@ -241,3 +242,61 @@ def _slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
     direction = (t * angle).cos() * x + (t * angle).sin() * across
     found: Tensor = ((1 - t) * norms[0] + t * norms[1]) * direction
     return found.float()
+
+
+def best_of(model: LatentModel, given: Tensor, latents: Latents) -> Tensor:
+    """[N, T, tracks] phrases with tracks written to those `given`: of as many draws each, what the critic likes best.
+
+    given: [N, T, tracks] symbols, -1 where something is to be written; latents: the draws of the first phrase, of the
+    second, and so on.
+    """
+    draws = latents.phrases // len(given)
+    found = []
+    for number, phrase in enumerate(given):
+        rows = range(number * draws, (number + 1) * draws)
+        with torch.no_grad():
+            written = model.write(_on(latents.take(rows), given.device), phrase.expand(draws, -1, -1))
+            found.append(written[int(model.judge(written).argmax())])
+    return torch.stack(found)
+
+
+def searched(
+    model: LatentModel, given: Tensor, latents: Latents, refined: int = 8, steps: int = 30, rate: float = 0.05
+) -> Tensor:
+    """What `best_of` finds, with latents that are sought: for models that did not learn to write to given tracks.
+
+    Of the draws of a phrase, the `refined` whose own rolls come nearest to the given tracks are changed in `steps`
+    steps of Adam, so that they come nearer and the critic likes the phrase with the given tracks in place better. What
+    it likes best of all draws and of what became of these is taken.
+    """
+    draws = latents.phrases // len(given)
+    found = []
+    for number, phrase in enumerate(given):
+        chosen = latents.take(range(number * draws, (number + 1) * draws))
+        said = model.rolls(phrase.clamp(min=0)[None])
+        here = model.rolls(torch.where(phrase < 0, -1, 0)[None]).amax(-1, keepdim=True) > 0  # cells that are given
+
+        def distance(rolls: Tensor, said: Tensor = said, here: Tensor = here) -> Tensor:
+            return ((rolls - said) * here).square().flatten(1).sum(1) / here.sum()
+
+        with torch.no_grad():
+            near = distance(model.generate(_on(chosen, given.device))).argsort(stable=True)[:refined]
+        start = _on(chosen.take(near.tolist()), given.device)
+        moved = {name: part.clone().requires_grad_() for name, part in start.items()}
+        optimizer = torch.optim.Adam(moved.values(), lr=rate)
+        with torch.enable_grad():
+            for _ in range(steps):
+                rolls = model.generate(moved)
+                liked = model.critic(torch.where(here, said, rolls))
+                loss = (distance(rolls) - liked / liked.detach().std().clamp(min=1e-6)).sum()
+                loss = loss + sum(part.square().sum() for part in moved.values()) * 1e-3
+                for part, gradient in zip(moved.values(), torch.autograd.grad(loss, [*moved.values()]), strict=True):
+                    part.grad = gradient
+                optimizer.step()
+        every = Latents.concatenate([chosen, Latents({name: part.cpu() for name, part in moved.items()})])
+        found.append(best_of(model, phrase[None], every)[0])
+    return torch.stack(found)
+
+
+def _on(latents: Latents, device: torch.device) -> dict[str, Tensor]:
+    return {name: part.to(device) for name, part in latents.items()}
