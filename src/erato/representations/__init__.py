@@ -12,6 +12,7 @@ from erato.representations.base import (
     Tokens,
 )
 from erato.representations.chars import Chars, CharsConfig
+from erato.representations.multitrack import Multitrack, MultitrackConfig
 from erato.representations.note_chords import NoteChords, NoteChordsConfig
 from erato.representations.note_features import NoteFeatures, NoteFeaturesConfig
 from erato.representations.performance import Performance, PerformanceConfig
@@ -26,6 +27,7 @@ REPRESENTATIONS: dict[str, type[RepresentationConfig]] = {
     "note_features": NoteFeaturesConfig,
     "performance": PerformanceConfig,
     "pianoroll": PianorollConfig,
+    "multitrack": MultitrackConfig,
     "chars": CharsConfig,
     "words": WordsConfig,
     "subwords": SubwordsConfig,
@@ -39,6 +41,8 @@ __all__ = [
     "Cursor",
     "Encoded",
     "Frames",
+    "Multitrack",
+    "MultitrackConfig",
     "NoteChords",
     "NoteChordsConfig",
     "NoteFeatures",
