@@ -198,10 +198,10 @@ class PhraseRun(Run):
             return [(seed, first.slerp(last, step / (count - 1))) for step in range(count)]
         count = steps or phrases
         if not 2 <= count <= phrases:
-            raise UsageError(
-                f"a piece of {phrases} phrases morphs in 2 to {max(2, phrases)} steps, got {count}: make it longer, or "
-                "give other morph_steps (--morph-steps)."
+            long = (
+                "a single phrase does not morph" if phrases == 1 else f"{phrases} phrases morph in 2 to {phrases} steps"
             )
+            raise UsageError(f"{long}, got {count}: make the piece longer, or give other morph_steps (--morph-steps).")
         rows = [
             first.take([row]).slerp(last.take([row]), row * count // phrases / (count - 1)) for row in range(phrases)
         ]
