@@ -53,6 +53,7 @@ def test_a_phrase_by_hand():
     assert found["polyphonic_rate"] == [1 / 8]
     # The first beat has one track only. In the second G stands against two G and two D: halfway down a fifth.
     assert found["tonal_distance"] == pytest.approx([FIFTH / 2])
+    assert means(ONE[:, :, ::-1])["tonal_distance"] == pytest.approx([FIFTH / 2])
 
 
 def test_the_mean_of_several_phrases_is_over_their_bars_and_notes():

@@ -77,9 +77,7 @@ def statistics(phrases: Array, space: Rolls, names: Sequence[str] = (), *, short
     names = _distinct(names or [f"track {number + 1}" for number in range(tracks)])
     sounding = phrases != space.pitches
 
-    bits = np.append(1 << np.arange(space.pitches) % 12, 0).astype(
-        np.uint16
-    )  # a bit for each pitch class; a rest: none
+    bits = np.append(1 << (np.arange(space.pitches) % 12), 0).astype(np.uint16)  # one a pitch class; none for a rest
     classes = np.bitwise_or.reduce(bits[phrases].reshape(count, bars, space.steps, tracks), axis=2)
     used = np.bitwise_count(classes)  # [N, bars, K]
 
