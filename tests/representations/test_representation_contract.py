@@ -7,7 +7,7 @@ import pytest
 from symusic import Note, Score, Tempo, TimeSignature, Track
 
 from erato.errors import UsageError
-from erato.representations import REPRESENTATIONS, Frames, Notes, Tokens
+from erato.representations import REPRESENTATIONS, Frames, Notes, Rolls, Tokens
 
 
 def music(seed):
@@ -40,6 +40,9 @@ PIECES = {
 }
 
 
+SETTINGS = {"multitrack": {"tracks": 2}}  # where the standard ones do not hold these pieces
+
+
 def permits(space, allowed, symbol):
     """Whether a cursor that said `allowed` lets `symbol` come next."""
     if allowed is None:
@@ -53,6 +56,9 @@ def drawn(space, allowed, batch, rng):
     if isinstance(space, Frames):
         frames = rng.random((batch, space.keys)) < 0.2
         return (frames if allowed is None else frames & allowed).astype(space.read)
+    if isinstance(space, Rolls):
+        assert allowed is None
+        return rng.integers(0, space.pitches + 1, (batch, space.tracks)).astype(space.read)
     if isinstance(space, Notes):
         assert allowed is None
         step = rng.integers(0, 40, batch) * (rng.random(batch) < 0.5) * space.resolution_s
@@ -72,7 +78,7 @@ def drawn(space, allowed, batch, rng):
 @pytest.fixture(scope="module", params=sorted(REPRESENTATIONS))
 def fitted(request):
     """(config, representation, pieces it was fitted to)"""
-    config = REPRESENTATIONS[request.param]()
+    config = REPRESENTATIONS[request.param](**SETTINGS.get(request.param, {}))
     for pieces in PIECES.values():
         try:
             return config, config.fit(pieces), pieces

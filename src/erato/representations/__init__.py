@@ -8,6 +8,7 @@ from erato.representations.base import (
     Notes,
     Representation,
     RepresentationConfig,
+    Rolls,
     Space,
     Tokens,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "RemiConfig",
     "Representation",
     "RepresentationConfig",
+    "Rolls",
     "Space",
     "Subwords",
     "SubwordsConfig",

@@ -112,7 +112,7 @@ class MultitrackConfig(RepresentationConfig):
         """Learns which names and programs the tracks have, and when an equal pitch is a new note.
 
         Pieces of frames, each note of which is one step long, say nothing of repeats and are left out of that count.
-        Raises UsageError where no training piece can be held, or a pitch is refused.
+        Raises UsageError where no training piece can be held.
         """
         scores = [as_score(piece, "multitrack") for piece in pieces]
         representation = Multitrack(self, self._names(scores), (0,) * self.tracks)
@@ -120,16 +120,21 @@ class MultitrackConfig(RepresentationConfig):
         # [2, K, S, 2]: how many equal pitches in consecutive steps were new notes, and how many there were
         counted = np.zeros((2, *representation.shares.shape), np.int64)
         reasons: Counter[str] = Counter()
+        refused: UsageError | None = None
         for score in scores:
             passage = representation.passage(score)
             if isinstance(passage, str):
                 reasons[passage] += 1
                 continue
+            try:
+                counted += representation.repeats(passage)
+            except UsageError as error:
+                refused = refused or error
+                continue
             for count, track in zip(programs, passage.tracks, strict=True):
                 count[track.program] += 1
-            counted += representation.repeats(passage)
-        if not any(programs[0].values()):
-            raise self._nothing_held(scores, reasons)
+        if not programs[0]:
+            raise refused or self._nothing_held(scores, reasons)
         new, equal = counted
         shares = np.where(equal > 0, np.round(new / np.maximum(equal, 1), 6), representation.shares)
         return Multitrack(self, representation.voices, tuple(c.most_common(1)[0][0] for c in programs), shares)
@@ -314,10 +319,8 @@ class Multitrack(Representation):
         frames = passage.frames(config.beat)
         array = np.empty((passage.length, config.tracks), np.int64)
         for number, track in enumerate(passage.tracks):
-            heard = self._heard(track, passage)
-            index = heard.chosen(lowest=self._takes_lowest(number))
+            heard, index, moved = self._voice(passage, number)
             taken = heard.steps_of(np.arange(len(heard.pitches))[:, None] == index)
-            moved = self._moved(heard.pitches)
             lost["notes under or over others"] += int(np.count_nonzero(taken < heard.end - heard.onset))
             outside = (moved != heard.pitches)[heard.index] & (taken > 0)
             lost["notes moved by octaves"] += int(np.count_nonzero(outside))
@@ -332,8 +335,16 @@ class Multitrack(Representation):
         }
         return Encoded(array, {reason: count for reason, count in lost.items() if count}, used)
 
-    def _takes_lowest(self, track: int) -> bool:
-        return track == self.config.tracks - 1 and track > 0
+    def _voice(self, passage: Passage, number: int) -> tuple[Heard, Ints, Ints]:
+        """What a track sounds, [T] the index of the pitch that is taken (-1: a rest), and [U] the pitches as written.
+
+        UsageError for a pitch out of the range that is refused.
+        """
+        heard = self._heard(passage.tracks[number], passage.score, passage.start, passage.length)
+        index = heard.chosen(lowest=0 < number == self.config.tracks - 1)
+        written, taken = heard.pitches.copy(), np.unique(index[index >= 0])
+        written[taken] = self._moved(written[taken])
+        return heard, index, written
 
     def _moved(self, pitches: Ints) -> Ints:
         """[U]: each pitch, or the nearest of its octaves in the range; UsageError where that is refused or none is."""
@@ -423,7 +434,7 @@ class Multitrack(Representation):
         if len(played) < wanted:
             return f"pieces with fewer than {wanted} tracks"
         if len(played) > wanted:
-            steps = [int(self._heard_from(track, score, start, length).sounding.any(0).sum()) for track in played]
+            steps = [int(self._heard(track, score, start, length).sounding.any(0).sum()) for track in played]
             most = sorted(range(len(played)), key=lambda number: -steps[number])[:wanted]
             played = [played[number] for number in sorted(most)]
         return sorted(played, key=lambda track: -_register(track)), "register"
@@ -444,10 +455,7 @@ class Multitrack(Representation):
                 how.add("program")
         return [track for track in found if track], " and ".join(sorted(how))
 
-    def _heard(self, track: TrackTick, passage: Passage) -> Heard:
-        return self._heard_from(track, passage.score, passage.start, passage.length)
-
-    def _heard_from(self, track: TrackTick, score: Score, start: int, length: int) -> Heard:
+    def _heard(self, track: TrackTick, score: Score, start: int, length: int) -> Heard:
         """What a track sounds in `length` steps from tick `start` on; onsets and ends go to the nearest step."""
         notes = track.notes.numpy()
         tpq, beat = score.ticks_per_quarter, self.config.beat
@@ -475,17 +483,19 @@ class Multitrack(Representation):
         return found
 
     def repeats(self, passage: Passage) -> Ints:
-        """[2, K, S, 2]: how many equal pitches in consecutive steps were new notes, and how many there were."""
+        """[2, K, S, 2]: how many equal pitches in consecutive steps were new notes, and how many there were.
+
+        UsageError for a pitch out of the range that is refused.
+        """
         counted = np.zeros((2, *self.shares.shape), np.int64)
-        if passage.frames(self.config.beat):
-            return counted
         rolls = np.full((passage.length, self.config.tracks), -1, np.int64)
         new = np.zeros(rolls.shape, np.bool_)
-        for number, track in enumerate(passage.tracks):
-            heard = self._heard(track, passage)
-            index = heard.chosen(lowest=self._takes_lowest(number))
+        for number in range(self.config.tracks):
+            heard, index, pitches = self._voice(passage, number)
             new[:, number] = self._repeats(heard, index)
-            rolls[:, number] = np.append(heard.pitches, -1)[index]
+            rolls[:, number] = np.append(pitches, -1)[index]
+        if passage.frames(self.config.beat):
+            return counted
         equal, among = _equal(rolls, -1)
         for count, where in zip(counted, (new, equal), strict=True):
             step, track_of = np.nonzero(where)
