@@ -3,8 +3,9 @@
 from erato.training.likelihood import Likelihood
 from erato.training.loop import Progress, Result, Training, TrainingError, is_finished, train
 from erato.training.optimizers import Optimizer, Schedule
+from erato.training.wgan_gp import WganGp
 
-OBJECTIVES = {"likelihood": Likelihood}
+OBJECTIVES = {"likelihood": Likelihood, "wgan_gp": WganGp}
 
 __all__ = [
     "OBJECTIVES",
@@ -15,6 +16,7 @@ __all__ = [
     "Schedule",
     "Training",
     "TrainingError",
+    "WganGp",
     "is_finished",
     "train",
 ]

@@ -17,7 +17,7 @@ from erato.corpora.base import Split
 from erato.datasets import Encodings
 from erato.errors import UsageError, unknown
 from erato.evaluation.likelihood import likelihoods
-from erato.models.base import Distribution, SequenceModel, detached, take
+from erato.models.base import Distribution, LatentModel, SequenceModel, detached, take
 from erato.representations.base import Tokens
 from erato.training.objective import Batches, Measures, Objective
 
@@ -65,6 +65,10 @@ class Likelihood(Objective):
         return "nats a symbol" if self.weights is None else "(weighted)"
 
     def groups(self, model: nn.Module) -> dict[str, list[nn.Parameter]]:
+        if isinstance(model, LatentModel):
+            raise UsageError(
+                f"{type(model).__name__} writes whole phrases and gives no likelihood: it fits the objective wgan_gp."
+            )
         return {"model": [p for p in model.parameters() if p.requires_grad]}
 
     @torch.no_grad()

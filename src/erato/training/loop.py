@@ -16,7 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from erato.datasets import Encodings, WindowDataset
+from erato.datasets import Encodings, WindowDataset, generator
 from erato.errors import EratoError, RunError, UsageError
 from erato.training.average import Average
 from erato.training.batches import Stream
@@ -115,12 +115,15 @@ class _State:
     seconds: float = 0.0
     best_loss: float = math.inf
     without_better: int = 0
+    astray: int = 0  # steps in a row
     evaluations: int = 0
     finished: bool = False
     stopped_early: bool = False
     sums: dict[str, float] = field(default_factory=dict)  # measured since the last evaluation
 
 
+_ASTRAY = 20  # steps in a row after which training has diverged; a single one can be bad luck
+_DRAWS = 2**62 + 1  # streams of random numbers from here on are the objective's, one a step
 _REST = 8  # with a budget in minutes, training lasts at least so many times as long as the evaluation before
 
 
@@ -143,7 +146,8 @@ def train(
     """Trains `model` within the budget, going on from `folder`/last if there is a state; leaves the best weights in it.
 
     listen(model, step) is called at every evaluation, with the weights that are evaluated, in eval mode. Raises
-    KeyboardInterrupt after saving when asked to stop, TrainingError when the loss is no longer a number.
+    KeyboardInterrupt after saving when asked to stop, TrainingError when the loss is no longer a number, or when the
+    objective finds so many steps in a row astray.
     """
     keep_freed_memory()
     device = next(model.parameters()).device
@@ -156,10 +160,8 @@ def train(
         return _result(state)
     half = training.precision == "bfloat16" or (training.precision == "auto" and _has_bfloat16(device))
     limit = training.minutes * 60 if training.minutes else math.inf
-    rng = torch.Generator().manual_seed(seed)
+    rng, leader = torch.Generator(), [*groups][-1]
     stream = Stream(dataset, training.batch, seed, state.batches, training.workers, device)
-    total = _total_steps(training, stream.per_epoch)
-    kept = training.keep_every or (training.keep_epochs or 0) * stream.per_epoch
     sums = {key: torch.tensor(value) for key, value in state.sums.items()}
     seen, since = state.sums.get("symbols", 0), time.monotonic()  # for the symbols a second
     started, shown = since - state.seconds, 0.0
@@ -168,36 +170,44 @@ def train(
     model.train()
     with Log(folder, state.step) as log, AskedToStop() as stop:
         while True:
-            spent = max(state.step / total, (time.monotonic() - started) / limit)
+            spent = max(_spent(training, state.step, stream), (time.monotonic() - started) / limit)
             rate = training.optimizer.lr * training.schedule.factor(spent)
+            rng.manual_seed(int(generator(seed, _DRAWS + state.step).integers(2**63)))
+            before, norms = stream.drawn, []
+            measured: dict[str, torch.Tensor] = {}
             for name, loss, measures in _autocast(objective.losses(model, stream, rng), device, half):
                 optimizer = optimizers[name]
                 for group in optimizer.param_groups:
-                    group["lr"] = rate
+                    group["lr"] = rate * objective.rate(name)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
-                norm = torch.nn.utils.clip_grad_norm_(groups[name], training.clip or math.inf, foreach=True)
-                if not bool(torch.isfinite(norm)):
-                    raise _diverged("loss", state.step + 1, training)
+                norms.append(_clipped(groups[name], training.clip))
                 optimizer.step()
                 for key, value in measures.items():
+                    measured[key] = measured[key] + value if key in measured else value
                     sums[key] = sums[key] + value if key in sums else value
-                if average:
+                if average and name == leader:
                     average.update(model, state.step + 1)
             state.step += 1
-            if kept and state.step % kept == 0:
+            if not bool(torch.stack(norms).isfinite().all()):
+                raise _diverged(f"the loss is no longer a number at step {state.step}", training, objective)
+            wrong = objective.astray(measured)
+            state.astray = state.astray + 1 if wrong else 0
+            if state.astray == _ASTRAY:
+                raise _diverged(f"training has diverged: at step {state.step} {wrong}", training, objective)
+            if _passed(training, state.step, before, stream):
                 with average.applied(model) if average else nullcontext():
                     save_weights(exported(model), folder / "steps" / f"{state.step:09d}.safetensors")
 
             now = time.monotonic()
-            spent = max(state.step / total, (now - started) / limit)
+            spent = max(_spent(training, state.step, stream), (now - started) / limit)
             over = spent >= 1
             line = batch = None
             if training.report_every and state.step % training.report_every == 0:
-                batch = {"step": state.step, "epoch": round(stream.drawn / stream.per_epoch, 3), **_of_batch(measures)}
+                batch = {"step": state.step, "epoch": round(stream.drawn / stream.per_epoch, 3), **_of_batch(measured)}
                 log.write(batch)
             if training.every_epoch:
-                due = state.step % stream.per_epoch == 0
+                due = stream.drawn // stream.per_epoch > before // stream.per_epoch
             else:
                 due = int(spent * training.evaluations) > state.evaluations
             if over or (due and now >= rest_until):
@@ -216,7 +226,8 @@ def train(
                         for k, v in objective.validate(model, data, "valid", training.valid_symbols).items()
                     }
                     if not math.isfinite(line["valid_loss"]):
-                        raise _diverged("held-out loss", state.step, training)
+                        said = f"the held-out loss is no longer a number at step {state.step}"
+                        raise _diverged(said, training, objective)
                     line["best"] = line["valid_loss"] < state.best_loss
                     if line["best"]:
                         # one entry, as the order of several is not kept
@@ -254,7 +265,7 @@ def train(
 
 
 def _of_batch(measures: Mapping[str, torch.Tensor]) -> dict[str, float]:
-    """The loss and accuracy a symbol of the newest batch."""
+    """What was measured of the newest step, a symbol."""
     symbols = float(measures["symbols"])
     return {f"batch_{key}": float(value) / symbols for key, value in measures.items() if key != "symbols"}
 
@@ -288,18 +299,36 @@ def _evaluating(model: nn.Module, average: Average | None) -> Iterator[None]:
         model.train()
 
 
-def _total_steps(training: Training, per_epoch: int) -> float:
-    return min(training.steps or math.inf, (training.epochs or math.inf) * per_epoch)
+def _clipped(parameters: list[nn.Parameter], limit: float | None) -> torch.Tensor:
+    """The norm of the gradients, which are no longer than `limit` afterwards."""
+    norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True)
+    if limit is not None:
+        torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm, foreach=True)
+    return norm
+
+
+def _spent(training: Training, step: int, stream: Stream) -> float:
+    """The share of the steps or epochs that is done; an epoch is over when as many batches are drawn as it has."""
+    steps, batches = training.steps or math.inf, (training.epochs or math.inf) * stream.per_epoch
+    return max(step / steps, stream.drawn / batches)
+
+
+def _passed(training: Training, step: int, before: int, stream: Stream) -> bool:
+    """Whether the weights of this step are kept; before: batches drawn until the step."""
+    if training.keep_every:
+        return step % training.keep_every == 0
+    epochs = (training.keep_epochs or math.inf) * stream.per_epoch
+    return stream.drawn // epochs > before // epochs
 
 
 def _result(state: _State) -> Result:
     return Result(state.step, state.seconds, state.best_loss, state.stopped_early)
 
 
-def _diverged(what: str, step: int, training: Training) -> TrainingError:
+def _diverged(said: str, training: Training, objective: Objective) -> TrainingError:
     return TrainingError(
-        f"the {what} is no longer a number at step {step}: lower training.optimizer.lr (now {training.optimizer.lr:g}) "
-        f"or training.clip and train again; the weights saved last are sound."
+        f"{said}: lower training.optimizer.lr (now {training.optimizer.lr:g}) or {objective.remedy} and train again; "
+        "the weights saved last are sound."
     )
 
 

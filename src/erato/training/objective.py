@@ -17,8 +17,11 @@ Measures = Mapping[str, Tensor]  # what to log of a step, summed; "symbols" is w
 class Objective(ABC):
     """The loop steps one optimizer a group after each loss that is yielded.
 
-    unit: what the loss of `validate` is counted in, for people.
+    unit: what the loss of `validate` is counted in, for people. remedy: what else than a lower learning rate helps
+    where training diverges.
     """
+
+    remedy: str = "training.clip"
 
     @property
     @abstractmethod
@@ -26,7 +29,15 @@ class Objective(ABC):
 
     @abstractmethod
     def groups(self, model: nn.Module) -> dict[str, list[nn.Parameter]]:
-        """The parameters by group; each group has an optimizer of its own."""
+        """The parameters by group; each group has an optimizer of its own.
+
+        The moving average of all weights takes a step after each step of the last group. UsageError for a model that
+        does not learn so.
+        """
+
+    def rate(self, group: str) -> float:
+        """The learning rate of a group as a multiple of the optimizer's."""
+        return 1.0
 
     def prepared(self, model: nn.Module, batches: Batches) -> "Objective":
         """This objective with what it must know of the fresh model and the first batches; the same at every start."""
@@ -36,7 +47,15 @@ class Objective(ABC):
     def losses(
         self, model: nn.Module, batches: Batches, rng: torch.Generator
     ) -> Iterator[tuple[str, Tensor, Measures]]:
-        """The losses of one step: (group to step, loss to minimise, what to log)."""
+        """The losses of one step: (group to step, loss to minimise, what to log).
+
+        rng: begins anew at every step, from the seed of the run and the number of the step, so that what is drawn from
+        it is the same after a stop. The measures of all losses of a step are summed.
+        """
+
+    def astray(self, measures: Measures) -> str | None:
+        """What is wrong with a step of these measures, if training that goes on like this has diverged."""
+        return None
 
     @abstractmethod
     def validate(self, model: Any, data: Encodings, split: Split, limit: int | None) -> dict[str, Any]:
