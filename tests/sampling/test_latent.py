@@ -150,6 +150,8 @@ def test_slerp_of_vectors_on_one_line():
     assert between(0 * x, 0.5) == pytest.approx([1.5, 2, 0], abs=1e-5)
     half = between(-x, 0.5)  # a quarter of the way round, at right angles, as long as both
     assert np.linalg.norm(half) == pytest.approx(5) and abs(3 * half[0] + 4 * half[1]) < 1e-4
+    small = torch.tensor([[1.0, 1e-20, 0.0]])
+    assert between(small, 1) == small[0].tolist()  # to the last bit, whatever rounding makes of the formula
     almost = between(-x, 1 - 1e-9)
     assert almost == pytest.approx([-3, -4, 0], abs=1e-4)
 
