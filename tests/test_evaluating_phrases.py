@@ -132,6 +132,21 @@ def test_steering_is_the_share_of_sounding_cells_that_change(found):
     }
 
 
+class Rests(Signs):
+    """The last step of the cello sounds too, or not, by the sign of groove."""
+
+    def write(self, latents, given=None):
+        found = super().write(latents)
+        found[:, 3, 1] = torch.where(latents["groove"][:, 0, 0] > 0, 12, R)
+        return found
+
+
+def test_steering_counts_cells_that_sounded_before():
+    # One of 7 1/2 cells: it sounds half of the time, and then falls silent half of the time.
+    steering = evaluated(Rests(), generated=1000).features["steering"]
+    assert steering["groove"] == pytest.approx(1 / 4 / 7.5, abs=0.006)
+
+
 def test_diversity_and_its_share_of_the_real_one(found):
     # Two phrases of Signs differ in half of the seven cells; the last one is always a rest.
     varied = found.features["diversity"]

@@ -86,7 +86,7 @@ def evaluate_phrases(
     features["gap"] = {name: gap(measured[name], measured[reference]) for name in others}
     ratio = varied["generated"] / varied[reference] if varied[reference] else None
     features["diversity"] = {**varied, "ratio": ratio}
-    features["steering"] = _steering(model, latents, written["generated"], seed)
+    features["steering"] = _steering(model, written["generated"], seed)
     return Evaluation(
         split=split,
         pieces=len(arrays),
@@ -137,15 +137,14 @@ def _table(found: Statistics, intervals: Mapping[str, tuple[Floats, Floats]]) ->
     }
 
 
-def _steering(model: LatentModel, latents: Latents, phrases: Ints, seed: int) -> dict[str, float]:
+def _steering(model: LatentModel, phrases: Ints, seed: int) -> dict[str, float]:
     """By latent: of the cells in which something sounds, the share that change when it alone is drawn anew."""
     count = min(STEERED, len(phrases))
-    before, first = phrases[:count], latents.take(range(count))
+    before = phrases[:count]
     sounding = before != model.space.pitches
     found = {}
-    for name in latents:
-        drawn = Latents.draw(model.latents, count, seed, {name: seed + 1}, kept=())
-        after = _written(model, first.replace(**{name: drawn[name]}))
+    for name in model.latents:  # whose other parts are those that the phrases were written from
+        after = _written(model, Latents.draw(model.latents, count, seed, {name: seed + 1}, kept=()))
         found[name] = float((after != before)[sounding].sum() / max(1, sounding.sum()))
     return found
 
