@@ -80,7 +80,7 @@ def symbols(space: Space, length: int, rng: np.random.Generator) -> Array:
     return np.stack([pitch, step * 0.01, duration * 0.01, velocity], 1).astype(space.stored)
 
 
-@pytest.mark.parametrize("name", sorted(MODELS))
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"musegan"}))  # which has no likelihood
 def test_it_is_the_likelihood_of_forward_in_blocks_and_batches_of_any_size(name: str) -> None:
     space, settings = SMALL[name]
     torch.manual_seed(1)

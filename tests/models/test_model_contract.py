@@ -1,4 +1,4 @@
-"""What every sequence model promises, for everything in MODELS, at sizes small enough to see through."""
+"""What every sequence model promises, for all of them in MODELS, at sizes small enough to see through."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,11 +73,12 @@ SMALL = {
     ),
     "lstm of one-hot symbols": Case("lstm", TOKENS, {"widths": (9,), "dropout": (0.3,), "embedding": 0, "dense": 0}),
 }
+LATENT = {"musegan"}  # no sequence models; test_latent_contract.py says what they promise
 TIME = 27  # more than three times the context
 
 
 def test_every_model_has_a_small_twin_here() -> None:
-    assert {case.model for case in SMALL.values()} == set(MODELS)
+    assert {case.model for case in SMALL.values()} == set(MODELS) - LATENT
 
 
 @pytest.fixture(params=SMALL)

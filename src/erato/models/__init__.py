@@ -1,4 +1,4 @@
-"""Every sequence model. Its line in MODELS is its registration: all there is tested against the contract."""
+"""Every model. Its line in MODELS is its registration: all there is tested against the contract."""
 
 from erato.models.base import (
     Categorical,
@@ -14,6 +14,7 @@ from erato.models.describe import describe
 from erato.models.frame_lstm import FrameLstm, FrameLstmConfig
 from erato.models.llama import from_llama, llama_config, llama_state_dict
 from erato.models.lstm import Lstm, LstmConfig
+from erato.models.musegan import Musegan, MuseganConfig
 from erato.models.note_lstm import NoteLstm, NoteLstmConfig
 from erato.models.pretrained import Pretrained, PretrainedConfig
 from erato.models.sinusoidal_transformer import SinusoidalTransformer, SinusoidalTransformerConfig
@@ -28,6 +29,7 @@ MODELS: dict[str, type[ModelConfig]] = {
     "pretrained": PretrainedConfig,
     "window_lstm": WindowLstmConfig,
     "sinusoidal_transformer": SinusoidalTransformerConfig,
+    "musegan": MuseganConfig,
 }
 
 __all__ = [
@@ -40,6 +42,8 @@ __all__ = [
     "Lstm",
     "LstmConfig",
     "ModelConfig",
+    "Musegan",
+    "MuseganConfig",
     "NoteLstm",
     "NoteLstmConfig",
     "Pretrained",

@@ -12,6 +12,7 @@ P pitches, R rows of whatever was joined to one axis, C channels.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
@@ -23,6 +24,7 @@ from erato.models.base import LatentModel, ModelConfig, of_kind
 from erato.representations.base import Rolls, Space
 
 OUTPUTS = ("linear", "softmax", "onehot")
+NORMS = ("bar", "phrase")
 OCTAVE = 12
 SLOPE = 0.3  # of the critic below zero
 AT_ONCE = 2**20  # numbers of a layer of the critic that are worked on together, so that they stay in the cache
@@ -32,21 +34,32 @@ AT_ONCE = 2**20  # numbers of a layer of the critic that are worked on together,
 class MuseganConfig(ModelConfig):
     """Phrases of several tracks from four latents, learned against a critic.
 
-    latent: numbers of each latent. temporal: channels of the temporal networks. features, channels: of the bar
-    generators, after their linear layer and after their first transposed convolution; half of the channels from the
-    second on. critic_channels, critic_features: of the critic's convolutions and of its last hidden layer. output: what
-    the generator says of a step; "linear": a roll as it comes; "softmax": probabilities of the pitches and of a rest;
-    "onehot": the likeliest of them alone, with the gradients of "softmax" (straight-through; Bengio et al. 2013).
-    conditional: whether it learns to write some tracks to others that are given.
+    latent: numbers of each latent. temporal: channels of the temporal networks. features: numbers after the linear
+    layer of a bar generator. channels: of its first transposed convolution; the others have half. widths: the channels
+    of all of them but the last, in place of `channels`. critic_channels, critic_features: of the critic's convolutions
+    and of its last hidden layer. critic_widths: in place of critic_channels, the layers of a critic that reads all
+    pitches and tracks of a step at once, and with every further layer twice as many steps; cheaper.
+
+    output: what the generator says of a step; "linear": a roll as it comes; "softmax": probabilities of the pitches and
+    of a rest; "onehot": the likeliest of them alone, with the gradients of "softmax" (straight-through; Bengio et al.
+    2013). norm: what batch norm takes together in training, a "bar" of a track or all bars of a "phrase". deviation: of
+    the normal numbers that weights begin as; 0: uniform ones within 1 / sqrt(inputs). held: whether neighbouring steps
+    begin alike (Aitken et al. 2017), so that notes are long at first. conditional: whether it learns to write some
+    tracks to others that are given.
     """
 
     latent: int = 32
     temporal: int = 1024
     features: int = 1024
     channels: int = 512
+    widths: tuple[int, ...] = ()
     critic_channels: int = 128
     critic_features: int = 1024
+    critic_widths: tuple[int, ...] = ()
     output: Literal["linear", "softmax", "onehot"] = "linear"
+    norm: Literal["bar", "phrase"] = "bar"
+    deviation: float = 0.02
+    held: bool = False
     conditional: bool = False
 
     def __post_init__(self) -> None:
@@ -60,8 +73,14 @@ class MuseganConfig(ModelConfig):
         ):
             if getattr(self, name) < least:
                 raise UsageError(f"model.{name} must be at least {least}, got {getattr(self, name)}.")
-        if self.output not in OUTPUTS:
-            raise unknown("model.output", self.output, OUTPUTS)
+        for name in ("widths", "critic_widths"):
+            if min(getattr(self, name), default=1) < 1:
+                raise UsageError(f"model.{name} must be channels of 1 or more, got {getattr(self, name)}.")
+        for name, known in (("output", OUTPUTS), ("norm", NORMS)):
+            if getattr(self, name) not in known:
+                raise unknown(f"model.{name}", getattr(self, name), known)
+        if not 0 <= self.deviation < math.inf:
+            raise UsageError(f"model.deviation must be a number of 0 or more, got {self.deviation}.")
 
     def build(self, space: Space) -> "Musegan":
         return Musegan(self, of_kind(space, Rolls, "musegan"))
@@ -81,21 +100,25 @@ class Musegan(LatentModel):
             "groove": (space.tracks, *each),
         }
         self.generator = Generator(config, space)
-        self.critic = Critic(config, space)
-        self.apply(_initialise)
+        self.critic = StepCritic(config, space) if config.critic_widths else Critic(config, space)
+        for module in self.modules():
+            _initialise(module, config.deviation)
+        for module in self.modules():
+            if config.held and isinstance(module, Bar):
+                module.hold()
 
     def rolls(self, phrases: Tensor) -> Tensor:
         return torch.where(self._cells(phrases) == torch.arange(self.space.pitches, device=phrases.device), 1.0, -1.0)
 
     def generate(self, latents: Mapping[str, Tensor], given: Tensor | None = None) -> Tensor:
         """The rolls of new phrases; cells that are given come out as they are."""
-        scores = self._scores(latents)
-        found = scores
+        found = self._scores(latents)
         if self.output != "linear":
-            likely = scores.float().softmax(-1)
+            likely = F.pad(found.float(), (0, 1)).softmax(-1)  # a rest has a score of 0
             found = 2 * likely[..., :-1] - 1
             if self.output == "onehot":
-                hard = torch.where(_pitches(scores) == scores.argmax(-1, keepdim=True), 1.0, -1.0)[..., :-1]
+                pitches = torch.arange(self.space.pitches + 1, device=found.device)
+                hard = torch.where(likely.argmax(-1, keepdim=True) == pitches, 1.0, -1.0)[..., :-1]
                 found = hard + (found - found.detach())  # the sum in brackets is exactly 0
         if given is None:
             return found
@@ -103,14 +126,12 @@ class Musegan(LatentModel):
 
     @torch.no_grad()
     def write(self, latents: Mapping[str, Tensor], given: Tensor | None = None) -> Tensor:
-        """The likeliest symbol of each cell; with "linear", a rest where the largest number is nearer to -1 than to 1.
+        """The likeliest symbol of each cell: the pitch of the largest score, and a rest where even that is below 0.
 
-        (The published decoding knows no rests: it takes the largest, however small.)
+        (With "linear", that is nearer to -1 than to 1. The published decoding knows no rests.)
         """
-        scores = self._scores(latents)
-        largest, symbols = scores.max(-1)
-        if self.output == "linear":
-            symbols = symbols.masked_fill(largest < 0, self.space.pitches)
+        largest, symbols = self._scores(latents).max(-1)
+        symbols = symbols.masked_fill(largest < 0, self.space.pitches)
         symbols = symbols.permute(0, 2, 3, 1).reshape(-1, self.space.phrase, self.space.tracks)
         return symbols if given is None else torch.where(given >= 0, given, symbols)
 
@@ -125,14 +146,11 @@ class Musegan(LatentModel):
 
 
 class Generator(nn.Module):
-    """chords, style [N, latent], melody, groove [N, K, latent] to [N, K, bars, steps, P], or P + 1 with the rest last.
-
-    In training, every bar of a track is normalised by itself, as if the bar generator ran once a bar.
-    """
+    """chords, style [N, latent], melody, groove [N, K, latent] to scores [N, K, bars, steps, P]."""
 
     def __init__(self, config: MuseganConfig, space: Rolls) -> None:
         super().__init__()
-        self.bars = space.bars
+        self.bars, self.apart = space.bars, config.norm == "bar"
         self.chords = Temporal(config, space.bars, 1)
         self.melody = nn.ModuleList([Temporal(config, space.bars, space.bars) for _ in range(space.tracks)])
         self.tracks = nn.ModuleList([Bar(config, space) for _ in range(space.tracks)])
@@ -143,7 +161,7 @@ class Generator(nn.Module):
         for track, (temporal, bar) in enumerate(zip(self.melody, self.tracks, strict=True)):
             own = [temporal(melody[:, track]), groove[:, track].expand(self.bars, -1, -1)]
             latents = torch.cat([*shared, *own], -1)
-            if self.training:
+            if self.training and self.apart:
                 found.append(torch.stack([bar(latents[index]) for index in range(self.bars)], 1))
             else:
                 found.append(bar(latents.flatten(0, 1)).unflatten(0, (self.bars, -1)).transpose(0, 1))
@@ -177,7 +195,7 @@ class Temporal(nn.Module):
 
 
 class Bar(nn.Module):
-    """[R, 4 latents] to [R, steps, P], or P + 1: a linear layer, then transposed convolutions over steps and pitches.
+    """[R, 4 latents] to [R, steps, P]: a linear layer, then transposed convolutions over steps and pitches.
 
     Steps grow from the largest prime factor of their number by the others (16 = 2 x 2 x 2 x 2, 24 = 3 x 2 x 2 x 2),
     pitches from octaves to their twelve; of the last octave, what lies above the highest pitch is cut off.
@@ -189,24 +207,34 @@ class Bar(nn.Module):
         width = math.ceil(config.features / start)
         octaves = math.ceil(space.pitches / OCTAVE)
         half = config.channels // 2
-        self.steps, self.pitches, self.width, self.octaves = space.steps, space.pitches, width, octaves
+        widths = config.widths or (*[config.channels, *[half] * len(strides)][: len(strides)], half)
+        if len(widths) != len(strides) + 1:
+            raise UsageError(
+                f"model.widths must be {len(strides) + 1} numbers of channels for bars of {space.steps} steps "
+                f"({len(strides)} over steps, 1 over octaves), got {len(widths)}."
+            )
+        self.steps, self.pitches, self.width = space.steps, space.pitches, width
         self.linear = nn.Linear(4 * config.latent, start * width)
         self.norm = Norm(start * width)
-        widths = [width, config.channels, *[half] * len(strides)][: len(strides) + 1]
-        grown = [*zip(widths, widths[1:], strides, strict=False), (widths[-1], half, octaves)]
-        self.layers = nn.ModuleList([Spread(*sizes) for sizes in grown])
-        self.norms = nn.ModuleList([Norm(to) for _, to, _ in grown])
-        self.last = Spread(half, 1, OCTAVE)
-        self.rest = None if config.output == "linear" else nn.Linear(octaves * half, 1)
+        sizes = list(zip((width, *widths), widths, (*strides, octaves), strict=False))
+        self.layers = nn.ModuleList([Spread(*size) for size in sizes])
+        self.norms = nn.ModuleList([Norm(channels) for channels in widths])
+        self.last = Spread(widths[-1], 1, OCTAVE)
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.norm(self.linear(x)).view(-1, self.width)
         for layer, norm in zip(self.layers, self.norms, strict=True):
             hidden = norm(layer(hidden))
         found: Tensor = self.last(hidden).view(len(x), self.steps, -1)[..., : self.pitches]
-        if self.rest is None:
-            return found
-        return torch.cat([found, self.rest(hidden.view(len(x), self.steps, -1))], -1)
+        return found
+
+    @torch.no_grad()
+    def hold(self) -> None:
+        """Makes the steps that come out of one alike."""
+        for layer in self.layers[:-1]:
+            assert isinstance(layer, Spread)
+            taps = layer.weight.view(layer.size, layer.after, -1)
+            taps.copy_(taps[:1].expand_as(taps).clone())
 
 
 class Spread(nn.Module):
@@ -251,7 +279,7 @@ class Critic(nn.Module):
         self.octave = nn.Linear(OCTAVE * width, width)
         self.octaves = nn.Linear(octaves * width, width)
         windows = [(width, width, 2, 0), (width, width, 2, 0), (width, 2 * width, 4, 1), (2 * width, 4 * width, 3, 1)]
-        self.windows = nn.ModuleList([Window(*sizes) for sizes in windows])
+        self.windows = nn.ModuleList([Window(*size) for size in windows])
         left = space.steps
         for size in windows:
             left = Window.count(left, *size[2:])
@@ -264,19 +292,44 @@ class Critic(nn.Module):
     def _some(self, rolls: Tensor) -> Tensor:
         if self.missing:
             rolls = F.pad(rolls, (0, self.missing), value=-1.0)
-        x = rolls.permute(0, 3, 4, 2, 1).unfold(3, self.together, 1).flatten(4)  # [N, steps, P, pairs, K x 2]
-        x = leaky(self.pair(x))
-        x = leaky(self.bars(x.flatten(3)))  # [N, steps, P, C]
-        x = leaky(self.octave(x.view(*x.shape[:2], -1, OCTAVE * x.shape[3])))
-        x = leaky(self.octaves(x.flatten(2)))  # [N, steps, C]
+        x = rolls.permute(0, 3, 4, 2, 1).unfold(3, self.together, 1)  # [N, steps, P, pairs, K, 2]
+        for layer in (self.pair, self.bars, self.octave, self.octaves):  # each takes in the rows that lie side by side
+            x = leaky(layer(x.reshape(-1, layer.in_features)))
+        x = _by_phrase(x, len(rolls))  # [N, steps, C]
         for window in self.windows:
-            x = leaky(window(x))
+            x = _by_phrase(leaky(window(x)), len(x))
         found: Tensor = self.score(leaky(self.hidden(x.flatten(1)))).squeeze(1)
-        return found.float()
+        return found.to(rolls.dtype)
+
+
+class StepCritic(nn.Module):
+    """Rolls [N, K, bars, steps, P] to [N]: all of a step at once, then two rows of the layer before, and so on.
+
+    Convolutions with kernels of one step and all pitches, then of two steps with stride 2; and two linear layers.
+    """
+
+    def __init__(self, config: MuseganConfig, space: Rolls) -> None:
+        super().__init__()
+        widths, left = config.critic_widths, space.phrase
+        self.step = nn.Linear(space.tracks * space.pitches, widths[0])
+        self.pairs = nn.ModuleList([nn.Linear(2 * before, after) for before, after in pairwise(widths)])
+        for _ in self.pairs:
+            left = math.ceil(left / 2)
+        self.hidden = nn.Linear(left * widths[-1], config.critic_features)
+        self.score = nn.Linear(config.critic_features, 1)
+
+    def forward(self, rolls: Tensor) -> Tensor:
+        x = rolls.permute(0, 2, 3, 1, 4).flatten(1, 2).flatten(2)  # [N, T, K x P]
+        x = _by_phrase(leaky(self.step(x.flatten(0, 1))), len(x))
+        for layer in self.pairs:
+            pairs = F.pad(x, (0, 0, 0, x.shape[1] % 2)).view(-1, 2 * x.shape[2])
+            x = _by_phrase(leaky(layer(pairs)), len(x))
+        found: Tensor = self.score(leaky(self.hidden(x.flatten(1)))).squeeze(1)
+        return found.to(rolls.dtype)
 
 
 class Window(nn.Module):
-    """[N, steps, C] to [N, count, C']: a convolution over `size` steps that reads on by two, no step left out."""
+    """[N, steps, C] to [N x count, C']: a convolution over `size` steps that reads on by two, no step left out."""
 
     def __init__(self, before: int, after: int, size: int, pad: int) -> None:
         super().__init__()
@@ -291,7 +344,7 @@ class Window(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         count = self.count(x.shape[1], self.size, self.pad)
         x = F.pad(x, (0, 0, self.pad, 2 * (count - 1) + self.size - self.pad - x.shape[1]))
-        found: Tensor = self.linear(x.unfold(1, self.size, 2).transpose(2, 3).flatten(2))
+        found: Tensor = self.linear(x.unfold(1, self.size, 2).transpose(2, 3).reshape(-1, self.linear.in_features))
         return found
 
 
@@ -325,7 +378,7 @@ class Slopes(torch.autograd.Function):
 
 
 def leaky(x: Tensor) -> Tensor:
-    """Leaky ReLU of a tensor that nothing else reads."""
+    """Leaky ReLU of a tensor that nothing else reads, nor is a view of another (which autograd would have to copy)."""
     found: Tensor = Leaky.apply(x)  # type: ignore[no-untyped-call]
     return found
 
@@ -346,12 +399,18 @@ def factors(number: int) -> list[int]:
     return [found[-1], *found[:-1]] if found else [1]
 
 
-def _pitches(scores: Tensor) -> Tensor:
-    return torch.arange(scores.shape[-1], device=scores.device)
+def _by_phrase(x: Tensor, phrases: int) -> Tensor:
+    """[N x steps, C] to [N, steps, C]."""
+    return x.view(phrases, -1, x.shape[1])
 
 
-def _initialise(module: nn.Module) -> None:
-    """Normal numbers of deviation 0.02, as the networks of Radford et al. 2016 begin; biases 0."""
+def _initialise(module: nn.Module, deviation: float) -> None:
+    """Normal numbers, as the networks of Radford et al. 2016 begin, and biases of 0; or all uniform."""
     if isinstance(module, (nn.Linear, Spread, Temporal)):
-        nn.init.normal_(module.weight, 0.0, 0.02)
-        nn.init.zeros_(module.bias)
+        if deviation:
+            nn.init.normal_(module.weight, 0.0, deviation)
+            nn.init.zeros_(module.bias)
+            return
+        bound = module.weight.shape[1] ** -0.5
+        nn.init.uniform_(module.weight, -bound, bound)
+        nn.init.uniform_(module.bias, -bound, bound)
