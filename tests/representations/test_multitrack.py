@@ -246,6 +246,13 @@ def test_equal_pitches_are_held_or_repeated_as_the_settings_say():
     assert plain(tracks=1, repeats="hold").units(rows)["notes"] == 3
 
 
+def test_a_note_is_repeated_where_more_than_half_were():
+    shares = np.zeros((1, 16, 2))
+    shares[0, 4], shares[0, 8] = 0.5, 0.51
+    fitted = Multitrack(MultitrackConfig(tracks=1), ("a",), (0,), shares)
+    assert notes_of(fitted.decode(np.full((16, 1), 60)).tracks[0]) == [(0, 8, 60), (8, 8, 60)]
+
+
 def test_repeats_are_learned_by_track_step_and_whether_another_track_moves():
     # Above: halves on C5. Below: one note a bar, then G2 again on the second half, where nothing above changes.
     # In the third bar the upper voice moves on beat 3, and then the lower one is held.
