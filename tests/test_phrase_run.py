@@ -392,3 +392,10 @@ def test_a_search_finds_better_than_all_draws(run):
 def test_the_program_is_for_the_new_tracks_alone(accompanist):
     (made,) = accompanist.sample(given=piece_of_four(), given_tracks=[0], program="flute")
     assert [track.program for track in made.piece.tracks] == [10, 73, 73, 73]
+
+
+def test_an_odd_bar_is_the_end_of_a_phrase_that_begins_earlier(tmp_path):
+    run = phrase_run(tmp_path, conditional=True)
+    two, three = (run.sample(given=piece_of_four(bars=bars), given_tracks=[0])[0].array for bars in (2, 3))
+    assert len(three) == 48 and np.array_equal(three[:32], two)
+    assert not np.array_equal(three[16:32, 1:], three[32:, 1:])
