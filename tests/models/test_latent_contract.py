@@ -30,6 +30,7 @@ SMALL = {
     "musegan": Case("musegan", TINY),
     "musegan with probabilities": Case("musegan", {**TINY, "output": "softmax"}),
     "musegan with choices": Case("musegan", {**TINY, "output": "onehot", "norm": "phrase"}),
+    "musegan that writes to given tracks": Case("musegan", {**TINY, "output": "softmax", "conditional": True}),
     "musegan of one track": Case("musegan", TINY, Rolls(tracks=1, bars=3, steps=6, pitches=24)),
     "musegan with a critic of steps": Case(
         "musegan",
@@ -135,6 +136,18 @@ def test_given_tracks_come_out_as_they_are(model: LatentModel) -> None:
     assert torch.equal(model.write(latents, torch.full_like(given, -1)), model.write(latents))
 
 
+def test_what_is_given_is_answered_where_that_was_promised(model: LatentModel) -> None:
+    if model.space.tracks == 1:
+        return
+    latents, given = drawn(model, 12), phrases(model.space, 12)
+    given[:, :, -1] = -1
+    other = given.clone()
+    other[:, -1, 0] = (other[:, -1, 0] + 1) % model.space.pitches  # the last step
+    answers = [model.generate(latents, symbols)[:, -1] for symbols in (given, other)]
+    assert torch.equal(*answers) != model.conditional
+    assert all(torch.equal(model.generate(latents)[:, -1], answer) != model.conditional for answer in answers)
+
+
 @pytest.mark.parametrize("name", ["melody", "groove"])
 def test_the_latents_of_a_track_change_that_track_alone(model: LatentModel, name: str) -> None:
     latents = drawn(model, 12)
@@ -165,7 +178,9 @@ def test_the_critic_reads_everything_and_each_phrase_by_itself(model: LatentMode
 
 def test_gradients_reach_every_weight(model: LatentModel) -> None:
     model.train()
-    model.critic(model.generate(drawn(model, 8))).sum().backward()
+    given = phrases(model.space, 8)
+    given[:, :, -1] = -1
+    model.critic(model.generate(drawn(model, 8), given)).sum().backward()
     missing = {name for name, weight in model.named_parameters() if weight.grad is None}
     assert not missing and count_parameters(model) > 0
 

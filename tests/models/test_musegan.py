@@ -119,7 +119,9 @@ def test_the_critic_and_its_gradient_penalty_are_the_published_ones(model: Museg
         assert torch.allclose(grad, expected[name], rtol=1e-4, atol=1e-5), name
 
 
-@pytest.mark.parametrize("config", [TINY, STEPWISE], ids=["published", "stepwise"])
+@pytest.mark.parametrize(
+    "config", [TINY, STEPWISE, replace(TINY, conditional=True)], ids=["published", "stepwise", "conditional"]
+)
 @pytest.mark.parametrize(
     ("tracks", "bars", "steps", "pitches"),
     [(1, 1, 8, 12), (2, 1, 12, 13), (3, 2, 24, 37), (4, 3, 16, 48), (5, 4, 12, 128), (2, 2, 7, 1), (1, 3, 1, 25)],
@@ -127,7 +129,9 @@ def test_the_critic_and_its_gradient_penalty_are_the_published_ones(model: Museg
 def test_it_takes_any_size(config: MuseganConfig, tracks: int, bars: int, steps: int, pitches: int) -> None:
     space = Rolls(tracks, bars, steps, pitches)
     model = sharpened(config.build(space))
-    rolls = model.generate(drawn(model))
+    given = torch.full((6, space.phrase, tracks), -1)
+    given[:, :, 0] = pitches - 1
+    rolls = model.generate(drawn(model), given)
     assert rolls.shape == (6, tracks, bars, steps, pitches)
     x = rolls.detach().requires_grad_()
     scores = model.critic(x)
@@ -152,6 +156,9 @@ def test_probabilities_are_rolls_whose_pitches_and_rest_sum_to_one() -> None:
     exps = scores.exp()
     expected = exps / (exps.sum(-1, keepdim=True) + 1)  # the rest's score is 0
     assert torch.allclose((model.generate(latents) + 1) / 2, expected, atol=1e-6)
+    model.temperature = 0.5  # squares what was said
+    expected = exps**2 / ((exps**2).sum(-1, keepdim=True) + 1)
+    assert torch.allclose((model.generate(latents) + 1) / 2, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("output", ["linear", "softmax", "onehot"])
@@ -159,7 +166,7 @@ def test_a_cell_rests_where_every_score_is_below_0(output: str, monkeypatch: pyt
     space = Rolls(tracks=2, bars=1, steps=2, pitches=3)
     model = replace(TINY, output=output).build(space).eval()
     scores = torch.tensor([[[0.2, 0.9, -1.0], [-0.4, -0.1, -0.2]], [[-1, -1, 0.1], [0.5, 0.4, 0.3]]])[None, :, None]
-    monkeypatch.setattr(model.generator, "forward", lambda *latents: scores)
+    monkeypatch.setattr(model.generator, "forward", lambda *latents, given: scores)
     written = model.write(drawn(model, 1))
     assert written.tolist() == [[[1, 2], [3, 0]]]
     rolls = model.generate(drawn(model, 1))
@@ -226,6 +233,8 @@ def test_leaky_relu_has_constant_slopes() -> None:
     [
         ({"latent": 0}, "model.latent must be at least 1, got 0"),
         ({"channels": 1}, "model.channels must be at least 2, got 1"),
+        ({"encoder": 0}, "model.encoder must be at least 1, got 0"),
+        ({"temperature": 0.0}, "model.temperature must be above 0, got 0"),
         ({"output": "sofmax"}, "did you mean softmax"),
         ({"norm": "bars"}, "did you mean bar"),
         ({"critic_widths": (8, 0)}, "critic_widths must be channels of 1 or more"),

@@ -10,7 +10,7 @@ P pitches, R rows of whatever was joined to one axis, C channels.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -44,8 +44,9 @@ class MuseganConfig(ModelConfig):
     of a rest; "onehot": the likeliest of them alone, with the gradients of "softmax" (straight-through; Bengio et al.
     2013). norm: what batch norm takes together in training, a "bar" of a track or all bars of a "phrase". deviation: of
     the normal numbers that weights begin as; 0: uniform ones within 1 / sqrt(inputs). held: whether neighbouring steps
-    begin alike (Aitken et al. 2017), so that notes are long at first. conditional: whether it learns to write some
-    tracks to others that are given.
+    begin alike (Aitken et al. 2017), so that notes are long at first. temperature: what scores are divided by before
+    probabilities are made of them. conditional: whether it learns to write some tracks to others that are given;
+    encoder: the channels in which it then reads those.
     """
 
     latent: int = 32
@@ -60,7 +61,9 @@ class MuseganConfig(ModelConfig):
     norm: Literal["bar", "phrase"] = "bar"
     deviation: float = 0.02
     held: bool = False
+    temperature: float = 1.0
     conditional: bool = False
+    encoder: int = 64
 
     def __post_init__(self) -> None:
         for name, least in (
@@ -70,6 +73,7 @@ class MuseganConfig(ModelConfig):
             ("channels", 2),
             ("critic_channels", 1),
             ("critic_features", 1),
+            ("encoder", 1),
         ):
             if getattr(self, name) < least:
                 raise UsageError(f"model.{name} must be at least {least}, got {getattr(self, name)}.")
@@ -81,6 +85,8 @@ class MuseganConfig(ModelConfig):
                 raise unknown(f"model.{name}", getattr(self, name), known)
         if not 0 <= self.deviation < math.inf:
             raise UsageError(f"model.deviation must be a number of 0 or more, got {self.deviation}.")
+        if not 0 < self.temperature < math.inf:
+            raise UsageError(f"model.temperature must be above 0, got {self.temperature}.")
 
     def build(self, space: Space) -> "Musegan":
         return Musegan(self, of_kind(space, Rolls, "musegan"))
@@ -91,7 +97,8 @@ class Musegan(LatentModel):
 
     def __init__(self, config: MuseganConfig, space: Rolls) -> None:
         super().__init__()
-        self.space, self.output, self.conditional = space, config.output, config.conditional
+        self.space, self.conditional = space, config.conditional
+        self.output, self.temperature = config.output, config.temperature
         each = (config.latent,)
         self.latents = {
             "chords": each,
@@ -104,17 +111,19 @@ class Musegan(LatentModel):
         for module in self.modules():
             _initialise(module, config.deviation)
         for module in self.modules():
-            if config.held and isinstance(module, Bar):
+            if isinstance(module, Bar) and config.held:
                 module.hold()
+            elif isinstance(module, Encoder):
+                module.begin()
 
     def rolls(self, phrases: Tensor) -> Tensor:
         return torch.where(self._cells(phrases) == torch.arange(self.space.pitches, device=phrases.device), 1.0, -1.0)
 
     def generate(self, latents: Mapping[str, Tensor], given: Tensor | None = None) -> Tensor:
         """The rolls of new phrases; cells that are given come out as they are."""
-        found = self._scores(latents)
+        found = self._scores(latents, given)
         if self.output != "linear":
-            likely = F.pad(found.float(), (0, 1)).softmax(-1)  # a rest has a score of 0
+            likely = F.pad(found.float() / self.temperature, (0, 1)).softmax(-1)  # a rest has a score of 0
             found = 2 * likely[..., :-1] - 1
             if self.output == "onehot":
                 pitches = torch.arange(self.space.pitches + 1, device=found.device)
@@ -130,13 +139,14 @@ class Musegan(LatentModel):
 
         (With "linear", that is nearer to -1 than to 1. The published decoding knows no rests.)
         """
-        largest, symbols = self._scores(latents).max(-1)
+        largest, symbols = self._scores(latents, given).max(-1)
         symbols = symbols.masked_fill(largest < 0, self.space.pitches)
         symbols = symbols.permute(0, 2, 3, 1).reshape(-1, self.space.phrase, self.space.tracks)
         return symbols if given is None else torch.where(given >= 0, given, symbols)
 
-    def _scores(self, latents: Mapping[str, Tensor]) -> Tensor:
-        found: Tensor = self.generator(*(latents[name] for name in self.latents))
+    def _scores(self, latents: Mapping[str, Tensor], given: Tensor | None) -> Tensor:
+        read = given if self.conditional else None
+        found: Tensor = self.generator(*(latents[name] for name in self.latents), given=read)
         return found
 
     def _cells(self, phrases: Tensor) -> Tensor:
@@ -146,7 +156,10 @@ class Musegan(LatentModel):
 
 
 class Generator(nn.Module):
-    """chords, style [N, latent], melody, groove [N, K, latent] to scores [N, K, bars, steps, P]."""
+    """chords, style [N, latent], melody, groove [N, K, latent] to scores [N, K, bars, steps, P].
+
+    given: [N, T, K] symbols, -1 where it is to write; for a generator that is conditional.
+    """
 
     def __init__(self, config: MuseganConfig, space: Rolls) -> None:
         super().__init__()
@@ -154,17 +167,23 @@ class Generator(nn.Module):
         self.chords = Temporal(config, space.bars, 1)
         self.melody = nn.ModuleList([Temporal(config, space.bars, space.bars) for _ in range(space.tracks)])
         self.tracks = nn.ModuleList([Bar(config, space) for _ in range(space.tracks)])
+        self.encoder = Encoder(config, space) if config.conditional else None
 
-    def forward(self, chords: Tensor, style: Tensor, melody: Tensor, groove: Tensor) -> Tensor:
+    def forward(
+        self, chords: Tensor, style: Tensor, melody: Tensor, groove: Tensor, given: Tensor | None = None
+    ) -> Tensor:
+        read = self.encoder(given, len(style)) if self.encoder else []
         shared = [self.chords(chords), style.expand(self.bars, -1, -1)]  # [bars, N, latent]
         found = []
         for track, (temporal, bar) in enumerate(zip(self.melody, self.tracks, strict=True)):
             own = [temporal(melody[:, track]), groove[:, track].expand(self.bars, -1, -1)]
             latents = torch.cat([*shared, *own], -1)
             if self.training and self.apart:
-                found.append(torch.stack([bar(latents[index]) for index in range(self.bars)], 1))
+                each = [bar(latents[at], [level[at] for level in read]) for at in range(self.bars)]
+                found.append(torch.stack(each, 1))
             else:
-                found.append(bar(latents.flatten(0, 1)).unflatten(0, (self.bars, -1)).transpose(0, 1))
+                bars = bar(latents.flatten(0, 1), [level.flatten(0, 1) for level in read])
+                found.append(bars.view(self.bars, len(style), *bars.shape[1:]).transpose(0, 1))
         return torch.stack(found, 1)
 
 
@@ -199,6 +218,8 @@ class Bar(nn.Module):
 
     Steps grow from the largest prime factor of their number by the others (16 = 2 x 2 x 2 x 2, 24 = 3 x 2 x 2 x 2),
     pitches from octaves to their twelve; of the last octave, what lies above the highest pitch is cut off.
+
+    read: what `Encoder` says of the given tracks, [R, positions, C], for each number of positions on the way to steps.
     """
 
     def __init__(self, config: MuseganConfig, space: Rolls) -> None:
@@ -214,17 +235,19 @@ class Bar(nn.Module):
                 f"({len(strides)} over steps, 1 over octaves), got {len(widths)}."
             )
         self.steps, self.pitches, self.width = space.steps, space.pitches, width
-        self.linear = nn.Linear(4 * config.latent, start * width)
+        read = config.encoder if config.conditional else 0
+        self.linear = nn.Linear(4 * config.latent + read, start * width)
         self.norm = Norm(start * width)
         sizes = list(zip((width, *widths), widths, (*strides, octaves), strict=False))
-        self.layers = nn.ModuleList([Spread(*size) for size in sizes])
+        self.layers = nn.ModuleList([Spread(before + read, after, size) for before, after, size in sizes])
         self.norms = nn.ModuleList([Norm(channels) for channels in widths])
         self.last = Spread(widths[-1], 1, OCTAVE)
 
-    def forward(self, x: Tensor) -> Tensor:
-        hidden = self.norm(self.linear(x)).view(-1, self.width)
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            hidden = norm(layer(hidden))
+    def forward(self, x: Tensor, read: Sequence[Tensor] = ()) -> Tensor:
+        levels = [level.flatten(0, 1) for level in read]
+        hidden = self.norm(self.linear(torch.cat([x, *levels[:1]], 1))).view(-1, self.width)
+        for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True), 1):
+            hidden = norm(layer(torch.cat([hidden, levels[number]], 1) if levels else hidden))
         found: Tensor = self.last(hidden).view(len(x), self.steps, -1)[..., : self.pitches]
         return found
 
@@ -235,6 +258,49 @@ class Bar(nn.Module):
             assert isinstance(layer, Spread)
             taps = layer.weight.view(layer.size, layer.after, -1)
             taps.copy_(taps[:1].expand_as(taps).clone())
+
+
+class Encoder(nn.Module):
+    """Given tracks [N, T, K] to what bars are written from: [bars, N, positions, C] for 1, start, ..., steps positions.
+
+    Convolutions over a step, three steps, and then as bars grow (see `Bar`), backwards; last a linear layer over the
+    bars. Without norms, and 0 where a phrase has nothing given, so that it changes nothing there.
+    """
+
+    def __init__(self, config: MuseganConfig, space: Rolls) -> None:
+        super().__init__()
+        self.space, width = space, config.encoder
+        self.symbols = space.pitches + 1
+        self.step = nn.Linear(space.tracks * self.symbols, width)
+        self.around = nn.Linear(3 * width, width)
+        start, *strides = factors(space.steps)
+        self.sizes = (*reversed(strides), start)
+        self.down = nn.ModuleList([nn.Linear(size * width, width) for size in self.sizes])
+        self.bars = nn.Linear(space.bars * width, space.bars * width)
+
+    def forward(self, given: Tensor | None, count: int) -> list[Tensor]:
+        space = self.space
+        if given is None:
+            given = torch.full((count, space.phrase, space.tracks), -1, device=self.step.weight.device)
+        sounds = given.unsqueeze(-1) == torch.arange(self.symbols, device=given.device)
+        x = _by_phrase(leaky(self.step(sounds.flatten(2).to(self.step.weight.dtype).flatten(0, 1))), count)
+        x = F.pad(x, (0, 0, 1, 1)).unfold(1, 3, 1).transpose(2, 3).flatten(2)
+        x = leaky(self.around(x.flatten(0, 1)))
+        levels = [x]
+        for layer, size in zip(self.down, self.sizes, strict=True):
+            levels.append(leaky(layer(levels[-1].view(-1, size * x.shape[1]))))
+        levels[-1] = leaky(self.bars(levels[-1].view(count, -1)))
+        some = (given >= 0).flatten(1).any(1).to(x.dtype).view(1, -1, 1, 1)
+        width = x.shape[1]
+        return [level.view(count, space.bars, -1, width).transpose(0, 1) * some for level in reversed(levels)]
+
+    def begin(self) -> None:
+        """Weights that keep the size of what goes through them (He et al. 2015)."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.kaiming_normal_(module.weight, SLOPE)
+                nn.init.zeros_(module.bias)
+        nn.init.normal_(self.step.weight, 0.0, 0.7)  # of which one a track is read
 
 
 class Spread(nn.Module):
