@@ -220,6 +220,9 @@ def test_a_pitch_that_another_hides_is_not_moved_nor_refused_for_it():
     for outside in ("octaves", "refuse"):
         encoded = plain(tracks=1, bars=1, lowest=48, pitches=24, outside=outside).encode(score)
         assert encoded.lost == {"notes under or over others": 1}
+    twice = score_of(track_of("", (0, 8, 60), (0, 8, 10), (8, 8, 10)))
+    lost = plain(tracks=1, bars=1, lowest=48, pitches=24).encode(twice).lost
+    assert lost == {"notes under or over others": 1, "notes moved by octaves": 1}
 
 
 def test_pieces_with_refused_pitches_do_not_keep_the_others_from_being_learned():
@@ -294,6 +297,8 @@ def test_names_and_programs_are_those_of_most_training_pieces():
     assert [(track.name, track.program) for track in decoded.tracks] == [("Solo", 73), ("KEYS", 4)]
     unnamed = piece(("", 60, 0), ("", 50, 9))
     assert MultitrackConfig(tracks=2).fit([unnamed]).names() == ["voice 1", "voice 2"]
+    several = [piece((f"{n}", 60, 0), ("low", 50, 0)) for n in "abc"]
+    assert MultitrackConfig(tracks=2).fit(several).names() == ["voice 1", "voice 2"]  # none is that of most
     four = piece(*(("", pitch, 52) for pitch in (50, 60, 70, 40)))
     assert MultitrackConfig().fit([four]).names() == ["soprano", "alto", "tenor", "bass"]
     quartet = MultitrackConfig(tracks=2, parts=("40", "Violin")).fit([piece(("", 60, 40), ("", 50, 40))])
