@@ -254,3 +254,23 @@ def test_widths_must_be_as_many_as_layers() -> None:
     assert isinstance(config.build(Rolls(1, 1, 12, 24)).generator.tracks[0], Bar)
     with pytest.raises(UsageError, match="musegan reads rolls"):
         TINY.build(Tokens(9, start=0))
+
+
+def test_where_nothing_is_given_nothing_is_read() -> None:
+    model = sharpened(replace(TINY, conditional=True).build(PUBLISHED)).eval()
+    latents = drawn(model)
+    before = model.generate(latents)
+    with torch.no_grad():
+        for weight in model.generator.encoder.parameters():
+            weight.add_(1.0)
+    assert torch.equal(model.generate(latents), before)
+
+
+def test_pitches_above_the_highest_never_sound() -> None:
+    whole, cut = (sharpened(TINY.build(replace(PUBLISHED, pitches=pitches))) for pitches in (24, 13))
+    cut.load_state_dict(whole.state_dict())
+    rolls = torch.randn(3, 4, 2, 16, 24, generator=torch.Generator().manual_seed(6))
+    rolls[..., 13:] = -1.0
+    assert torch.equal(cut.critic(rolls[..., :13]), whole.critic(rolls))
+    latents = drawn(whole)
+    assert torch.equal(cut.generate(latents), whole.generate(latents)[..., :13])
