@@ -38,7 +38,7 @@ class MuseganConfig(ModelConfig):
     layer of a bar generator. channels: of its first transposed convolution; the others have half. widths: the channels
     of all of them but the last, in place of `channels`. critic_channels, critic_features: of the critic's convolutions
     and of its last hidden layer. critic_widths: in place of critic_channels, the layers of a critic that reads all
-    pitches and tracks of a step at once, and with every further layer twice as many steps; cheaper.
+    pitches and tracks of critic_reads steps at once, and with every further layer twice as many steps; cheaper.
 
     output: what the generator says of a step; "linear": a roll as it comes; "softmax": probabilities of the pitches and
     of a rest; "onehot": the likeliest of them alone, with the gradients of "softmax" (straight-through; Bengio et al.
@@ -57,6 +57,7 @@ class MuseganConfig(ModelConfig):
     critic_channels: int = 128
     critic_features: int = 1024
     critic_widths: tuple[int, ...] = ()
+    critic_reads: int = 1
     output: Literal["linear", "softmax", "onehot"] = "linear"
     norm: Literal["bar", "phrase"] = "bar"
     deviation: float = 0.02
@@ -73,6 +74,7 @@ class MuseganConfig(ModelConfig):
             ("channels", 2),
             ("critic_channels", 1),
             ("critic_features", 1),
+            ("critic_reads", 1),
             ("encoder", 1),
         ):
             if getattr(self, name) < least:
@@ -369,15 +371,17 @@ class Critic(nn.Module):
 
 
 class StepCritic(nn.Module):
-    """Rolls [N, K, bars, steps, P] to [N]: all of a step at once, then two rows of the layer before, and so on.
+    """Rolls [N, K, bars, steps, P] to [N]: all of a few steps at once, then two rows of the layer before, and so on.
 
-    Convolutions with kernels of one step and all pitches, then of two steps with stride 2; and two linear layers.
+    Convolutions with kernels of those steps and all pitches, then of two rows; their strides are their kernels. Then
+    two linear layers.
     """
 
     def __init__(self, config: MuseganConfig, space: Rolls) -> None:
         super().__init__()
-        widths, left = config.critic_widths, space.phrase
-        self.step = nn.Linear(space.tracks * space.pitches, widths[0])
+        widths, self.reads = config.critic_widths, min(config.critic_reads, space.phrase)
+        left = math.ceil(space.phrase / self.reads)
+        self.step = nn.Linear(self.reads * space.tracks * space.pitches, widths[0])
         self.pairs = nn.ModuleList([nn.Linear(2 * before, after) for before, after in pairwise(widths)])
         for _ in self.pairs:
             left = math.ceil(left / 2)
@@ -386,7 +390,8 @@ class StepCritic(nn.Module):
 
     def forward(self, rolls: Tensor) -> Tensor:
         x = rolls.permute(0, 2, 3, 1, 4).flatten(1, 2).flatten(2)  # [N, T, K x P]
-        x = _by_phrase(leaky(self.step(x.flatten(0, 1))), len(x))
+        x = F.pad(x, (0, 0, 0, -x.shape[1] % self.reads)).reshape(-1, self.step.in_features)
+        x = _by_phrase(leaky(self.step(x)), len(rolls))
         for layer in self.pairs:
             pairs = F.pad(x, (0, 0, 0, x.shape[1] % 2)).view(-1, 2 * x.shape[2])
             x = _by_phrase(leaky(layer(pairs)), len(x))

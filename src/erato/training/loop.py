@@ -196,7 +196,7 @@ def train(
             if state.astray == _ASTRAY:
                 raise _diverged(f"training has diverged: at step {state.step} {wrong}", training, objective)
             if _passed(training, state.step, before, stream):
-                with average.applied(model) if average else nullcontext():
+                with _evaluating(model, average, objective, data):
                     save_weights(exported(model), folder / "steps" / f"{state.step:09d}.safetensors")
 
             now = time.monotonic()
@@ -220,7 +220,7 @@ def train(
                     **{f"train_{key}": float(value) / symbols for key, value in sums.items() if key != "symbols"},
                     "symbols_per_second": round((symbols - seen) / max(now - since, 1e-9), 1),
                 }
-                with _evaluating(model, average):
+                with _evaluating(model, average, objective, data):
                     line |= {
                         f"valid_{k}": v
                         for k, v in objective.validate(model, data, "valid", training.valid_symbols).items()
@@ -289,11 +289,13 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 @contextmanager
-def _evaluating(model: nn.Module, average: Average | None) -> Iterator[None]:
+def _evaluating(model: nn.Module, average: Average | None, objective: Objective, data: Encodings) -> Iterator[None]:
     """The model in eval mode, with averaged weights if there are any."""
     model.eval()
     try:
         with average.applied(model) if average else nullcontext():
+            if average:
+                objective.settle(model, data)
             yield
     finally:
         model.train()

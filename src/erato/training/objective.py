@@ -57,6 +57,9 @@ class Objective(ABC):
         """What is wrong with a step of these measures, if training that goes on like this has diverged."""
         return None
 
+    def settle(self, model: nn.Module, data: Encodings) -> None:
+        """Makes what goes with the weights, but is not averaged like them, fit averaged ones; model: in eval mode."""
+
     @abstractmethod
     def validate(self, model: Any, data: Encodings, split: Split, limit: int | None) -> dict[str, Any]:
         """{"loss", ...} on the pieces of `split`, smaller is better; limit: about how many symbols to read."""

@@ -142,17 +142,20 @@ def orthogonal(matrices: Tensor) -> Tensor:
 class Schedule:
     """How the learning rate changes with the share of the budget that is spent.
 
-    warmup: the share in which it rises from 0 (all but `constant`). final: the share of the learning rate left at the
-    end (`exponential`, `cosine`).
+    warmup: the share in which it rises from 0 (all but `constant`). hold: the share after that in which it stays where
+    it is. final: the share of the learning rate left at the end (`exponential`, `cosine`).
     """
 
     name: Literal["constant", "warmup", "exponential", "cosine"] = "constant"
     warmup: float = 0.0
+    hold: float = 0.0
     final: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0 <= self.warmup < 1:
             raise UsageError(f"schedule.warmup must be in [0, 1), got {self.warmup}.")
+        if not 0 <= self.hold < 1 - self.warmup:
+            raise UsageError(f"schedule.hold must be from 0 to below 1 - warmup, got {self.hold}.")
         if not 0 < self.final <= 1:
             raise UsageError(f"schedule.final must be in (0, 1], got {self.final}.")
 
@@ -163,7 +166,8 @@ class Schedule:
             return 1.0
         if spent < self.warmup:
             return max(spent / self.warmup, 1e-3)
-        rest = (spent - self.warmup) / (1 - self.warmup)
+        begin = self.warmup + self.hold
+        rest = max(0.0, spent - begin) / (1 - begin)
         if self.name == "exponential":
             return float(self.final**rest)
         if self.name == "cosine":

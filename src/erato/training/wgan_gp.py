@@ -23,9 +23,10 @@ from erato.models.base import LatentModel
 from erato.training.objective import Batches, Measures, Objective
 
 AIMS = {"used_pitch_classes": 0.15, "tonal_distance": 0.025, "one_step_notes": 3.0, "sameness": 0.2}
-STEEPEST = 1e3  # the penalty keeps gradients at norm 1
+STEEPEST = 1e2  # the penalty keeps gradients at norm 1
 FARTHEST = 1e4  # with gradients of norm 1, scores differ by no more than phrases do, which is some tens
 SEED = 0  # of the latents of evaluations, so that these differ by the weights alone
+SETTLING = 4  # batches of AT_ONCE phrases from which the statistics of batch norm are worked out again
 AT_ONCE = 256  # phrases written at once in an evaluation
 
 
@@ -137,6 +138,30 @@ class WganGp(Objective):
         if apart > FARTHEST:
             return f"the critic's scores of real and written phrases lie {apart:.3g} apart, where tens are usual"
         return None
+
+    @torch.no_grad()
+    def settle(self, model: nn.Module, data: Encodings) -> None:
+        """Works out the statistics of batch norm again: averaged with the weights, they are those of other weights."""
+        assert isinstance(model, LatentModel)
+        norms = [part for part in model.generator.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+        rng = torch.Generator().manual_seed(SEED)
+        phrases = torch.from_numpy(phrases_of(data.part("train"), model.space)) if self.given else None
+        kept = [(part, part.momentum) for part in norms]
+        try:
+            for part in norms:
+                part.reset_running_stats()
+                part.momentum = None  # the mean of all batches
+            model.generator.train()
+            for _ in range(SETTLING):
+                given = None
+                if phrases is not None:
+                    rows = torch.randint(len(phrases), (AT_ONCE,), generator=rng)
+                    given = self._given(phrases[rows].to(next(model.parameters()).device), rng)
+                model.generate(latents(model, AT_ONCE, rng), given)
+        finally:
+            model.generator.eval()
+            for part, momentum in kept:
+                part.momentum = momentum
 
     def validate(self, model: Any, data: Encodings, split: Split, limit: int | None) -> dict[str, Any]:
         """How far written phrases are from those of the training pieces, which is what this objective learns.
