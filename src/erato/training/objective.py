@@ -57,7 +57,7 @@ class Objective(ABC):
         """What is wrong with a step of these measures, if training that goes on like this has diverged."""
         return None
 
-    def settle(self, model: nn.Module, data: Encodings) -> None:
+    def settle(self, model: nn.Module, data: Encodings) -> None:  # noqa: B027 (most have nothing to do)
         """Makes what goes with the weights, but is not averaged like them, fit averaged ones; model: in eval mode."""
 
     @abstractmethod
