@@ -10,6 +10,7 @@ import pytest
 from symusic import Note, Score, TimeSignature, Track
 
 from erato import cli
+from erato.corpora import CORPORA, Folder
 from erato.datasets import Encodings
 from erato.representations.base import Tokens
 
@@ -49,6 +50,26 @@ def music_folder(tmp_path):
     folder.mkdir()
     for number in range(12):
         scale_score(60 + number % 5, seed=number).dump_midi(folder / f"piece{number:02d}.mid")
+    return folder
+
+
+VOICES = {"Soprano": 72, "Alto": 67, "Tenor": 60, "Bass": 48}
+
+
+@pytest.fixture
+def chorales(tmp_path, monkeypatch):
+    """Twelve MIDI files of eight bars in four voices, in place of the corpus `bach-chorales`; one is bwv66.6."""
+    folder = tmp_path / "corpora" / "bach-chorales"
+    folder.mkdir(parents=True)
+    for number in range(12):
+        score = Score(480)
+        score.time_signatures.append(TimeSignature(0, 4, 4))
+        for voice, (name, tonic) in enumerate(VOICES.items()):
+            track = scale_score(tonic + number % 3, seed=10 * number + voice).tracks[0]
+            track.name = name
+            score.tracks.append(track)
+        score.dump_midi(folder / ("bwv66.6.mid" if number == 0 else f"bwv{number}.mid"))
+    monkeypatch.setitem(CORPORA, "bach-chorales", Folder(folder))
     return folder
 
 

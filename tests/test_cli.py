@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from erato.recipes import RECIPES
+from erato.recipes import TINY as SMALLEST
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -179,10 +182,11 @@ def readme_commands():
     return [line for line in lines if line.startswith("erato ")]
 
 
-def test_every_command_of_the_readme_runs(erato, music_folder, words_folder, tmp_path, monkeypatch):
+def test_every_command_of_the_readme_runs(erato, music_folder, chorales, words_folder, tmp_path, monkeypatch):
     """In order, in one folder, with `my-music` and `my-texts` as the person's own and the smallest budgets."""
     music_folder.rename(tmp_path / "my-music")
     words_folder.rename(tmp_path / "my-texts")
+    monkeypatch.setitem(RECIPES, "musegan-small", SMALLEST["musegan-small"])
     commands = readme_commands()
     assert len(commands) >= 6
     for line in commands:

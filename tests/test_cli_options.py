@@ -10,9 +10,8 @@ from types import SimpleNamespace
 import pytest
 from symusic import KeySignature
 
-from erato import corpora, pipeline
+from erato import pipeline
 from erato.config import override
-from erato.corpora import Folder
 from erato.errors import UsageError
 from erato.recipes import RECIPES, TINY
 from erato.sequence_run import SequenceRun
@@ -187,16 +186,13 @@ def test_what_a_prompt_lost_is_told_beside_the_json(erato, run_dir, make_score):
     assert json.loads(out)["pieces"]
 
 
-def test_every_command_of_the_recipes_page_runs(erato, music_folder, words_folder, tmp_path, monkeypatch):
+def test_every_command_of_the_recipes_page_runs(erato, music_folder, chorales, words_folder, tmp_path, monkeypatch):
     """In order, in one folder, with twelve small files for what the page learns from, and the smallest sizes."""
     for name, recipe in TINY.items():
         monkeypatch.setitem(RECIPES, name, recipe)
     words_folder.rename(tmp_path / "my-texts")
     pipeline.train("gpt2-small", tmp_path / "my-texts", tmp_path / "small").save_pretrained(tmp_path / "my-gpt2")
-    (tmp_path / "corpora").mkdir()
     music_folder.rename(tmp_path / "my-midis")
-    (tmp_path / "corpora" / "bach-chorales").symlink_to(tmp_path / "my-midis")
-    monkeypatch.setitem(corpora.CORPORA, "bach-chorales", Folder(tmp_path / "corpora" / "bach-chorales"))
     text = (ROOT / "docs" / "recipes.md").read_text("utf-8")
     lines = [line.strip() for line in text.splitlines() if line.startswith("    erato ")]
     assert {line.split()[2] for line in lines if line.split()[1] == "train"} == RECIPES.keys()

@@ -168,8 +168,8 @@ def _train(given: argparse.Namespace) -> int:
     if given.json:
         _print_json(found)
     else:
-        unit = run.recipe.objective.unit
-        print(f"Trained {found['steps']} steps in {found['seconds']:.0f} s; best held-out loss {best:.4f} {unit}.")
+        measure, unit = run.recipe.objective.measure, run.recipe.objective.unit
+        print(f"Trained {found['steps']} steps in {found['seconds']:.0f} s; best {measure} {best:.4f} {unit}.")
         print(f"The run is {run.folder}. Compose with it: erato compose {run.folder}")
     return 0
 

@@ -81,7 +81,8 @@ def _said(progress: "Progress") -> str:
     if progress.evaluation:
         return f"step {progress.step}: {_facts(progress)}"
     if batch := progress.batch:
-        return f"step {progress.step}: batch loss {batch['batch_loss']:.4f}, accuracy {batch['batch_accuracy']:.1%}"
+        accuracy = f", accuracy {batch['batch_accuracy']:.1%}" if "batch_accuracy" in batch else ""
+        return f"step {progress.step}: batch loss {batch['batch_loss']:.4f}{accuracy}"
     return ""
 
 
@@ -89,7 +90,8 @@ def _facts(progress: "Progress") -> str:
     facts = f"loss {progress.loss:.4f}"
     if line := progress.evaluation:
         perplexity = f" (perplexity {_short(line['valid_perplexity'])})" if "valid_perplexity" in line else ""
-        facts += f", held out {line['valid_loss']:.4f}{perplexity}{' (best so far)' if line['best'] else ''}"
+        measured = "gap to the corpus" if "valid_tonal_distance" in line else "held out"
+        facts += f", {measured} {line['valid_loss']:.4f}{perplexity}{' (best so far)' if line['best'] else ''}"
     left = f"{int(progress.seconds_left) // 60}:{int(progress.seconds_left) % 60:02d}"
     return f"{facts}, {progress.per_second:,.0f} symbols/s, {left} left"
 

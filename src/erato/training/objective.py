@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +17,11 @@ Measures = Mapping[str, Tensor]  # what to log of a step, summed; "symbols" is w
 class Objective(ABC):
     """The loop steps one optimizer a group after each loss that is yielded.
 
-    unit: what the loss of `validate` is counted in, for people. remedy: what else than a lower learning rate helps
-    where training diverges.
+    measure, unit: what the loss of `validate` is, and what it is counted in, for people. remedy: what else than a lower
+    learning rate helps where training diverges.
     """
 
+    measure: ClassVar[str] = "held-out loss"
     remedy: str = "training.clip"
 
     @property
