@@ -27,14 +27,13 @@ from erato.representations.base import Array, Rolls
 from erato.run import Run
 from erato.sampling import Latents, Sampler, Stop
 from erato.sampling.growing import evaluating
-from erato.sampling.latent import MOST_SEED, Seeds, best_of, searched
+from erato.sampling.latent import MOST_SEED, Seeds, best_of
 from erato.score import Piece, Score, bars, clip, has_pickup, seconds, tick_at, with_program
 
 _MOST = 100_000  # pieces at once
 _PHRASES = 5  # of a piece where neither the person nor the recipe says how long it is
 _STEPS = 8  # of a morph
-_CANDIDATES = 16  # draws for a phrase to given tracks, where the model learned to write to them
-_DRAWS = 256  # where it did not
+_CANDIDATES = 16  # draws for a phrase to given tracks
 _HEARD = 16  # phrases that tell in which register a track is
 _OF_SEQUENCES = {"beams", "begin", "may_end", "sampler", "step", "stream", *(field.name for field in fields(Sampler))}
 
@@ -116,25 +115,25 @@ class PhraseRun(Run):
 
         What is left of the last phrase is written as the end of a phrase that begins earlier.
         """
+        if not self.model.conditional:
+            raise UsageError(
+                f"this run of {self.recipe.name} has not learned to write to given tracks: train one of "
+                "musegan-conditional, or leave given out."
+            )
         space, heard = self._space, read_given(given, tracks, self.representation, self._registers, reporter)
         count = len(heard.symbols)
         begins = [min(begin, count - space.phrase) for begin in range(0, count, space.phrase)]
         phrases = torch.from_numpy(np.stack([heard.symbols[begin : begin + space.phrase] for begin in begins]))
         phrases = phrases.to(self._device)
-        write, draws = (best_of, _CANDIDATES) if self.model.conditional else (searched, _DRAWS)
-        if seeds and not self.model.conditional:
-            raise UsageError(
-                f"this run seeks the latents that fit to what is given: leave out {', '.join(seeds)}, or given."
-            )
         found = []
         for done, one in enumerate(range(seed, seed + n), 1):
-            latents = Latents.draw(self.model.latents, len(begins) * draws, one, seeds, kept=())
+            latents = Latents.draw(self.model.latents, len(begins) * _CANDIDATES, one, seeds, kept=())
             if seeds:  # what has a seed is as it is in a piece that is written freely
                 fixed = self.latents(len(begins), one, **seeds)
-                rows = [row for row in range(len(begins)) for _ in range(draws)]
+                rows = [row for row in range(len(begins)) for _ in range(_CANDIDATES)]
                 latents = latents.replace(**{name: fixed.take(rows)[name] for name in seeds})
             with evaluating(self.model):
-                written = write(self.model, phrases, latents).cpu().numpy()
+                written = best_of(self.model, phrases, latents).cpu().numpy()
             array = heard.symbols.copy()
             for begin, phrase in zip(reversed(begins), written[::-1], strict=True):
                 array[begin : begin + space.phrase] = phrase

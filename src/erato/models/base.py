@@ -142,7 +142,7 @@ class LatentModel(Model, ABC):
     latents: Mapping[str, tuple[int, ...]]
     conditional: bool = False
     generator: nn.Module
-    critic: nn.Module  # rolls to [N]: how real each is; only differences mean anything
+    critic: nn.Module  # rolls, and [N, tracks] as `are_given` says or None, to [N]: how real; only differences count
 
     @abstractmethod
     def rolls(self, phrases: Tensor) -> Tensor:
@@ -159,10 +159,19 @@ class LatentModel(Model, ABC):
     def write(self, latents: Mapping[str, Tensor], given: Tensor | None = None) -> Tensor:
         """[N, T, tracks] the symbols of new phrases; takes what `generate` takes."""
 
-    def judge(self, phrases: Tensor) -> Tensor:
-        """[N] how real the critic finds phrases [N, T, tracks] of symbols."""
-        found: Tensor = self.critic(self.rolls(phrases))
+    def judge(self, phrases: Tensor, known: Tensor | None = None) -> Tensor:
+        """[N] how real the critic finds phrases [N, T, tracks] of symbols.
+
+        known: [N, tracks] 1 where a track is real and the question is how the others, which are 0, go with it; None:
+        whether the whole phrase is. Of a model that is not conditional, the answer is the same.
+        """
+        found: Tensor = self.critic(self.rolls(phrases), known)
         return found
+
+
+def are_given(given: Tensor) -> Tensor:
+    """[N, tracks] 1.0 where a track is given, 0.0 where it is to be written, of given symbols [N, T, tracks]."""
+    return (given >= 0).any(1).float()
 
 
 class SequenceModel(Model, ABC):

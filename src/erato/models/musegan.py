@@ -46,7 +46,7 @@ class MuseganConfig(ModelConfig):
     the normal numbers that weights begin as; 0: uniform ones within 1 / sqrt(inputs). held: whether neighbouring steps
     begin alike (Aitken et al. 2017), so that notes are long at first. temperature: what scores are divided by before
     probabilities are made of them. conditional: whether it learns to write some tracks to others that are given;
-    encoder: the channels in which it then reads those.
+    encoder: the channels in which it then reads those; its critic is told which they are.
     """
 
     latent: int = 32
@@ -332,7 +332,7 @@ class Critic(nn.Module):
     """Rolls [N, K, bars, steps, P] to [N]: convolutions over bars, then pitches, then steps, and two linear layers.
 
     Over bars two at a time and then all, over the pitches of an octave and then the octaves, over steps 2, 2, 4 and 3
-    at a time; each reads on by two steps (nothing stands before and after a bar).
+    at a time; each reads on by two steps (nothing stands before and after a bar). given: see `Known`.
     """
 
     def __init__(self, config: MuseganConfig, space: Rolls) -> None:
@@ -343,6 +343,7 @@ class Critic(nn.Module):
         octaves = math.ceil(space.pitches / OCTAVE)
         self.at_once = max(1, AT_ONCE // (space.steps * octaves * OCTAVE * width))  # phrases
         self.pair = nn.Linear(self.together * space.tracks, width)
+        self.known = Known(space.tracks, width) if config.conditional else None
         self.bars = nn.Linear((space.bars - self.together + 1) * width, width)
         self.octave = nn.Linear(OCTAVE * width, width)
         self.octaves = nn.Linear(octaves * width, width)
@@ -354,14 +355,18 @@ class Critic(nn.Module):
         self.hidden = nn.Linear(left * 4 * width, config.critic_features)
         self.score = nn.Linear(config.critic_features, 1)
 
-    def forward(self, rolls: Tensor) -> Tensor:
-        return torch.cat([self._some(part) for part in torch.split(rolls, self.at_once)])
+    def forward(self, rolls: Tensor, given: Tensor | None = None) -> Tensor:
+        masks = [None] * len(rolls) if given is None else torch.split(given, self.at_once)
+        parts = torch.split(rolls, self.at_once)
+        return torch.cat([self._some(part, mask) for part, mask in zip(parts, masks, strict=False)])
 
-    def _some(self, rolls: Tensor) -> Tensor:
+    def _some(self, rolls: Tensor, given: Tensor | None) -> Tensor:
         if self.missing:
             rolls = F.pad(rolls, (0, self.missing), value=-1.0)
         x = rolls.permute(0, 3, 4, 2, 1).unfold(3, self.together, 1)  # [N, steps, P, pairs, K, 2]
-        for layer in (self.pair, self.bars, self.octave, self.octaves):  # each takes in the rows that lie side by side
+        x = self.pair(x.reshape(-1, self.pair.in_features))
+        x = leaky(x if self.known is None or given is None else self.known(x, given))
+        for layer in (self.bars, self.octave, self.octaves):  # each takes in the rows that lie side by side
             x = leaky(layer(x.reshape(-1, layer.in_features)))
         x = _by_phrase(x, len(rolls))  # [N, steps, C]
         for window in self.windows:
@@ -374,7 +379,7 @@ class StepCritic(nn.Module):
     """Rolls [N, K, bars, steps, P] to [N]: all of a few steps at once, then two rows of the layer before, and so on.
 
     Convolutions with kernels of those steps and all pitches, then of two rows; their strides are their kernels. Then
-    two linear layers.
+    two linear layers. given: see `Known`.
     """
 
     def __init__(self, config: MuseganConfig, space: Rolls) -> None:
@@ -382,21 +387,39 @@ class StepCritic(nn.Module):
         widths, self.reads = config.critic_widths, min(config.critic_reads, space.phrase)
         left = math.ceil(space.phrase / self.reads)
         self.step = nn.Linear(self.reads * space.tracks * space.pitches, widths[0])
+        self.known = Known(space.tracks, widths[0]) if config.conditional else None
         self.pairs = nn.ModuleList([nn.Linear(2 * before, after) for before, after in pairwise(widths)])
         for _ in self.pairs:
             left = math.ceil(left / 2)
         self.hidden = nn.Linear(left * widths[-1], config.critic_features)
         self.score = nn.Linear(config.critic_features, 1)
 
-    def forward(self, rolls: Tensor) -> Tensor:
-        x = rolls.permute(0, 2, 3, 1, 4).flatten(1, 2).flatten(2)  # [N, T, K x P]
-        x = F.pad(x, (0, 0, 0, -x.shape[1] % self.reads)).reshape(-1, self.step.in_features)
-        x = _by_phrase(leaky(self.step(x)), len(rolls))
+    def forward(self, rolls: Tensor, given: Tensor | None = None) -> Tensor:
+        x = (rolls + 1).permute(0, 2, 3, 1, 4).flatten(1, 2).flatten(2)  # [N, T, K x P], silence 0
+        x = self.step(F.pad(x, (0, 0, 0, -x.shape[1] % self.reads)).reshape(-1, self.step.in_features))
+        x = leaky(x if self.known is None or given is None else self.known(x, given))
+        x = _by_phrase(x, len(rolls))
         for layer in self.pairs:
             pairs = F.pad(x, (0, 0, 0, x.shape[1] % 2)).view(-1, 2 * x.shape[2])
             x = _by_phrase(leaky(layer(pairs)), len(x))
         found: Tensor = self.score(leaky(self.hidden(x.flatten(1)))).squeeze(1)
         return found.to(rolls.dtype)
+
+
+class Known(nn.Module):
+    """Rows [N x rows, C] with what it says of the tracks that are given [N, K] (1; 0: written) added to each.
+
+    In front of a layer's activation: as if that layer had read them as constant inputs beside its others. So the joint
+    distribution of written tracks with each set of given ones has to be right, not only their mixture.
+    """
+
+    def __init__(self, tracks: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(width, tracks))
+
+    def forward(self, x: Tensor, given: Tensor) -> Tensor:
+        said = F.linear(given.to(self.weight.dtype), self.weight)
+        return (x.view(len(given), -1, x.shape[1]) + said.unsqueeze(1)).flatten(0, 1)
 
 
 class Window(nn.Module):
@@ -477,11 +500,13 @@ def _by_phrase(x: Tensor, phrases: int) -> Tensor:
 
 def _initialise(module: nn.Module, deviation: float) -> None:
     """Normal numbers, as the networks of Radford et al. 2016 begin, and biases of 0; or all uniform."""
-    if isinstance(module, (nn.Linear, Spread, Temporal)):
+    if isinstance(module, (nn.Linear, Spread, Temporal, Known)):
+        biases = () if isinstance(module, Known) else (module.bias,)
         if deviation:
             nn.init.normal_(module.weight, 0.0, deviation)
-            nn.init.zeros_(module.bias)
+            for bias in biases:
+                nn.init.zeros_(bias)
             return
         bound = module.weight.shape[1] ** -0.5
-        nn.init.uniform_(module.weight, -bound, bound)
-        nn.init.uniform_(module.bias, -bound, bound)
+        for weight in (module.weight, *biases):
+            nn.init.uniform_(weight, -bound, bound)

@@ -21,24 +21,26 @@ from erato.recipes import musegan
 from erato.representations import MultitrackConfig
 from erato.training import Schedule, WganGp
 
+MODEL = MuseganConfig(
+    temporal=256,
+    features=256,
+    widths=(192, 128, 96, 32),
+    critic_widths=(128, 192, 192),
+    critic_features=192,
+    critic_reads=2,
+    output="softmax",
+    temperature=0.5,
+    norm="phrase",
+    deviation=0.0,
+    held=True,
+)
+
 RECIPE = replace(
     musegan.RECIPE,
     name="musegan-small",
     summary="four tracks at once, steered by chords, style, melody and groove; small enough for two cores",
     representation=MultitrackConfig(lowest=36, pitches=48),
-    model=MuseganConfig(
-        temporal=256,
-        features=256,
-        widths=(192, 128, 96, 32),
-        critic_widths=(128, 192, 192),
-        critic_features=192,
-        critic_reads=2,
-        output="softmax",
-        temperature=0.5,
-        norm="phrase",
-        deviation=0.0,
-        held=True,
-    ),
+    model=MODEL,
     windows=Windows(transpose=3),
     objective=WganGp(critic_steps=2),
     training=replace(
@@ -51,11 +53,13 @@ RECIPE = replace(
     ),
 )
 
+TINY_MODEL = MuseganConfig(
+    latent=4, temporal=4, features=8, widths=(4, 4, 4, 4), critic_widths=(4, 4), output="softmax", norm="phrase"
+)
+
 TINY: Recipe = replace(
     RECIPE,
-    model=MuseganConfig(
-        latent=4, temporal=4, features=8, widths=(4, 4, 4, 4), critic_widths=(4, 4), output="softmax", norm="phrase"
-    ),
+    model=TINY_MODEL,
     training=replace(musegan.TINY.training),
     length=64,
 )

@@ -19,7 +19,7 @@ from erato.config import lookup
 from erato.datasets import generator
 from erato.errors import UsageError
 from erato.files import replacing
-from erato.models.base import LatentModel
+from erato.models.base import LatentModel, are_given
 
 KEPT = ("style", "groove")  # what is the same in all phrases of a piece
 MOST_SEED = 2**63
@@ -255,58 +255,10 @@ def best_of(model: LatentModel, given: Tensor, latents: Latents) -> Tensor:
     for number, phrase in enumerate(given):
         rows = range(number * draws, (number + 1) * draws)
         with torch.no_grad():
-            written = model.write(_on(latents.take(rows), given.device), phrase.expand(draws, -1, -1))
-            found.append(written[int(model.judge(written).argmax())])
+            asked = phrase.expand(draws, -1, -1)
+            written = model.write(_on(latents.take(rows), given.device), asked)
+            found.append(written[int(model.judge(written, are_given(asked)).argmax())])
     return torch.stack(found)
-
-
-def searched(
-    model: LatentModel, given: Tensor, latents: Latents, refined: int = 4, steps: int = 30, rate: float = 0.05
-) -> Tensor:
-    """As `best_of`, with latents that are sought: for models that did not learn to write to given tracks.
-
-    The cost of latents: how far their rolls are from the given tracks (squared, a cell), less what the critic says of
-    the phrase with these in place, in deviations of what it says of the draws. The `refined` draws of least cost are
-    changed in `steps` steps of Adam, and of these and what became of them the critic's favourite is taken.
-    """
-    draws = latents.phrases // len(given)
-    said = model.rolls(given.clamp(min=0))
-    here = model.rolls(torch.where(given < 0, -1, 0)).amax(-1, keepdim=True) > 0  # cells that are given
-    scale = torch.ones(len(given), device=given.device)
-
-    def cost(numbers: Mapping[str, Tensor], phrase: Tensor) -> tuple[Tensor, Tensor]:
-        """[R] the cost of R rows of latents for the phrases of these numbers [R], and what the critic says of them."""
-        rolls, mask = model.generate(numbers), here[phrase]
-        off = ((rolls - said[phrase]) * mask).square().flatten(1).sum(1) / mask.flatten(1).sum(1)
-        liked = model.critic(torch.where(mask, said[phrase], rolls))
-        return off - liked / scale[phrase], liked
-
-    chosen: list[int] = []
-    with torch.no_grad():
-        for number in range(len(given)):
-            rows = range(number * draws, (number + 1) * draws)
-            of = torch.full((draws,), number, device=given.device)
-            costs, liked = cost(_on(latents.take(rows), given.device), of)
-            scale[number] = liked.std(correction=0).clamp(min=1e-6)
-            costs = costs + liked - liked / scale[number]  # which was not known before
-            chosen += [rows[row] for row in costs.argsort(stable=True)[:refined].tolist()]
-    starts = latents.take(chosen)
-    moved = {name: part.clone().requires_grad_() for name, part in _on(starts, given.device).items()}
-    phrase = torch.arange(len(given), device=given.device).repeat_interleave(len(chosen) // len(given))
-    means, squares = ([torch.zeros_like(part) for part in moved.values()] for _ in range(2))
-    for step in range(1, steps + 1):
-        with torch.enable_grad():
-            costs, _ = cost(moved, phrase)
-            gradients = torch.autograd.grad(costs.sum(), [*moved.values()])
-        with torch.no_grad():  # Adam; torch.optim takes seconds to import
-            for part, gradient, mean, square in zip(moved.values(), gradients, means, squares, strict=True):
-                mean.lerp_(gradient, 0.1)
-                square.lerp_(gradient.square(), 0.001)
-                part -= rate * (mean / (1 - 0.9**step)) / ((square / (1 - 0.999**step)).sqrt() + 1e-8)
-    ends = Latents({name: part.cpu() for name, part in moved.items()})
-    both = Latents.concatenate([starts, ends])
-    order = torch.arange(both.phrases).view(2, len(given), -1).transpose(0, 1).flatten()  # phrase by phrase
-    return best_of(model, given, both.take(order.tolist()))
 
 
 def _on(latents: Latents, device: torch.device) -> dict[str, Tensor]:
