@@ -274,3 +274,35 @@ def test_pitches_above_the_highest_never_sound() -> None:
     assert torch.equal(cut.critic(rolls[..., :13]), whole.critic(rolls))
     latents = drawn(whole)
     assert torch.equal(cut.generate(latents), whole.generate(latents)[..., :13])
+
+
+@pytest.mark.parametrize(("reads", "steps"), [(1, 4), (2, 4), (4, 4), (3, 4), (2, 3)])
+@pytest.mark.parametrize("conditional", [False, True])
+def test_a_critic_of_steps_is_convolutions(reads: int, steps: int, conditional: bool) -> None:
+    """Against plain convolutions over (steps, pitches), their strides their kernels, what is missing at the end 0."""
+    space = Rolls(tracks=3, bars=2, steps=steps, pitches=5)
+    config = MuseganConfig(
+        latent=2, temporal=2, features=4, channels=4, deviation=0.0, output="softmax", conditional=conditional,
+        critic_widths=(7, 6), critic_reads=reads, critic_features=4,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    critic = config.build(space).critic
+    rolls, known = torch.randn(5, 3, 2, steps, 5), (torch.rand(5, 3) < 0.5).float()
+
+    def slope(x: Tensor) -> Tensor:
+        return torch.where(x > 0, x, 0.3 * x)
+
+    x = (rolls + 1).flatten(2, 3)  # [N, tracks, T, pitches]: silence is 0
+    x = torch.nn.functional.pad(x, (0, 0, 0, -2 * steps % reads))
+    kernel = critic.step.weight.view(7, reads, 3, 5).permute(0, 2, 1, 3)
+    x = torch.nn.functional.conv2d(x, kernel, critic.step.bias, stride=(reads, 1))
+    said = known @ critic.known.weight.T if conditional else torch.zeros(5, 7)
+    x = slope(x.squeeze(3) + said[:, :, None])  # [N, 7, T / reads]
+    x = torch.nn.functional.pad(x, (0, x.shape[2] % 2))
+    (pair,) = critic.pairs
+    x = slope(torch.nn.functional.conv1d(x, pair.weight.view(6, 2, 7).transpose(1, 2), pair.bias, stride=2))
+    x = slope(critic.hidden(x.transpose(1, 2).flatten(1)))
+    assert torch.allclose(critic(rolls, known), critic.score(x).squeeze(1), atol=1e-5)
+    if conditional:
+        assert torch.allclose(critic(rolls), critic(rolls, torch.zeros(5, 3)))  # nothing is given
+        assert not torch.allclose(critic(rolls), critic(rolls, known))

@@ -23,7 +23,7 @@ from erato.representations.base import Rolls, Tokens
 from erato.training import Likelihood, Optimizer, Training, TrainingError, WganGp, train
 from erato.training.checkpoint import load_state
 from erato.training.log import read_metrics
-from erato.training.wgan_gp import gradient_norms, latents
+from erato.training.wgan_gp import alike, gradient_norms, latents
 
 SPACE = Rolls(tracks=3, bars=1, steps=4, pitches=5, beat=2)
 ROLL = (3, 1, 4, 5)
@@ -54,9 +54,11 @@ class Critic(nn.Module):
         super().__init__()
         self.hidden, self.out = nn.Linear(CELLS, 8), nn.Linear(8, 1)
         self.read: list[Tensor] = []
+        self.told: list[Tensor | None] = []
 
-    def forward(self, rolls: Tensor) -> Tensor:
+    def forward(self, rolls: Tensor, known: Tensor | None = None) -> Tensor:
         self.read.append(rolls.detach().clone())
+        self.told.append(known)
         return self.out(nn.functional.leaky_relu(self.hidden(rolls.flatten(1)), 0.3)).squeeze(1)
 
 
@@ -263,11 +265,53 @@ def test_some_tracks_of_some_phrases_are_given_and_stay() -> None:
         assert torch.equal(given[given >= 0], y[given >= 0])
         counts = torch.bincount(tracks.sum(1), minlength=4) / 600
         assert counts.tolist() == pytest.approx([0.5, 0.25, 0.25, 0.0], abs=0.06)
+        assert counts[0] == 0.5 and tracks[:300].any(1).all()  # always as many
         assert tracks.float().mean(0).tolist() == pytest.approx([0.25] * 3, abs=0.06)
         read = model.critic.read[1][600:] if number == 0 else model.critic.read[2]
         whole = model.rolls(y)
         assert all(torch.equal(read[n, k], whole[n, k]) for n, k in tracks.nonzero())
+    mixed, both, own = model.critic.told  # the critic knows what was given, of real and written phrases alike
+    first, second = ((given >= 0).all(1).float() for _, given, _ in model.asked)
+    assert torch.equal(mixed, first) and torch.equal(both, first.repeat(2, 1)) and torch.equal(own, second)
     assert WganGp()._given(y, torch.Generator()) is None
+
+
+def test_two_draws_for_the_same_given_tracks_are_to_differ() -> None:
+    """Worked out by hand: two tracks written, one beat of two steps, five pitches and a rest."""
+    known = torch.tensor([[1.0, 0.0, 0.0]])
+
+    def roll(*pitches: list[int]) -> Tensor:
+        cells = torch.tensor(pitches)[None, :, None, :, None]  # [1, tracks, 1 bar, steps, 1]
+        return torch.where(cells == torch.arange(5), 1.0, -1.0)
+
+    one = roll([0, 0], [1, 1], [2, 3])
+    assert float(alike(one, one, known, 2)) == pytest.approx(0.4)  # nothing differs: all that is wanted is missing
+    turned = roll([0, 0], [1, 1], [3, 2])
+    assert float(alike(one, turned, known, 2)) == pytest.approx(0.4)  # the same within the beat
+    other = roll([4, 4], [1, 5], [2, 3])  # half of one of two written tracks; the given one does not count
+    assert float(alike(one, other, known, 2)) == pytest.approx(0.4 - 0.25)
+    assert float(alike(one, roll([0, 0], [4, 4], [2, 3]), known, 2)) == 0.0
+    two = torch.tensor([[1.0, 1.0, 0.0]])  # less is written, and less wanted
+    assert float(alike(one, one, two, 2)) == pytest.approx(0.2)
+
+
+def test_what_differs_has_gradients_by_the_probabilities() -> None:
+    logits = torch.zeros(2, 3, 1, 4, 6, requires_grad=True)
+    rolls = 2 * logits.softmax(-1)[..., :5] - 1
+    alike(rolls[:1], rolls[1:] + 0.01, torch.tensor([[1.0, 0.0, 0.0]]), 2).backward()
+    assert logits.grad is not None and logits.grad[:, 0].abs().sum() == 0
+    model, objective = tiny(conditional=True), WganGp(critic_steps=1, given=0.5, different=3.0)
+    list(objective.losses(model, batches(1), torch.Generator().manual_seed(0)))
+    drawn, given, learning = model.asked[-1]
+    assert learning and given is not None and len(given) == 4 + 2  # those with given tracks a second time, at once
+    assert torch.equal(given[:2], given[4:]) and not torch.equal(drawn["own"][:2], drawn["own"][4:])
+    assert len(model.critic.read[-1]) == 4
+
+
+@pytest.mark.parametrize("value", [-0.1, math.inf, math.nan])
+def test_what_differing_weighs_is_a_number(value: float) -> None:
+    with pytest.raises(UsageError, match=r"objective\.different must be a number of 0 or more"):
+        WganGp(different=value)
 
 
 # --- the loop
