@@ -69,10 +69,11 @@ def table(model: LatentModel, real: Ints, draws: int) -> list[dict[str, object]]
         by |= {f"best of {draws}": [written(model, real, given, draws, seed) for seed in (0, 1)]}
         for name, phrases in by.items():
             row = measured(phrases, real, given, model.space)
+            differ = "-" if row["differ"] is None else f"{row['differ']:.2f}"
             classes, short = (" ".join(f"{value:.{d}f}" for value in row[k]) for k, d in (("classes", 2), ("short", 1)))
             print(
                 f"{label:<6} {name:<12} {row['distance']:8.3f} {row['consonant']:10.1f} {row['seconds']:8.1f} "
-                f"{row['tritones']:9.1f} {row['agree']:6.1f} {row['differ']:7.2f}  {classes:<20} {short}",
+                f"{row['tritones']:9.1f} {row['agree']:6.1f} {differ:>7}  {classes:<20} {short}",
                 flush=True,
             )
             found.append({"given": label, "by": name, **row})
@@ -97,7 +98,7 @@ def shuffled(real: Ints, given: Sequence[int]) -> Ints:
 
 
 def measured(draws: Sequence[Array], real: Array, given: Sequence[int], space: Rolls) -> dict[str, object]:
-    """The columns; draws: phrases [N, T, K] and perhaps others for the same given tracks, real: those they stand for."""
+    """The columns; draws: phrases [N, T, K], perhaps with others for the same given tracks; real: what stood there."""
     phrases, own = draws[0], [track for track in range(space.tracks) if track not in given]
     pairs = list(combinations(range(space.tracks), 2))
     means = statistics(phrases, space).means()
@@ -113,7 +114,7 @@ def measured(draws: Sequence[Array], real: Array, given: Sequence[int], space: R
         "seconds": 100 * float(np.isin(intervals, MINOR_SECONDS).any(1).mean()),
         "tritones": 100 * float(np.isin(intervals, TRITONES).any(1).mean()),
         "agree": 100 * float(hits[there].mean()),
-        "differ": float((draws[0] != draws[-1])[..., own].mean()),
+        "differ": float((draws[0] != draws[1])[..., own].mean()) if len(draws) > 1 else None,
         "classes": means["used_pitch_classes"][own].tolist(),
         "short": (100 * means["one_step_notes"][own]).tolist(),
     }
