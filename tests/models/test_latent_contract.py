@@ -9,7 +9,7 @@ from torch import Tensor
 
 from erato.errors import UsageError
 from erato.models import MODELS
-from erato.models.base import LatentModel
+from erato.models.base import LatentModel, are_given
 from erato.models.describe import count_parameters
 from erato.representations.base import Frames, Rolls, Tokens
 
@@ -176,11 +176,28 @@ def test_the_critic_reads_everything_and_each_phrase_by_itself(model: LatentMode
     assert (slopes[1] != 0).all() and not slopes[[0, 2, 3]].any()
 
 
+def test_the_critic_knows_which_tracks_are_given_where_that_was_promised(model: LatentModel) -> None:
+    symbols, tracks = phrases(model.space, 4), model.space.tracks
+    plain = model.judge(symbols)
+    assert torch.equal(model.judge(symbols, torch.zeros(4, tracks)), plain)
+    for track in range(tracks):
+        known = torch.zeros(4, tracks)
+        known[1, track] = 1
+        told = model.judge(symbols, known)
+        assert torch.equal(told[1], plain[1]) != model.conditional
+        assert torch.equal(told[[0, 2, 3]], plain[[0, 2, 3]])
+
+
+def test_which_tracks_are_given() -> None:
+    given = torch.tensor([[[5, -1, 0], [5, -1, 3]], [[-1, -1, -1], [-1, -1, -1]]])
+    assert are_given(given).tolist() == [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
+
+
 def test_gradients_reach_every_weight(model: LatentModel) -> None:
     model.train()
     given = phrases(model.space, 8)
     given[:, :, -1] = -1
-    model.critic(model.generate(drawn(model, 8), given)).sum().backward()
+    model.critic(model.generate(drawn(model, 8), given), are_given(given)).sum().backward()
     missing = {name for name, weight in model.named_parameters() if weight.grad is None}
     assert not missing and count_parameters(model) > 0
 
