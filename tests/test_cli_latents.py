@@ -134,6 +134,7 @@ def test_pieces_without_a_likelihood_are_printed_as_others_are(erato, monkeypatc
                 "symbols": 32,
                 "bars": 2,
                 "seconds": 7.25,
+                "made": {},
                 "files": ["pieces/001-seed3.mid"],
             }
         ]

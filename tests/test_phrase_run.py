@@ -245,7 +245,7 @@ LATENTS = {name: torch.zeros(2, *shape) for name, shape in ByHand().latents.item
         ({"begin": "silence"}, "begin: this run writes whole phrases"),
         ({"may_end": True}, "may_end: this run writes whole phrases"),
         ({"step": 0.1}, "step: this run writes whole phrases"),
-        ({"beams": 3}, "beams: this run writes whole phrases"),
+        ({"beams": 3}, "beams (--strategy): this run writes whole phrases"),
         ({"melodi": 3}, "did you mean melody"),
         ({"n": 0}, "n must be from 1 to 100,000 pieces, got 0"),
         ({"seed": -1}, "seed must be a whole number from 0 to 2^63 - 1, got -1"),

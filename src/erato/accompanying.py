@@ -18,7 +18,7 @@ from erato.errors import UsageError
 from erato.reading import read_piece
 from erato.reporter import Reporter, counts
 from erato.representations.base import Array, Representation, Rolls
-from erato.score import END, Piece, Score, bar_line, end_tick
+from erato.score import END, Piece, Score, bar_line, bars, end_tick, has_pickup
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,21 @@ def read_given(
     heard.markers.append(TextMetaTick(end_tick(given), END))
     encoded = representation.encode(heard)
     if not len(encoded.array):
-        raise UsageError(f"nothing can be composed to the given piece ({counts(encoded.lost)}): give a longer one.")
+        raise UsageError(
+            f"nothing can be composed to the given piece ({counts(encoded.lost)}): give one of at least "
+            f"{space.bars} bars of {space.steps} steps, {space.beat} a beat, as the run writes them."
+        )
     symbols = np.asarray(encoded.array, space.read).copy()
     symbols[:, [k for k in range(space.tracks) if k not in places]] = -1
     first, last = (int(number) for number in encoded.used["bars"].split("-"))
     said = ", ".join(f"{name} as {voices[place]}" for name, place in zip(there, places, strict=True))
-    reporter.note(f"Given {said} (by {how}), bars {first} to {last}; they stay as they are.")
+    alone = []
+    if has_pickup(given) or first > 1:
+        alone.append("what comes before")
+    if last < len(bars(given)) - has_pickup(given):
+        alone.append("what comes after")
+    rest = f"; to {' and '.join(alone)} nothing is written" if alone else ""
+    reporter.note(f"Given {said} (by {how}), bars {first} to {last}; they stay as they are{rest}.")
     unheard = {reason: count for reason, count in encoded.lost.items() if reason.startswith("notes")}
     if unheard:
         reporter.note(f"Of the given notes the run hears otherwise than they are: {counts(unheard)}.")

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,6 +200,8 @@ def _compose(given: argparse.Namespace) -> int:
         if reads and given.n == 1:
             changes["stream"] = _show
         samples = run.sample(given.prompt, reporter=reporter, **_asked(given), **phrases, **changes)
+        if "given" in phrases:
+            samples = [replace(sample, made={"given": given.given, **sample.made}) for sample in samples]
         written = run.write(samples, out, formats)
     rows: list[dict[str, Any]] = [
         {
@@ -209,6 +212,7 @@ def _compose(given: argparse.Namespace) -> int:
             "symbols": sample.symbols,
             "bars": sample.bars,
             "seconds": sample.seconds,
+            "made": sample.made,
             "files": [str(path) for path in paths],
         }
         for sample, paths in zip(samples, written, strict=True)
@@ -252,6 +256,8 @@ def _phrases(given: argparse.Namespace, run: "Run") -> dict[str, Any]:
         raise UsageError(f"{said} is for runs that write whole phrases, as musegan: leave it out.")
     if "given" in found:
         found["given"] = pipeline.find_piece(given.given)[0]
+        if isinstance(found["given"], str):
+            raise UsageError(f"{given.given} is text, and this run composes to music: give a piece.")
     if "given_tracks" in found:
         found["given_tracks"] = given.given_tracks.split(",")
     return found

@@ -200,7 +200,7 @@ class WindowDataset(Dataset[Batch]):
         self.representation = encodings.representation
         self.space = encodings.representation.space
         if isinstance(self.space, Rolls):
-            windows = replace(windows, length=self.space.phrase, stride=windows.stride or self.space.steps)
+            windows = _phrase_windows(windows, self.space)
         self.windows, self.seed = windows, seed
         self.pieces = [array for array in encodings.part("train") if len(array)]
         total = sum(map(len, self.pieces))
@@ -275,6 +275,24 @@ class WindowDataset(Dataset[Batch]):
             shift = int(step * (2 * windows.transpose + 1)) - windows.transpose
             factor = float((1 + windows.stretch) ** (2 * pace - 1))
         return int(np.clip(begin, 0, max(0, size - windows.most))), shift, factor
+
+
+def _phrase_windows(windows: Windows, space: Rolls) -> Windows:
+    """Windows that are phrases, each from a bar line on; UsageError for settings that would make something else."""
+    stride = windows.stride or space.steps
+    if windows.length not in (Windows().length, space.phrase):
+        raise UsageError(
+            f"windows of rolls are phrases of {space.phrase} steps, got windows.length={windows.length}: leave it out, "
+            "or set representation.bars."
+        )
+    if stride % space.steps:
+        raise UsageError(f"windows.stride must be whole bars of {space.steps} steps, got {stride}: as phrases begin.")
+    for name in ("drift", "stretch", "shorten"):
+        if getattr(windows, name):
+            raise UsageError(
+                f"phrases are whole bars of even steps: leave out windows.{name}={getattr(windows, name)}."
+            )
+    return replace(windows, length=space.phrase, stride=stride)
 
 
 def collate(batch: Any) -> Any:

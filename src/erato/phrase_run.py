@@ -24,13 +24,12 @@ from erato.renderers import renderer_for
 from erato.renderers.base import About
 from erato.reporter import Reporter
 from erato.representations.base import Array, Rolls
-from erato.run import Run
+from erato.run import MOST_PIECES, Run, refuse_count
 from erato.sampling import Latents, Sampler, Stop
 from erato.sampling.growing import evaluating
 from erato.sampling.latent import MOST_SEED, Seeds, best_of
 from erato.score import Piece, Score, bars, clip, has_pickup, seconds, tick_at, with_program
 
-_MOST = 100_000  # pieces at once
 _PHRASES = 5  # of a piece where neither the person nor the recipe says how long it is
 _STEPS = 8  # of a morph
 _CANDIDATES = 16  # draws for a phrase to given tracks
@@ -84,8 +83,12 @@ class PhraseRun(Run):
         _refuse_sequences(prompt, changes)
         _refuse_contradictions(n, seed, asked, seeds, latents, morph, morph_steps, one_piece, given, given_tracks)
         number = None if program is None else program_number(program)
+        if isinstance(given_tracks, str):
+            given_tracks = [given_tracks]
+        made = {name: _named(one) for name, one in seeds.items()}
         if given is not None:
-            return self._accompany(given, given_tracks, n, seed, seeds, number, reporter)
+            found = self._accompany(given, given_tracks, n, seed, seeds, number, reporter)
+            return [replace(sampled, made=made | sampled.made) for sampled in found]
         steps = self._steps(asked, latents, morph_steps, one_piece)
         phrases = math.ceil(steps / self._space.phrase)
         if latents is not None:
@@ -94,10 +97,15 @@ class PhraseRun(Run):
             pieces = self._morph(seed, morph, phrases, seeds, morph_steps, one_piece)
         else:
             pieces = [(one, self.latents(phrases, one, **seeds)) for one in range(seed, seed + n)]
+        if latents is not None:
+            made["latents"] = "given"
         found = []
         for done, (one, numbers) in enumerate(pieces, 1):
             piece, array = self._written(numbers, steps, asked.seconds)
-            found.append(_sample(piece if number is None else with_program(piece, number), one, array, self._space))
+            if morph is not None:
+                made["morph"] = f"to seed {morph}" + ("" if one_piece else f", step {done} of {len(pieces)}")
+            sampled = _sample(piece if number is None else with_program(piece, number), one, array, self._space)
+            found.append(replace(sampled, made={**made}))
             reporter.progress(done, len(pieces), "composing: pieces")
         return found
 
@@ -127,7 +135,7 @@ class PhraseRun(Run):
         phrases = phrases.to(self._device)
         found = []
         for done, one in enumerate(range(seed, seed + n), 1):
-            latents = Latents.draw(self.model.latents, len(begins) * _CANDIDATES, one, seeds, kept=())
+            latents = Latents.draw(self.model.latents, len(begins) * _CANDIDATES, one, kept=())
             if seeds:  # what has a seed is as it is in a piece that is written freely
                 fixed = self.latents(len(begins), one, **seeds)
                 rows = [row for row in range(len(begins)) for _ in range(_CANDIDATES)]
@@ -138,7 +146,8 @@ class PhraseRun(Run):
             for begin, phrase in zip(reversed(begins), written[::-1], strict=True):
                 array[begin : begin + space.phrase] = phrase
             piece = heard.joined(array, self.representation, program)
-            found.append(replace(_sample(piece, one, array, space), bars=count // space.steps))
+            made = {"given tracks": ", ".join(track.name or "unnamed" for track in heard.score.tracks)}
+            found.append(replace(_sample(piece, one, array, space), bars=count // space.steps, made=made))
             reporter.progress(done, n, "composing: pieces")
         return found
 
@@ -230,7 +239,7 @@ class PhraseRun(Run):
         renderer_for(path).write(self.sample(seed=self.recipe.seed)[0].piece, path, About(f"step {step}"))
 
     def score(self, piece: Piece | Path, *, reporter: Reporter | None = None) -> Evaluation:
-        raise UsageError("this run writes whole phrases and gives no likelihood: compare its pieces with evaluate.")
+        raise UsageError("this run writes whole phrases and gives no likelihood of a piece: leave the piece out.")
 
     def _evaluated(
         self, arrays: list[Array], split: str, training: list[Array] | None, reporter: Reporter
@@ -260,9 +269,21 @@ def _refuse_sequences(prompt: Piece | Path | None, changes: Mapping[str, Any]) -
     if not set(said) <= _OF_SEQUENCES:
         raise unknown("setting of composing", next(name for name in said if name not in _OF_SEQUENCES), known)
     raise UsageError(
-        f"{', '.join(said)}: this run writes whole phrases from latents, not symbol after symbol; leave that out, and "
+        f"{', '.join(map(_option, said))}: this run writes whole phrases from latents, not symbol after symbol; leave "
+        "that out, and "
         "set seeds with chords, style, melody and groove."
     )
+
+
+def _named(seeds: Seeds) -> str:
+    """Seeds for people."""
+    found = [seeds] if seeds is None or isinstance(seeds, int) else seeds
+    return f"seed{'' if len(found) == 1 else 's'} {', '.join(map(str, found))}"
+
+
+def _option(name: str) -> str:
+    """A setting as Python and, where that is another word, as the command line has it."""
+    return f"{name} (--strategy)" if name in ("greedy", "beams") else name
 
 
 def _refuse_contradictions(
@@ -278,8 +299,7 @@ def _refuse_contradictions(
     given_tracks: Sequence[str | int],
 ) -> None:
     """UsageError for settings that cannot be had, or not together."""
-    if not 1 <= n <= _MOST:
-        raise UsageError(f"n must be from 1 to {_MOST:,} pieces, got {n}.")
+    refuse_count(n)
     if not 0 <= seed <= MOST_SEED - n:
         raise UsageError(f"seed must be a whole number from 0 to 2^63 - {n}, got {seed}.")
     lengths = [name for name in ("bars", "seconds", "length") if getattr(asked, name) is not None]
@@ -290,8 +310,8 @@ def _refuse_contradictions(
         raise UsageError(f"{said} is for a morph: leave it out, or give morph, the seed to go to.")
     if morph is not None and not 0 <= morph < MOST_SEED:
         raise UsageError(f"morph must be a seed from 0 to 2^63 - 1, got {morph}.")
-    if morph_steps is not None and not 2 <= morph_steps <= _MOST:
-        raise UsageError(f"morph_steps must be from 2 to {_MOST:,}, got {morph_steps}.")
+    if morph_steps is not None and not 2 <= morph_steps <= MOST_PIECES:
+        raise UsageError(f"morph_steps must be from 2 to {MOST_PIECES:,}, got {morph_steps}.")
     if morph is not None and n != 1:
         raise UsageError(f"a morph has as many pieces as steps: leave out n={n}, and give morph_steps.")
     others = [*seeds, *(["morph"] if morph is not None else []), *(["n"] if n != 1 else [])]

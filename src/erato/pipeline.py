@@ -97,6 +97,7 @@ def train(
     goes_on = run_folder.goes_on(folder, record)
     torch.manual_seed(recipe.seed)
     model = recipe.model.begin(encodings.representation.space).to(device())
+    recipe.objective.groups(model)  # refuses what does not learn so, before anything is written
     if goes_on:
         reporter.note(f"{folder} holds this run, unfinished: going on where it stopped.")
     run_folder.write_run(folder, record, recipe, pieces, encodings, model)

@@ -30,7 +30,7 @@ from erato.representations import Subwords
 from erato.representations.base import Array, Frames, Representation
 from erato.score import Piece
 
-_MOST = 100_000  # pieces at once
+MOST_PIECES = 100_000  # at once
 _FILE = re.compile(r"\S+\.(txt|md|mid|midi|xml|musicxml|mxl|abc)", re.IGNORECASE)  # what no text is
 _PART = re.compile(r" \((train|valid|test)\)$")  # of a piece that was cut in three: who learned from one knows it
 
@@ -121,7 +121,10 @@ class Run(ABC):
         arrays, lost, _ = encode_pieces(pieces, indices, self.representation, reporter.progress)
         arrays = [array for array in arrays if len(array)]
         if not arrays:
-            raise UsageError(f"{pieces.name} has no piece in its {split} part: choose another --split, or add pieces.")
+            why = f" that this run can hold ({counts(lost)})" if lost else ""
+            raise UsageError(
+                f"{pieces.name} has no piece in its {split} part{why}: choose another --split, or add pieces."
+            )
         if lost:
             reporter.note(f"Not held by the representation: {counts(lost)}.")
         training = self._training_part(pieces, reporter) if own and split != "train" else None
@@ -183,7 +186,7 @@ class Run(ABC):
 
     def facts(self, sampled: Sample) -> dict[str, str]:
         """How a piece of this run was made and what it owes to whom, for people."""
-        return {"seed": str(sampled.seed), **self.origin()}
+        return {"seed": str(sampled.seed), **sampled.made, **self.origin()}
 
     def write(self, samples: Sequence[Sample], out: Path, formats: Sequence[str]) -> list[list[Path]]:
         """Writes each sample as `<NNN>-seed<S>.<suffix>` in `out`, next free numbers; the files of each sample."""
@@ -215,6 +218,12 @@ def _unlearnt(pieces: Pieces, indices: Sequence[int], manifest: dict[str, Any]) 
     hashes = {file["name"]: file["sha256"] for file in pieces.manifest["files"]}
     entries = [(index, pieces.entries[index]) for index in indices]
     return [index for index, one in entries if identity(hashes.get(one.file), one.file, one.name) not in learnt]
+
+
+def refuse_count(n: int) -> None:
+    """UsageError for a number of pieces that cannot be composed at once."""
+    if not 1 <= n <= MOST_PIECES:
+        raise UsageError(f"n must be from 1 to {MOST_PIECES:,} pieces, got {n}.")
 
 
 def device() -> torch.device:

@@ -80,7 +80,9 @@ def write_run(
 
 def _with_used(pieces: Pieces, encodings: Encodings) -> dict[str, Any]:
     """The manifest, with what the representation took of each piece, where it says so."""
-    used = {entry.name: said for entry, said in zip(pieces.entries, encodings.used, strict=False) if said}
+    if not encodings.used:
+        return pieces.manifest
+    used = {entry.name: said for entry, said in zip(pieces.entries, encodings.used, strict=True) if said}
     return {**pieces.manifest, "used by the representation": used} if used else pieces.manifest
 
 

@@ -24,12 +24,11 @@ from erato.renderers import renderer_for
 from erato.renderers.base import About
 from erato.reporter import Reporter, counts
 from erato.representations.base import Array
-from erato.run import Run
+from erato.run import Run, refuse_count
 from erato.sampling import Beams, Sampler, Stop
 from erato.score import Piece, note_count, pitch_number, with_program
 from erato.text_stream import TextStream
 
-_MOST = 100_000  # pieces at once
 _FILE = re.compile(r"\S+\.(txt|md|mid|midi|xml|musicxml|mxl|abc)", re.IGNORECASE)  # what no text is
 
 
@@ -68,8 +67,7 @@ class SequenceRun(Run):
         Sampler, as in temperature=0.8. Raises UsageError for what cannot be done.
         """
         reporter = reporter or Reporter()
-        if not 1 <= n <= _MOST:
-            raise UsageError(f"n must be from 1 to {_MOST:,} pieces, got {n}.")
+        refuse_count(n)
         if not 0 <= seed <= 2**63 - n:
             raise UsageError(f"seed must be a whole number from 0 to 2^63 - {n}, got {seed}.")
         if begin and prompt is not None:

@@ -247,11 +247,11 @@ def test_impossible_sizes_are_refused(settings: dict[str, object], message: str)
         MuseganConfig(**settings)
 
 
-def test_widths_must_be_as_many_as_layers() -> None:
-    config = replace(TINY, widths=(8, 8, 8))
-    with pytest.raises(UsageError, match=r"must be 4 numbers of channels for bars of 16 steps .* got 3"):
-        config.build(PUBLISHED)
-    assert isinstance(config.build(Rolls(1, 1, 12, 24)).generator.tracks[0], Bar)
+def test_widths_are_cut_or_repeated_where_bars_have_other_steps() -> None:
+    config = replace(TINY, widths=(8, 6, 4, 2))
+    for steps, widths in ((16, [8, 6, 4, 2]), (12, [6, 4, 2]), (64, [8, 8, 8, 6, 4, 2]), (7, [2])):
+        bar = config.build(Rolls(1, 1, steps, 24)).generator.tracks[0]
+        assert isinstance(bar, Bar) and [norm.num_features for norm in bar.norms] == widths
     with pytest.raises(UsageError, match="musegan reads rolls"):
         TINY.build(Tokens(9, start=0))
 

@@ -36,7 +36,8 @@ class MuseganConfig(ModelConfig):
 
     latent: numbers of each latent. temporal: channels of the temporal networks. features: numbers after the linear
     layer of a bar generator. channels: of its first transposed convolution; the others have half. widths: the channels
-    of all of them but the last, in place of `channels`. critic_channels, critic_features: of the critic's convolutions
+    of all of them but the last, in place of `channels`; for fewer steps in a bar the first are left out, for more the
+    first comes again. critic_channels, critic_features: of the critic's convolutions
     and of its last hidden layer. critic_widths: in place of critic_channels, the layers of a critic that reads all
     pitches and tracks of critic_reads steps at once, and with every further layer twice as many steps; cheaper.
 
@@ -231,11 +232,9 @@ class Bar(nn.Module):
         octaves = math.ceil(space.pitches / OCTAVE)
         half = config.channels // 2
         widths = config.widths or (*[config.channels, *[half] * len(strides)][: len(strides)], half)
-        if len(widths) != len(strides) + 1:
-            raise UsageError(
-                f"model.widths must be {len(strides) + 1} numbers of channels for bars of {space.steps} steps "
-                f"({len(strides)} over steps, 1 over octaves), got {len(widths)}."
-            )
+        *over_steps, over_octaves = widths
+        over_steps = [*over_steps[:1] * len(strides), *over_steps][-len(strides) :] if strides and over_steps else []
+        widths = (*(over_steps or [over_octaves] * len(strides)), over_octaves)
         self.steps, self.pitches, self.width = space.steps, space.pitches, width
         read = config.encoder if config.conditional else 0
         self.linear = nn.Linear(4 * config.latent + read, start * width)

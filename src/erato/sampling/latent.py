@@ -91,7 +91,7 @@ class Latents(Mapping[str, Tensor]):
         return {name: tuple(part.shape[1:]) for name, part in self._parts.items()}
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._parts[name]
+        return self._parts[name].clone()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parts)
@@ -134,7 +134,8 @@ class Latents(Mapping[str, Tensor]):
     def replace(self, **parts: Tensor) -> "Latents":
         """These latents with other numbers, [N, *shape] or [*shape] for every phrase, for some parts."""
         new = dict(self)
-        for name, part in parts.items():
+        for name, given in parts.items():
+            part = torch.as_tensor(given)
             shape = lookup("part of the latents", name, self._parts).shape
             if tuple(part.shape) not in (tuple(shape), tuple(shape[1:])):
                 raise UsageError(f"the part {name} is of shape {tuple(shape)}, got {tuple(part.shape)}.")
@@ -189,6 +190,8 @@ class Latents(Mapping[str, Tensor]):
 
     def _with(self, other: "Latents", change: Callable[[Tensor, Tensor], Tensor]) -> "Latents":
         """Part by part, of as many phrases; one phrase goes with each."""
+        if not isinstance(other, Latents):
+            raise UsageError(f"latents go together with latents, got {type(other).__name__}.")
         self._refuse_other(other.shapes)
         if self.phrases != other.phrases and 1 not in (self.phrases, other.phrases):
             raise UsageError(f"latents of {self.phrases} and of {other.phrases} phrases do not go together.")
@@ -212,7 +215,7 @@ def _seeds(name: str, given: Seeds, tracks: int, has_tracks: bool, seed: int) ->
         raise UsageError(f"{name} takes {allowed}, got {len(found)}.")
     chosen = [seed if one is None else one for one in found]
     for one in chosen:
-        if not 0 <= one < MOST_SEED:
+        if not isinstance(one, (int, np.integer)) or not 0 <= one < MOST_SEED:
             raise UsageError(f"a seed must be a whole number from 0 to 2^63 - 1, got {one} for {name}.")
     return chosen
 

@@ -190,11 +190,11 @@ def train(
                     average.update(model, state.step + 1)
             state.step += 1
             if not bool(torch.stack(norms).isfinite().all()):
-                raise _diverged(f"the loss is no longer a number at step {state.step}", training, objective)
+                raise _diverged(f"the loss is no longer a number at step {state.step}", training, objective, folder)
             wrong = objective.astray(measured)
             state.astray = state.astray + 1 if wrong else 0
             if state.astray == _ASTRAY:
-                raise _diverged(f"training has diverged: at step {state.step} {wrong}", training, objective)
+                raise _diverged(f"training has diverged: at step {state.step} {wrong}", training, objective, folder)
             if _passed(training, state.step, before, stream):
                 with _evaluating(model, average, objective, data):
                     save_weights(exported(model), folder / "steps" / f"{state.step:09d}.safetensors")
@@ -227,7 +227,7 @@ def train(
                     }
                     if not math.isfinite(line["valid_loss"]):
                         said = f"the held-out loss is no longer a number at step {state.step}"
-                        raise _diverged(said, training, objective)
+                        raise _diverged(said, training, objective, folder)
                     line["best"] = line["valid_loss"] < state.best_loss
                     if line["best"]:
                         # one entry, as the order of several is not kept
@@ -327,10 +327,13 @@ def _result(state: _State) -> Result:
     return Result(state.step, state.seconds, state.best_loss, state.stopped_early)
 
 
-def _diverged(said: str, training: Training, objective: Objective) -> TrainingError:
+def _diverged(said: str, training: Training, objective: Objective, folder: Path) -> TrainingError:
+    kept = (
+        "the weights saved last are sound" if (folder / "model.safetensors").is_file() else "no weights were saved yet"
+    )
     return TrainingError(
         f"{said}: lower training.optimizer.lr (now {training.optimizer.lr:g}) or {objective.remedy} and train again; "
-        "the weights saved last are sound."
+        f"{kept}."
     )
 
 
