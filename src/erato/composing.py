@@ -23,8 +23,8 @@ class Sample:
 
     log_prob: of the new symbols, in nats, at temperature 1; None where the model gives none. bars, seconds: of new
     music; None where there are none. array: the new symbols, as the model gave them; prompt: those that it went on
-    from, whether the piece begins with them or not. score: what beam search ranked it by; None where it was drawn. made:
-    what beside the seed decided it, for people.
+    from, whether the piece begins with them or not. score: what beam search ranked it by; None where it was drawn.
+    made: what beside the seed decided it, for people.
     """
 
     piece: Piece
