@@ -56,10 +56,8 @@ def music_folder(tmp_path):
 VOICES = {"Soprano": 72, "Alto": 67, "Tenor": 60, "Bass": 48}
 
 
-@pytest.fixture
-def chorales(tmp_path, monkeypatch):
-    """Twelve MIDI files of eight bars in four voices, in place of the corpus `bach-chorales`; one is bwv66.6."""
-    folder = tmp_path / "corpora" / "bach-chorales"
+def write_chorales(folder):
+    """Twelve MIDI files of eight bars in four voices; one is bwv66.6."""
     folder.mkdir(parents=True)
     for number in range(12):
         score = Score(480)
@@ -69,6 +67,13 @@ def chorales(tmp_path, monkeypatch):
             track.name = name
             score.tracks.append(track)
         score.dump_midi(folder / ("bwv66.6.mid" if number == 0 else f"bwv{number}.mid"))
+    return folder
+
+
+@pytest.fixture
+def chorales(tmp_path, monkeypatch):
+    """Small pieces in four voices, in place of the corpus `bach-chorales`."""
+    folder = write_chorales(tmp_path / "corpora" / "bach-chorales")
     monkeypatch.setitem(CORPORA, "bach-chorales", Folder(folder))
     return folder
 

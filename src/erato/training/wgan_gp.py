@@ -82,6 +82,11 @@ class WganGp(Objective):
                 f"objective.given is {self.given:g}, and the model writes to no given tracks: set model.conditional to "
                 "true, or objective.given to 0."
             )
+        if model.conditional and not self.given:
+            raise UsageError(
+                "model.conditional is true, and objective.given 0: set objective.given to the share of phrases of which "
+                "some tracks are given, as 0.5, or model.conditional to false."
+            )
         if self.given and model.space.tracks < 2:
             raise UsageError(f"objective.given is {self.given:g}, and one track has no others: set it to 0.")
         return {"critic": [*model.critic.parameters()], "generator": [*model.generator.parameters()]}
@@ -146,7 +151,7 @@ class WganGp(Objective):
             return None
         count, tracks = len(phrases), phrases.shape[2]
         number = torch.randint(1, tracks, (count, 1), generator=rng)
-        number[round(self.given * count) :] = 0
+        number[max(1, round(self.given * count)) :] = 0
         chosen = torch.rand((count, tracks), generator=rng).argsort(1).argsort(1) < number
         return torch.where(chosen[:, None].to(phrases.device), phrases, -1)
 
@@ -246,8 +251,9 @@ def alike(one: Tensor, other: Tensor, known: Tensor, beat: int) -> Tensor:
         likely = torch.cat([likely, 1 - likely.sum(-1, keepdim=True)], -1)  # and the rest
         hard = torch.zeros_like(likely).scatter(-1, likely.argmax(-1, keepdim=True), 1.0)
         steps = (hard + likely - likely.detach()).flatten(2, 3)
-        beats = steps.shape[2] // beat
-        found: Tensor = steps[:, :, : beats * beat].reshape(*steps.shape[:2], beats, beat, -1).mean(3)
+        long = min(beat, steps.shape[2])
+        beats = steps.shape[2] // long
+        found: Tensor = steps[:, :, : beats * long].reshape(*steps.shape[:2], beats, long, -1).mean(3)
         return found
 
     written = 1 - known
