@@ -276,6 +276,14 @@ def test_some_tracks_of_some_phrases_are_given_and_stay() -> None:
     assert WganGp()._given(y, torch.Generator()) is None
 
 
+def test_a_model_for_given_tracks_must_be_given_some() -> None:
+    with pytest.raises(UsageError, match=r"objective\.given 0: set objective\.given"):
+        WganGp().groups(tiny(conditional=True))
+    y = phrases(2)
+    given = WganGp(given=0.1)._given(y, torch.Generator().manual_seed(0))
+    assert given is not None and (given >= 0).all(1).any(1).tolist() == [True, False]  # one at least
+
+
 def test_two_draws_for_the_same_given_tracks_are_to_differ() -> None:
     """Worked out by hand: two tracks written, one beat of two steps, five pitches and a rest."""
     known = torch.tensor([[1.0, 0.0, 0.0]])
@@ -404,7 +412,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     objective = WganGp(critic_steps=2, given=given)
 
     def built() -> Tiny:
-        return tiny(conditional=True)
+        return tiny(conditional=given > 0)
 
     run(tmp_path / "whole", objective=objective, model=built())
     original, calls = WganGp.losses, []

@@ -84,8 +84,8 @@ class WganGp(Objective):
             )
         if model.conditional and not self.given:
             raise UsageError(
-                "model.conditional is true, and objective.given 0: set objective.given to the share of phrases of which "
-                "some tracks are given, as 0.5, or model.conditional to false."
+                "model.conditional is true, and objective.given 0: set objective.given to the share of phrases of "
+                "which some tracks are given, as 0.5, or model.conditional to false."
             )
         if self.given and model.space.tracks < 2:
             raise UsageError(f"objective.given is {self.given:g}, and one track has no others: set it to 0.")
