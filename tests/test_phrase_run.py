@@ -342,6 +342,20 @@ def test_after_a_pickup_new_tracks_begin_with_the_first_whole_bar(accompanist):
     assert made.bars == 4
 
 
+def test_a_last_bar_that_a_pickup_shortens_is_written_to_and_ends_where_the_piece_does(accompanist):
+    given = piece_of_four(bars=3, names=("Tenor",)).shift_time(480)
+    given.tracks[0].notes.append(Note(0, 480, 60, 80))
+    given.tracks[0].notes = type(given.tracks[0].notes)(
+        [n for n in given.tracks[0].notes if n.time < 480 + 3 * 1920 - 480]
+    )
+    given.time_signatures.clear()
+    given.time_signatures.extend([TimeSignature(0, 1, 4), TimeSignature(480, 4, 4)])
+    (made,) = accompanist.sample(given=given)
+    assert made.bars == 3 and len(made.array) == 48
+    assert [made.piece.tracks[k].end() for k in (0, 1, 3)] == [480 + 3 * 1920 - 480] * 3
+    assert sorted(notes(made.piece.tracks[2])) == sorted(notes(given.tracks[0]))
+
+
 def test_other_tracks_of_the_file_are_left_out_and_unnamed_ones_go_by_register(accompanist):
     given = piece_of_four(names=("Flute", "Strings", "x", "y"))
     given.tracks[1].notes.clear()

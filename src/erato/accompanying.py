@@ -27,13 +27,14 @@ class Given:
 
     score: as it was, with the tracks that are kept and no others; places: which of the run's tracks each of them is;
     symbols: [T, K] what the run hears of them, -1 in the tracks that are to be written; start: the tick where the
-    first of these steps begins.
+    first of these steps begins; stop: the quarter in which the piece ends, which may be within its last bar.
     """
 
     score: Score
     places: tuple[int, ...]
     symbols: Array
     start: int
+    stop: int
 
     def joined(self, array: Array, representation: Representation, program: int | None) -> Score:
         """The piece with the tracks of `array` [T, K] that were not given, on `program` if that is not None."""
@@ -48,8 +49,12 @@ class Given:
             notes = track.notes.numpy()
             edges = np.stack([notes["time"], notes["time"].astype(np.int64) + notes["duration"]])
             onset, end = self.start + np.rint(edges * ratio).astype(np.int64)
+            here, end = onset < self.stop, np.minimum(end, self.stop)
             track.notes = NoteTickList.from_numpy(
-                onset.astype(np.int32), (end - onset).astype(np.int32), notes["pitch"], notes["velocity"]
+                onset[here].astype(np.int32),
+                (end - onset)[here].astype(np.int32),
+                notes["pitch"][here],
+                notes["velocity"][here],
             )
             if program is not None:
                 track.program = program
@@ -105,7 +110,11 @@ def read_given(
         zip(places, heard.tracks, strict=True)
     )
     heard.tracks = TrackTickList([*order.values()])
-    heard.markers.append(TextMetaTick(end_tick(given), END))
+    last_bar, end = bars(given)[-1], end_tick(given)
+    begun = (
+        end - last_bar.start >= given.ticks_per_quarter
+    )  # as where a pickup shortens it: the run writes to all of it
+    heard.markers.append(TextMetaTick(last_bar.end if begun else end, END))
     encoded = representation.encode(heard)
     if not len(encoded.array):
         raise UsageError(
@@ -126,7 +135,9 @@ def read_given(
     unheard = {reason: count for reason, count in encoded.lost.items() if reason.startswith("notes")}
     if unheard:
         reporter.note(f"Of the given notes the run hears otherwise than they are: {counts(unheard)}.")
-    return Given(score, places, symbols, bar_line(given, first - 1))
+    quarters = max(1, round((end - last_bar.start) / given.ticks_per_quarter))  # of the last bar
+    stop = last_bar.start + quarters * given.ticks_per_quarter
+    return Given(score, places, symbols, bar_line(given, first - 1), stop)
 
 
 def _places(
