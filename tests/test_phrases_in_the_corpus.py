@@ -13,6 +13,7 @@ from erato.models.musegan import MuseganConfig, Norm
 from erato.recipes import TINY
 from erato.representations.base import Rolls
 from erato.training import WganGp
+from erato.training.log import read_metrics
 from erato.training.wgan_gp import AT_ONCE, SEED, SETTLING, latents
 
 SPACE = Rolls(tracks=2, bars=2, steps=4, pitches=12, beat=2)
@@ -119,3 +120,14 @@ def test_bars_of_another_length_need_no_other_setting(chorales, tmp_path) -> Non
         assert (
             model.write({name: torch.zeros(1, *shape) for name, shape in model.latents.items()}).shape[1] == 2 * steps
         )
+
+
+@pytest.mark.slow
+def test_music_gets_closer_to_the_corpus(tmp_path) -> None:
+    """Real chorales and the recipe's own sizes; a generator that learns nothing stays where it begins, at 8 or more."""
+    settings = ["training.evaluations=4", "training.precision=float32"]
+    run = pipeline.train("musegan-small", "bach-chorales", tmp_path / "run", steps=80, settings=settings)
+    losses = [line["valid_loss"] for line in read_metrics(run.folder)]
+    assert losses[-1] < 0.6 * losses[0] and losses[-1] < 5
+    pitches = [note.pitch for track in run.compose(seed=1)[0].tracks for note in track.notes]
+    assert 36 <= min(pitches) <= max(pitches) <= 83
