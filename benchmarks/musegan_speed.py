@@ -23,7 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from erato.models.musegan import Bar, Critic, Generator, Musegan, MuseganConfig, Temporal
+from erato.models.musegan import Bar, Generator, Musegan, MuseganConfig, Temporal
+from erato.models.musegan_critic import Critic
 from erato.representations.base import Rolls
 from erato.training.wgan_gp import WganGp, latents
 

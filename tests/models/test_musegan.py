@@ -12,7 +12,8 @@ from torch import Tensor
 
 from erato.errors import UsageError
 from erato.models import Musegan, MuseganConfig
-from erato.models.musegan import Bar, factors, leaky
+from erato.models.musegan import Bar, factors
+from erato.models.musegan_critic import leaky
 from erato.representations.base import Rolls, Tokens
 
 PUBLISHED = Rolls(tracks=4, bars=2, steps=16, pitches=84)

@@ -13,26 +13,32 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 from symusic.core import NoteTickList, ScoreTick, TempoTick, TextMetaTick, TimeSignatureTick, TrackTick
 
 from erato.errors import UsageError, unknown
 from erato.general_midi import PROGRAMS, instrument_name
 from erato.representations.base import Array, Cursor, Encoded, Representation, RepresentationConfig, Rolls
+from erato.representations.multitrack_passages import (
+    VOICES,
+    Bools,
+    Heard,
+    Passage,
+    choose,
+    folded,
+    hear,
+    longest_run,
+    register,
+)
 from erato.representations.unheld import as_score, pitched, unheld
-from erato.score import END, Floats, Ints, Piece, Score, bars, end_tick, has_pickup
+from erato.score import END, Floats, Ints, Piece, Score, bars, end_tick
 
 TICKS_PER_QUARTER = 480  # of decoded scores
 VELOCITY = 80  # of decoded notes
 LONGEST = 2**30  # ticks of a decoded score; times are 32-bit integers
-VOICES = ("soprano", "alto", "tenor", "bass")
 READING = ("tracks", "bars", "steps", "beat", "lowest", "pitches")  # the settings that decide what an array means
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -151,7 +157,7 @@ class MultitrackConfig(RepresentationConfig):
         registers: dict[str, list[float]] = {}
         for score in scores:
             played = pitched(score)
-            names = [_folded(track.name) for track in played]
+            names = [folded(track.name) for track in played]
             if len(names) != self.tracks:
                 continue
             distinct = len(set(names)) == len(names) and all(names)
@@ -159,7 +165,7 @@ class MultitrackConfig(RepresentationConfig):
             if distinct:
                 for name, track in zip(names, played, strict=True):
                     spellings.setdefault(name, Counter())[track.name.strip()] += 1
-                    registers.setdefault(name, []).append(_register(track))
+                    registers.setdefault(name, []).append(register(track))
         chosen, times = sets.most_common(1)[0] if sets else (frozenset[str](), 0)
         if not chosen or 2 * times <= sets.total():
             return VOICES if self.tracks == len(VOICES) else tuple(f"voice {n + 1}" for n in range(self.tracks))
@@ -219,57 +225,6 @@ def _table(value: Any, shape: tuple[int, ...]) -> Floats | None:
     except (ValueError, TypeError):
         return None
     return table if table.shape == shape and bool(((table >= 0) & (table <= 1)).all()) else None
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What a track sounds in a passage: pitches [U], ascending; sounding [U, T]; of each note the index of its pitch,
-    its onset and its end, [N] steps."""
-
-    pitches: Ints
-    sounding: Bools
-    index: Ints
-    onset: Ints
-    end: Ints
-
-    def chosen(self, lowest: bool) -> Ints:
-        """[T]: the index of the pitch that is taken, -1 for a rest."""
-        if not len(self.pitches):
-            return np.full(self.sounding.shape[1], -1, np.int64)
-        best = self.sounding.argmax(0) if lowest else len(self.pitches) - 1 - self.sounding[::-1].argmax(0)
-        found: Ints = np.where(self.sounding.any(0), best, -1)
-        return found
-
-    def steps_of(self, marked: Bools) -> Ints:
-        """[N]: in how many steps of each note its cell is marked; marked: [U, T]."""
-        sums = np.zeros(marked.size + 1, np.int64)
-        np.cumsum(marked.ravel(), out=sums[1:])
-        row = self.index * marked.shape[1]
-        found: Ints = sums[row + self.end] - sums[row + self.onset]
-        return found
-
-
-@dataclass(frozen=True)
-class Passage:
-    """What is taken of a score: its tracks, how they were chosen, and `length` steps from tick `start` on.
-
-    bars: how people number the first bar and the last; other: bars of another length; apart: bars of this length that
-    are not in this stretch.
-    """
-
-    score: Score
-    tracks: list[TrackTick]
-    chosen_by: str
-    start: int
-    length: int
-    bars: tuple[int, int]
-    other: int
-    apart: int
-
-    def frames(self, beat: int) -> bool:
-        """Whether every note lasts exactly one step, as where a piece was read from frames."""
-        quarter = self.score.ticks_per_quarter
-        return all(bool((track.notes.numpy()["duration"] * beat == quarter).all()) for track in self.tracks)
 
 
 class Multitrack(Representation):
@@ -340,7 +295,7 @@ class Multitrack(Representation):
 
         UsageError for a pitch out of the range that is refused.
         """
-        heard = self._heard(passage.tracks[number], passage.score, passage.start, passage.length)
+        heard = hear(passage.tracks[number], passage.score, passage.start, passage.length, self.config.beat)
         index = heard.chosen(lowest=0 < number == self.config.tracks - 1)
         written, taken = heard.pitches.copy(), np.unique(index[index >= 0])
         written[taken] = self._moved(written[taken])
@@ -363,11 +318,11 @@ class Multitrack(Representation):
             )
         return moved
 
-    def passage(self, score: Score) -> "Passage | str":
+    def passage(self, score: Score) -> Passage | str:
         """What is taken of a score, or why nothing is: what such pieces are counted as."""
         config = self.config
-        start, length, numbers, other, apart = self._run(score)
-        chosen = self._choose(score, start, length)
+        start, length, numbers, other, apart = longest_run(score, config.steps, config.beat)
+        chosen = choose(score, start, length, config.beat, config.tracks, config.parts, self.voices)
         if isinstance(chosen, str):
             return chosen
         if length < self.space.phrase:
@@ -377,101 +332,6 @@ class Multitrack(Representation):
             numerator, denominator = config.meter
             return f"pieces without {config.bars} bars of {numerator}/{denominator} in a row"
         return Passage(score, *chosen, start, length, numbers, other, apart)
-
-    def _run(self, score: Score) -> tuple[int, int, tuple[int, int], int, int]:
-        """The longest stretch of bars of this length: its first tick, its steps, the numbers of its first bar and its
-        last, how many bars are of another length, and how many of this one are not in it.
-
-        Shorter bars of equal length that fill whole ones together are joined. A last bar that lacks a quarter or more
-        is not whole; with less, it ends in a rest.
-        """
-        found = bars(score)
-        other = int(found[-1].end - end_tick(score) >= score.ticks_per_quarter)
-        if other:
-            found.pop()
-        full = score.ticks_per_quarter * self.config.steps / self.config.beat
-        pickup = has_pickup(score)
-
-        def in_a_whole(number: int) -> int:
-            """How many bars like this one fill a whole one; 0: none do."""
-            length = found[number].end - found[number].start
-            count = max(1, round(full / length))
-            return 0 if (pickup and number == 0) or abs(length - full / count) >= 1 else count
-
-        best, begin, joined, fitting = (0, 0, 0), 0, 0, 0  # whole bars, minus the first bar, the bar after the last
-        for count, group in groupby(range(len(found)), key=in_a_whole):
-            numbers = list(group)
-            whole = len(numbers) // count if count else 0
-            fitting += whole * count
-            joined += whole
-            after = numbers[0] + whole * count
-            best = max(best, (joined, -begin, after))
-            if after <= numbers[-1]:  # something between is left out, so that the next stretch begins anew
-                begin, joined = numbers[-1] + 1, 0
-        joined, begin, after = best[0], -best[1], best[2]
-        taken = after - begin if joined else 0
-        number = begin + 1 - pickup
-        return (
-            found[begin].start if joined else 0,
-            joined * self.config.steps,
-            (number, number + taken - 1),
-            other + len(found) - fitting,
-            fitting - taken,
-        )
-
-    def _choose(self, score: Score, start: int, length: int) -> tuple[list[TrackTick], str] | str:
-        """The tracks of a score, highest first, and by what they were chosen, or what such pieces are counted as."""
-        wanted = self.config.tracks
-        tracks = [track for track in score.tracks if not track.is_drum]
-        if self.config.parts:
-            return self._by_parts(tracks)
-        for names in (self.voices, VOICES):
-            if len(names) == wanted:
-                found = _by_name(tracks, names)
-                if all(found):
-                    return [track for track in found if track], "name"
-        played = [track for track in tracks if len(track.notes)]
-        if len(played) < wanted:
-            return f"pieces with fewer than {wanted} tracks"
-        if len(played) > wanted:
-            steps = [int(self._heard(track, score, start, length).sounding.any(0).sum()) for track in played]
-            most = sorted(range(len(played)), key=lambda number: -steps[number])[:wanted]
-            played = [played[number] for number in sorted(most)]
-        return sorted(played, key=lambda track: -_register(track)), "register"
-
-    def _by_parts(self, tracks: list[TrackTick]) -> tuple[list[TrackTick], str] | str:
-        """A track for each part, by its name where there is one, else by its program, each track once."""
-        found = _by_name(tracks, self.voices)
-        named = {id(track) for track in found if track}
-        rest = [track for track in tracks if id(track) not in named]
-        how = {"name"} if named else set()
-        for number, voice in enumerate(self.voices):
-            if found[number] is None:
-                match = next((t for t in rest if _folded(instrument_name(t.program)) == _folded(voice)), None)
-                if match is None:
-                    return f"pieces without a track {voice}"
-                rest.remove(match)
-                found[number] = match
-                how.add("program")
-        return [track for track in found if track], " and ".join(sorted(how))
-
-    def _heard(self, track: TrackTick, score: Score, start: int, length: int) -> Heard:
-        """What a track sounds in `length` steps from tick `start` on; onsets and ends go to the nearest step."""
-        notes = track.notes.numpy()
-        tpq, beat = score.ticks_per_quarter, self.config.beat
-        onset = notes["time"].astype(np.int64) - start
-        edges: Ints = (2 * beat * np.stack([onset, onset + notes["duration"]]) + tpq) // (2 * tpq)
-        onset, end = edges
-        end = np.maximum(end, onset + 1)
-        here = (end > 0) & (onset < length)
-        onset, end = np.maximum(onset[here], 0), np.minimum(end[here], length)
-        pitches, index = np.unique(notes["pitch"][here].astype(np.int64), return_inverse=True)
-        cells = (len(pitches), length + 1)  # a step more, where those end that sound to the last
-        size = cells[0] * cells[1]
-        row = index * cells[1]
-        changes = np.bincount(row + onset, minlength=size) - np.bincount(row + end, minlength=size)
-        sounding = np.cumsum(changes).reshape(cells)[:, :-1] > 0
-        return Heard(pitches, sounding, index, onset, end)
 
     def _repeats(self, heard: Heard, index: Ints) -> Bools:
         """[T]: in which steps a note begins whose pitch its track sounded in the step before."""
@@ -603,25 +463,6 @@ def _equal(rolls: Ints, rest: int) -> tuple[Bools, Ints]:
     same[1:] = rolls[1:] == rolls[:-1]
     changes = (~same).sum(1, keepdims=True)
     return same & (rolls != rest), (changes - ~same > 0).astype(np.int64)
-
-
-def _folded(name: str) -> str:
-    return name.strip().casefold()
-
-
-def _register(track: TrackTick) -> float:
-    """The mean pitch of a track that has notes."""
-    return float(track.notes.numpy()["pitch"].mean())
-
-
-def _by_name(tracks: Sequence[TrackTick], names: Sequence[str]) -> list[TrackTick | None]:
-    """For each name the first track of that name that no name before has; None: there is none."""
-    rest = list(tracks)
-    found: list[TrackTick | None] = []
-    for name in names:
-        place = next((n for n, track in enumerate(rest) if _folded(track.name) == _folded(name)), None)
-        found.append(None if place is None else rest.pop(place))
-    return found
 
 
 class MultitrackCursor(Cursor):
