@@ -108,6 +108,9 @@ class CountingRepresentation:
     def window(self, array, begin, length):
         return array[begin : begin + length]
 
+    def copies(self, array, draw):
+        return [array]
+
     def transposed(self, array, semitones):
         return None if (array + semitones).max() > 9 or (array + semitones).min() < 2 else array + semitones
 

@@ -13,7 +13,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from erato.corpora.base import SPLITS, Pieces, Progress, Split
 from erato.corpora.store import cache_folder
 from erato.errors import CorpusError, EratoError, UsageError
 from erato.files import temporary_beside, write_json
-from erato.representations.base import Array, Representation, RepresentationConfig, Rolls
+from erato.representations.base import Array, Bits, Representation, RepresentationConfig, Rolls
 
 LONGEST = 8192  # symbols of a window that is a whole piece; longer pieces are cut
 
@@ -47,8 +47,16 @@ class Encodings:
     lost: dict[str, int]  # what the representation could not hold, summed over all pieces
     used: list[dict[str, Any]] = field(default_factory=list)
 
+    @cached_property
+    def _kept(self) -> npt.NDArray[np.int64]:
+        """[pieces + 1]: where each piece begins as it is kept."""
+        sizes = self.representation.space.kept_size(np.diff(self.offsets))
+        found: npt.NDArray[np.int64] = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        return found
+
     def array(self, index: int) -> Array:
-        return self.symbols[self.offsets[index] : self.offsets[index + 1]]
+        kept = self.symbols[self._kept[index] : self._kept[index + 1]]
+        return self.representation.space.opened(kept, int(self.offsets[index + 1] - self.offsets[index]))
 
     def part(self, split: Split) -> list[Array]:
         return [self.array(index) for index in self.split[split]]
@@ -105,11 +113,11 @@ def encode_pieces(
         try:
             encoded = representation.encode(pieces[index])
         except EratoError as error:  # a held-out piece may hold what no training piece does
-            arrays.append(space.empty().astype(space.stored))
+            arrays.append(space.empty())
             lost[f"pieces that do not fit ({error})"] += 1
             used.append({})
             continue
-        arrays.append(encoded.array.astype(space.stored))
+        arrays.append(space.opened(space.kept(encoded.array), len(encoded.array)))
         lost.update(encoded.lost)
         used.append(encoded.used)
         if progress:
@@ -119,10 +127,10 @@ def encode_pieces(
 
 def _write_encodings(folder: Path, pieces: Pieces, representation: Representation, progress: Progress | None) -> None:
     arrays, lost, used = encode_pieces(pieces, range(len(pieces)), representation, progress)
-    temporary = temporary_beside(folder)
+    temporary, space = temporary_beside(folder), representation.space
     temporary.mkdir(parents=True)
     try:
-        np.save(temporary / "symbols.npy", np.concatenate(arrays))
+        np.save(temporary / "symbols.npy", np.concatenate([space.kept(array) for array in arrays]))
         np.save(temporary / "offsets.npy", np.cumsum([0, *map(len, arrays)], dtype=np.int64))
         write_json(temporary / "state.json", {"representation": representation.state(), "lost": lost, "used": used})
         if not folder.exists():
@@ -148,7 +156,7 @@ def _code_hash() -> str:
 class Windows:
     """How pieces are cut into windows, and what is changed each time one is read.
 
-    length: symbols a window; None: whole pieces; of rolls always a phrase. stride: symbols from one window to the next;
+    length: symbols a window (of key states: steps in time); None: whole pieces; of rolls always a phrase. stride: symbols from one window to the next;
     None: `length`, from a point that is drawn anew for every piece and epoch (of rolls: a bar); drift: with a stride
     too. transpose: up to so many semitones up or down, within the range of the representation; stretch: tempo slower or
     faster by up to this share; both drawn for every piece and epoch. shorten: the share of windows of which only a part
@@ -185,6 +193,7 @@ def generator(seed: int, stream: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=np.array([seed, stream], np.uint64)))
 
 
+_COPIES = 1 << 60  # streams from here on are those that copies of pieces are drawn from
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
@@ -194,15 +203,30 @@ class WindowDataset(Dataset[Batch]):
     A batch is x [B, W, *shape] (what is read; begins with what stands before the first symbol where the piece begins),
     y [B, W, *shape] (what comes next) and mask [B, W] (true where y is a symbol and not padding, which stands at the
     end). W is the longest window of the batch. Windows never cross pieces. sizes: [windows] symbols of each.
+
+    lead: symbols that are read before each window, unless windows are whole pieces; they are not predicted (the mask is
+    false there), and where the piece begins later, what stands before its first symbol is in their place. period:
+    windows begin at multiples of so many symbols.
     """
 
-    def __init__(self, encodings: Encodings, windows: Windows, seed: int, corpus: str) -> None:
+    def __init__(
+        self, encodings: Encodings, windows: Windows, seed: int, corpus: str, lead: int = 0, period: int = 1
+    ) -> None:
         self.representation = encodings.representation
         self.space = encodings.representation.space
         if isinstance(self.space, Rolls):
             windows = _phrase_windows(windows, self.space)
-        self.windows, self.seed = windows, seed
-        self.pieces = [array for array in encodings.part("train") if len(array)]
+        elif isinstance(self.space, Bits):
+            windows = _step_windows(windows, self.space)
+        self.windows, self.seed, self.unit = windows, seed, math.lcm(self.space.frame, period)
+        self.lead = -(-lead // self.unit) * self.unit if windows.length else 0
+        parts = enumerate(encodings.part("train"))
+        self.pieces = [
+            copy
+            for number, array in parts
+            if len(array)
+            for copy in self.representation.copies(array, generator(seed, _COPIES + number))
+        ]
         total = sum(map(len, self.pieces))
         if total < (windows.length or 1):
             raise CorpusError(
@@ -230,7 +254,7 @@ class WindowDataset(Dataset[Batch]):
         mask = np.zeros(shape[:2], np.bool_)
         for number, row in enumerate(rows):
             length = len(row) - 1
-            x[number, :length], y[number, :length], mask[number, :length] = row[:-1], row[1:], True
+            x[number, :length], y[number, :length], mask[number, self.lead : length] = row[:-1], row[1:], True
         return torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(mask)
 
     def _window(self, epoch: int, index: int) -> Array:
@@ -242,14 +266,16 @@ class WindowDataset(Dataset[Batch]):
             moved = self.representation.transposed(np.asarray(symbols, self.space.read), shift)
             symbols = symbols if moved is None else moved
         # Quicker frames are fewer, so that more are needed; what gets longer is cut below.
-        found = symbols[max(0, begin - 1) : begin + max(most, math.ceil(most / factor))]
+        first = begin - 1 - self.lead
+        found = symbols[max(0, first) : begin + max(most, math.ceil(most / factor))]
         if factor != 1:
             stretched = self.representation.stretched(np.asarray(found, self.space.read), factor)
             if stretched is not None and len(stretched) > (begin > 0):
                 found = stretched
             found = found[: most + (begin > 0)]
-        if not begin:
-            found = np.concatenate([self.space.before[None], found])
+        if first < 0:
+            before = np.broadcast_to(self.space.before, (-first, *self.space.shape))
+            found = np.concatenate([before, found])
         if self.windows.shorten:
             draw = generator(self.seed, (1 << 61) + (epoch << 32) + index)
             chance, part = draw.random(2)
@@ -274,7 +300,8 @@ class WindowDataset(Dataset[Batch]):
                 begin += int(jitter * windows.stride)
             shift = int(step * (2 * windows.transpose + 1)) - windows.transpose
             factor = float((1 + windows.stretch) ** (2 * pace - 1))
-        return int(np.clip(begin, 0, max(0, size - windows.most))), shift, factor
+        begin = int(np.clip(begin, 0, max(0, size - windows.most)))
+        return begin - begin % self.unit, shift, factor
 
 
 def _phrase_windows(windows: Windows, space: Rolls) -> Windows:
@@ -293,6 +320,15 @@ def _phrase_windows(windows: Windows, space: Rolls) -> Windows:
                 f"phrases are whole bars of even steps: leave out windows.{name}={getattr(windows, name)}."
             )
     return replace(windows, length=space.phrase, stride=stride)
+
+
+def _step_windows(windows: Windows, space: Bits) -> Windows:
+    """Windows that are whole steps in time, counted in key states; UsageError for what key states cannot do."""
+    for name, instead in (("stretch", "set representation.stretch_range"), ("shorten", "leave it out")):
+        if getattr(windows, name):
+            raise UsageError(f"key states take no windows.{name}, got {getattr(windows, name)}: {instead}.")
+    length, stride = (None if steps is None else steps * space.keys for steps in (windows.length, windows.stride))
+    return replace(windows, length=length, stride=stride)
 
 
 def collate(batch: Any) -> Any:

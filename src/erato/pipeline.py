@@ -86,7 +86,10 @@ def train(
         source = corpora.find(said, track=track, max_files=max_files, from_file=copy)
     pieces = source.pieces(recipe.representation.kind, seed=recipe.seed, progress=reporter.progress)
     encodings = encode_corpus(pieces, recipe.representation, reporter.progress)
-    dataset = WindowDataset(encodings, recipe.windows, recipe.seed, pieces.name)
+    space = encodings.representation.space
+    dataset = WindowDataset(
+        encodings, recipe.windows, recipe.seed, pieces.name, recipe.model.lead, recipe.model.period(space)
+    )
     if not any(map(len, encodings.part("valid"))):
         raise CorpusError(
             f"{pieces.name} has no held-out piece to measure by: add pieces (at least two different ones)."
@@ -96,7 +99,7 @@ def train(
     folder = Path(out) if out is not None else run_folder.default_folder(recipe, pieces, record)
     goes_on = run_folder.goes_on(folder, record)
     torch.manual_seed(recipe.seed)
-    model = recipe.model.begin(encodings.representation.space).to(device())
+    model = recipe.model.begin(space).to(device())
     recipe.objective.groups(model)  # refuses what does not learn so, before anything is written
     if goes_on:
         reporter.note(f"{folder} holds this run, unfinished: going on where it stopped.")
@@ -234,8 +237,9 @@ def _on_checkpoint(recipe: Recipe, checkpoint: str | Path) -> Recipe:
 
 def _summary(folder: Path, pieces: Pieces, encodings: Encodings, model: Model) -> str:
     count = {split: len(indices) for split, indices in encodings.split.items()}
+    size = f", {said}" if (said := model.summary(encodings.representation.space)) else ""
     return (
         f"{pieces.name}: {count['train']} pieces to learn, {count['valid']} to choose by, {count['test']} to test, "
-        f"{len(encodings.symbols):,} {encodings.representation.space}; "
-        f"{count_parameters(model):,} parameters; run {folder}"
+        f"{int(encodings.offsets[-1]):,} {encodings.representation.space}; "
+        f"{count_parameters(model):,} parameters{size}; run {folder}"
     )

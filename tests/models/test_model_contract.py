@@ -11,9 +11,10 @@ from erato.errors import UsageError
 from erato.models import MODELS, Categorical, Distribution, Filters, SequenceModel, take
 from erato.models.base import State
 from erato.models.describe import count_parameters, describe
-from erato.representations.base import Frames, Notes, Space, Tokens
+from erato.representations.base import Bits, Frames, Notes, Space, Tokens
 
 TOKENS, FRAMES, NOTES = Tokens(size=11, start=0, end=1), Frames(keys=6), Notes()
+BITS = Bits(keys=4, step_s=0.1)
 
 
 @dataclass
@@ -71,6 +72,25 @@ SMALL = {
     "window_lstm from the left": Case(
         "window_lstm", TOKENS, {"width": 9, "window": 8, "embedding": 5, "bidirectional": False, "dropout": 0.2}
     ),
+    "pianonet": Case("pianonet", BITS, {"filter_increments": ((3, 2, 2), (2, 2)), "dropout": 0.1}),
+    "pianonet with all there is": Case(
+        "pianonet",
+        BITS,
+        {
+            "filters": ((6, 6), (6, 8)),
+            "residual": True,
+            "gated": True,
+            "norm": True,
+            "keys": True,
+            "beats": 3,
+            "dropout": 0.2,
+        },
+    ),
+    "pianonet of rectified units that knows its steps": Case(
+        "pianonet",
+        BITS,
+        {"filters": ((16, 15, 17),), "default_activation": "relu", "residual": True, "beats": 2, "dropout": 0.1},
+    ),
     "lstm of one-hot symbols": Case("lstm", TOKENS, {"widths": (9,), "dropout": (0.3,), "embedding": 0, "dense": 0}),
 }
 LATENT = {"musegan"}  # no sequence models; test_latent_contract.py says what they promise
@@ -103,6 +123,8 @@ def symbols(space: Space, length: int, seed: int) -> Tensor:
         return torch.randint(1, space.size, (3, length), generator=rng)
     if isinstance(space, Frames):
         return torch.randint(0, 2, (3, length, space.keys), generator=rng, dtype=torch.int8)
+    if isinstance(space, Bits):
+        return torch.randint(0, 2, (3, length), generator=rng, dtype=torch.int8)
     assert isinstance(space, Notes)
     pitch, step, duration, velocity = torch.rand(4, 3, length, generator=rng)
     counts = torch.stack(((step * 40 - 10).clamp(min=0).floor(), 1 + (duration * 90).floor()))
@@ -124,8 +146,10 @@ def y(case: Case) -> Tensor:
 
 
 @pytest.fixture
-def other(case: Case) -> Tensor:
+def other(case: Case, x: Tensor) -> Tensor:
     """Symbols that differ from `x` everywhere."""
+    if isinstance(case.space, Bits):
+        return 1 - x.clamp(min=0)
     return symbols(case.space, TIME, 6)
 
 

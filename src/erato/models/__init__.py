@@ -16,6 +16,7 @@ from erato.models.llama import from_llama, llama_config, llama_state_dict
 from erato.models.lstm import Lstm, LstmConfig
 from erato.models.musegan import Musegan, MuseganConfig
 from erato.models.note_lstm import NoteLstm, NoteLstmConfig
+from erato.models.pianonet import Pianonet, PianonetConfig
 from erato.models.pretrained import Pretrained, PretrainedConfig
 from erato.models.sinusoidal_transformer import SinusoidalTransformer, SinusoidalTransformerConfig
 from erato.models.transformer import Transformer, TransformerConfig
@@ -30,6 +31,7 @@ MODELS: dict[str, type[ModelConfig]] = {
     "window_lstm": WindowLstmConfig,
     "sinusoidal_transformer": SinusoidalTransformerConfig,
     "musegan": MuseganConfig,
+    "pianonet": PianonetConfig,
 }
 
 __all__ = [
@@ -46,6 +48,8 @@ __all__ = [
     "MuseganConfig",
     "NoteLstm",
     "NoteLstmConfig",
+    "Pianonet",
+    "PianonetConfig",
     "Pretrained",
     "PretrainedConfig",
     "SequenceModel",

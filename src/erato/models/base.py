@@ -28,6 +28,7 @@ class Filters:
 
     allowed: Tensor | None = None  # [B, V] of symbols, or [B, K] of keys; None: everything is
     kinds: Tensor | None = None  # [V]: what kind of symbol each is; see `masked`
+    thresholds: Tensor | None = None  # [K] the probability below which each key stays silent
 
     def __call__(self, logits: Tensor, feature: int = 0) -> Tensor:
         """The logits [B, V] to draw from; what may not be drawn is -inf before and after."""
@@ -67,6 +68,10 @@ class Distribution(ABC):
     def n_uniforms(self) -> int:
         """How many uniform numbers one draw takes."""
 
+    def at(self, t: int) -> "Distribution":
+        """What may come next at position `t` alone, T = 1."""
+        raise NotImplementedError(f"{type(self).__name__} is not drafted")
+
 
 class Categorical(Distribution):
     """One of V symbols; logits: [B, T, V]."""
@@ -81,6 +86,9 @@ class Categorical(Distribution):
 
     def hits(self, y: Tensor) -> Tensor:
         return self.logits.argmax(-1) == y
+
+    def at(self, t: int) -> "Categorical":
+        return Categorical(self.logits[:, t : t + 1])
 
     def sample(self, u: Tensor | None, filters: Filters) -> Tensor:
         return drawn(filters(masked(self.logits[:, -1].float(), filters.allowed, filters.kinds)), u)
@@ -117,6 +125,10 @@ def drawn(logits: Tensor, u: Tensor | None) -> Tensor:
 
 class Model(nn.Module, ABC):
     """What is trained, saved and used."""
+
+    def summary(self, space: Space) -> str:
+        """What there is to say of its size besides the number of parameters; may be nothing."""
+        return ""
 
     def exported(self) -> dict[str, Tensor]:
         """The weights that a model as `ModelConfig.build` makes it is filled from, by name; shared ones once."""
@@ -188,7 +200,8 @@ class SequenceModel(Model, ABC):
         """Reads x [B, T]; position t of the result predicts x[:, t + 1]. `state` stays valid (it can be
         extended again).
 
-        mask: [B, T] true where x is a symbol and not padding (padding stands at the end).
+        mask: [B, T] true where x is a symbol and not padding (padding stands at the end). Where it is false at the
+        beginning, too, symbols are read, and nothing is asked.
         """
 
     def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Distribution:
@@ -209,6 +222,15 @@ class ModelConfig(ABC):
     def resolved(self) -> "ModelConfig":
         """These sizes with all that stands elsewhere (in a checkpoint) read into them, so that a run needs no more."""
         return self
+
+    @property
+    def lead(self) -> int:
+        """The symbols that a training window is read after; 0: it stands alone."""
+        return 0
+
+    def period(self, space: Space) -> int:
+        """Training windows begin at multiples of so many symbols."""
+        return 1
 
     def begin(self, space: Space) -> Model:
         """The model that training begins with; one that is built on a checkpoint has its weights."""

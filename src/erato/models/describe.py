@@ -28,6 +28,7 @@ def describe(model: Model, space: Space) -> str:
             type(model).__name__,
             f"  reads    {space}",
             f"  {fact}",
+            *([f"  {said}"] if (said := model.summary(space)) else []),
             "",
             lines[0],
             rule,

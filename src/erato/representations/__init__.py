@@ -2,6 +2,7 @@
 
 from erato.representations.base import (
     Array,
+    Bits,
     Cursor,
     Encoded,
     Frames,
@@ -13,6 +14,7 @@ from erato.representations.base import (
     Tokens,
 )
 from erato.representations.chars import Chars, CharsConfig
+from erato.representations.keystates import Keystates, KeystatesConfig
 from erato.representations.multitrack import Multitrack, MultitrackConfig
 from erato.representations.note_chords import NoteChords, NoteChordsConfig
 from erato.representations.note_features import NoteFeatures, NoteFeaturesConfig
@@ -28,6 +30,7 @@ REPRESENTATIONS: dict[str, type[RepresentationConfig]] = {
     "note_features": NoteFeaturesConfig,
     "performance": PerformanceConfig,
     "pianoroll": PianorollConfig,
+    "keystates": KeystatesConfig,
     "multitrack": MultitrackConfig,
     "chars": CharsConfig,
     "words": WordsConfig,
@@ -37,11 +40,14 @@ REPRESENTATIONS: dict[str, type[RepresentationConfig]] = {
 __all__ = [
     "REPRESENTATIONS",
     "Array",
+    "Bits",
     "Chars",
     "CharsConfig",
     "Cursor",
     "Encoded",
     "Frames",
+    "Keystates",
+    "KeystatesConfig",
     "Multitrack",
     "MultitrackConfig",
     "NoteChords",

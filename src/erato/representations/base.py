@@ -13,11 +13,12 @@ import numpy.typing as npt
 from symusic.core import NoteTick, ScoreTick, TextMetaTick, TrackTick
 
 from erato.errors import UsageError
-from erato.representations.space import Array, Frames, Notes, Rolls, Space, Tokens
+from erato.representations.space import Array, Bits, Frames, Notes, Rolls, Space, Tokens
 from erato.score import END, Floats, Ints, Piece
 
 __all__ = [
     "Array",
+    "Bits",
     "Cursor",
     "Encoded",
     "Frames",
@@ -145,6 +146,10 @@ class Representation(ABC):
     def stretched(self, array: Array, factor: float) -> Array | None:
         """Any stretch of a piece's symbols as music `factor` times as long; None where time has no seconds."""
         return array if factor == 1 else None
+
+    def copies(self, array: Array, draw: np.random.Generator) -> list[Array]:
+        """What is learnt of a training piece: itself, or variants of it that are drawn once and for all."""
+        return [array]
 
     def paced(self, step_s: float) -> "Representation":
         """This representation, writing steps of `step_s` seconds; UsageError where it has no steps in seconds."""

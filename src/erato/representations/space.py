@@ -60,6 +60,23 @@ class Space(ABC):
     def as_tokens(self, array: Array) -> npt.NDArray[np.int64]:
         """[N] whole numbers that stand for a piece, as models that count need them."""
 
+    @property
+    def frame(self) -> int:
+        """Symbols of a step in time, which windows and openings are whole numbers of."""
+        return 1
+
+    def kept(self, array: Array) -> Array:
+        """A piece as it is kept, in as little memory as can be; `opened` gives it back."""
+        return array.astype(self.stored)
+
+    def kept_size(self, symbols: Any) -> Any:
+        """How many numbers of a kept piece so many symbols take."""
+        return symbols
+
+    def opened(self, kept: Array, symbols: int) -> Array:
+        """A piece [T, *shape] that was kept: an array, or what is sliced and converted like one."""
+        return kept
+
     def empty(self) -> Array:
         """[0, *shape]: a piece without symbols."""
         return np.empty((0, *self.shape), self.read)
@@ -208,6 +225,85 @@ class Rolls(Space):
 
     def __str__(self) -> str:
         return f"steps of {self.tracks} tracks with {self.pitches} pitches"
+
+
+class PackedBits:
+    """Zeros and ones, eight a byte, on disk or in memory; sliced and converted like an array [T] of int8."""
+
+    ndim = 1
+    dtype = np.dtype(np.int8)
+
+    def __init__(self, packed: npt.NDArray[np.uint8], size: int) -> None:
+        self.packed, self.shape = packed, (size,)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, part: slice) -> Array:
+        begin, end, _ = part.indices(len(self))
+        first = begin // 8
+        bits = np.unpackbits(np.asarray(self.packed[first : -(-end // 8)]), count=max(end, begin) - 8 * first)
+        return bits[begin - 8 * first :][:: part.step or 1].view(np.int8)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return self[:].astype(dtype or np.int8, copy=False)
+
+
+@dataclass(frozen=True)
+class Bits(Space):
+    """Whether one key sounds: 0 or 1, the `keys` of a step in time one after another, then those of the next step.
+
+    step_s: seconds a step, as written. Before the first stands -1: not silence.
+    """
+
+    keys: int
+    step_s: float
+
+    read = np.int8
+    stored = np.uint8
+    shape = ()
+
+    @property
+    def before(self) -> Array:
+        return np.array(-1, np.int8)
+
+    @property
+    def frame(self) -> int:
+        return self.keys
+
+    def kept(self, array: Array) -> Array:
+        return np.packbits(np.asarray(array) == 1)
+
+    def kept_size(self, symbols: Any) -> Any:
+        return -(-symbols // 8)
+
+    def opened(self, kept: Array, symbols: int) -> Any:
+        return PackedBits(kept, symbols)
+
+    def holds(self, array: Array) -> Bools:
+        a = np.asarray(array)
+        return np.asarray((a == 0) | (a == 1), np.bool_)
+
+    def to_json(self, array: Array) -> list[Any]:
+        return [len(array), self.kept(array).tobytes().hex()]
+
+    def from_json(self, rows: list[Any]) -> Array:
+        size, text = rows
+        packed = np.frombuffer(bytes.fromhex(text), np.uint8)
+        if not isinstance(size, int) or len(packed) != self.kept_size(size):
+            raise ValueError("these are not as many key states as they say")
+        return np.asarray(PackedBits(packed, size))
+
+    @property
+    def tokens(self) -> int:
+        return self.keys + 1
+
+    def as_tokens(self, array: Array) -> npt.NDArray[np.int64]:
+        """As `Frames` of the same keys has it: the keys of each step in ascending order, then `keys` for its end."""
+        return Frames(self.keys).as_tokens(np.asarray(array).reshape(-1, self.keys))
+
+    def __str__(self) -> str:
+        return f"states of {self.keys} keys"
 
 
 FEATURES = ("pitch", "step", "duration", "velocity")

@@ -4,6 +4,8 @@ Knows nothing of models. Whoever enters the stream at batch n gets what they wou
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +18,29 @@ from erato.datasets import WindowDataset, collate, generator
 POOL = 24  # batches whose windows are sorted by length together, so that little of a batch is padding
 
 
-def batch_order(sizes: npt.NDArray[np.int64], batch: int, seed: int, drawn: int) -> Iterator[list[tuple[int, int]]]:
+@dataclass(frozen=True)
+class Growth:
+    """Batches that grow: `begin` windows, twice as many after every `steps` batches, up to `end`."""
+
+    begin: int
+    steps: int
+    end: int
+
+    def size(self, number: int) -> int:
+        """Windows of batch `number`."""
+        return min(self.end, self.begin << min(number // self.steps, 40))
+
+
+def batch_order(
+    sizes: npt.NDArray[np.int64], batch: int | Growth, seed: int, drawn: int
+) -> Iterator[list[tuple[int, int]]]:
     """Batches of (epoch, window) for ever, every window once an epoch in an order of its own, from batch `drawn` on.
 
-    sizes: symbols of each window; where they differ, windows of like size come together.
+    sizes: symbols of each window; where they differ, windows of like size come together (in batches that do not grow).
     """
+    if isinstance(batch, Growth):
+        yield from _growing(len(sizes), batch, seed, drawn)
+        return
     per_epoch = -(-len(sizes) // batch)
     epoch, at = divmod(drawn, per_epoch)
     while True:
@@ -36,13 +56,47 @@ def batch_order(sizes: npt.NDArray[np.int64], batch: int, seed: int, drawn: int)
         epoch, at = epoch + 1, 0
 
 
+def _growing(windows: int, batch: Growth, seed: int, drawn: int) -> Iterator[list[tuple[int, int]]]:
+    """The same of batches that grow; the last one of an epoch is what is left."""
+    epoch, at = _place(windows, batch, drawn)
+    order = generator(seed, 2**63 + epoch).permutation(windows)
+    for number in count(drawn):
+        size = batch.size(number)
+        yield [(epoch, int(index)) for index in order[at : at + size]]
+        at += size
+        if at >= windows:
+            epoch, at = epoch + 1, 0
+            order = generator(seed, 2**63 + epoch).permutation(windows)
+
+
+def _place(windows: int, batch: Growth, drawn: int) -> tuple[int, int]:
+    """The epoch, and the window in it, where batch `drawn` begins."""
+    epoch = at = 0
+    for number in range(drawn):
+        at += batch.size(number)
+        if at >= windows:
+            epoch, at = epoch + 1, 0
+    return epoch, at
+
+
 class Stream:
-    """The batches of a dataset for ever, on `device`, from batch `drawn` on; counts what was drawn."""
+    """The batches of a dataset for ever, on `device`, from batch `drawn` on; counts what was drawn.
+
+    share: of all windows, after which an epoch is over.
+    """
 
     def __init__(
-        self, dataset: WindowDataset, batch: int, seed: int, drawn: int, workers: int, device: torch.device
+        self,
+        dataset: WindowDataset,
+        batch: int | Growth,
+        seed: int,
+        drawn: int,
+        workers: int,
+        device: torch.device,
+        share: float = 1.0,
     ) -> None:
-        self.drawn, self.per_epoch = drawn, -(-len(dataset) // batch)
+        self.drawn, self._share, self._batch, self._windows = drawn, share, batch, len(dataset)
+        self._passes, self._at = _place(len(dataset), batch, drawn) if isinstance(batch, Growth) else (0, 0)
         loader = DataLoader(
             dataset,
             batch_sampler=_Order(batch_order(dataset.sizes, batch, seed, drawn)),
@@ -53,11 +107,24 @@ class Stream:
         )
         self._batches, self._device = iter(loader), device
 
+    @property
+    def epoch(self) -> float:
+        """Epochs that were drawn so far; whole at the end of each."""
+        if isinstance(self._batch, Growth):
+            passes = self._passes + self._at / self._windows
+        else:
+            passes = self.drawn / -(-self._windows // self._batch)
+        return passes / self._share
+
     def __iter__(self) -> "Stream":
         return self
 
     def __next__(self) -> list[Tensor]:
         batch = next(self._batches)
+        if isinstance(self._batch, Growth):
+            self._at += self._batch.size(self.drawn)
+            if self._at >= self._windows:
+                self._passes, self._at = self._passes + 1, 0
         self.drawn += 1
         return [tensor.to(self._device, non_blocking=True) for tensor in batch]
 

@@ -33,6 +33,7 @@ class Likelihood(Objective):
     gradients go back to the beginning of the chunk (truncated backpropagation, Williams and Peng 1990); None: whole
     windows. weights: of the losses of a symbol's features, where it has several; auto: so that each weighs the same
     over the first batches; None: their sum. predict: all symbols of a window, or only its last one, from those before.
+    valid_each: the held-out loss is of the first so many symbols of each piece; None: of whole pieces.
     aside: with the last one only, what each of the others weighs beside it, for models that say something of them on
     their way.
     """
@@ -41,8 +42,11 @@ class Likelihood(Objective):
     weights: Literal["auto"] | tuple[float, ...] | None = None
     predict: Literal["all", "last"] = "all"
     aside: float = 0.0
+    valid_each: int | None = None
 
     def __post_init__(self) -> None:
+        if self.valid_each is not None and self.valid_each < 1:
+            raise UsageError(f"objective.valid_each must be at least 1 symbol, or none, got {self.valid_each}.")
         if self.chunk is not None and self.chunk < 1:
             raise UsageError(f"objective.chunk must be at least 1 symbol, or none, got {self.chunk}.")
         if isinstance(self.weights, tuple) and not (self.weights and all(0 <= w < math.inf for w in self.weights)):
@@ -137,7 +141,7 @@ class Likelihood(Objective):
         return list(zip(weights, parts.values(), strict=True))
 
     def validate(self, model: Any, data: Encodings, split: Split, limit: int | None) -> dict[str, Any]:
-        pieces = [array for array in data.part(split) if len(array)]
+        pieces = [array[: self.valid_each] for array in data.part(split) if len(array)]
         if limit is not None:  # the first symbols, so that a long piece is not read to its end
             before = np.cumsum([0, *map(len, pieces)])
             pieces = [piece[: limit - n] for piece, n in zip(pieces, before, strict=False) if n < limit]

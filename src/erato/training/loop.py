@@ -19,7 +19,7 @@ from torch import nn
 from erato.datasets import Encodings, WindowDataset, generator
 from erato.errors import EratoError, RunError, UsageError
 from erato.training.average import Average
-from erato.training.batches import Stream
+from erato.training.batches import Growth, Stream
 from erato.training.checkpoint import exported, load_state, save_state, save_weights
 from erato.training.log import Log
 from erato.training.memory import keep_freed_memory
@@ -38,9 +38,16 @@ class Training:
     weights that is kept; None: none. valid_symbols: how many held-out symbols an evaluation reads, the first ones;
     None: all. precision: of the arithmetic in the forward pass (weights stay float32); auto: bfloat16 where the
     processor has it. keep_every, keep_epochs: the weights of every so manieth step, or epoch, are kept as well.
+    batch_from: windows of the first batches, which double after every `batch_steps` steps until they are `batch`; None:
+    all batches are equal. epoch_share: of all windows, that is called an epoch. save_every: steps after which the state
+    is saved, besides at evaluations.
     """
 
     batch: int = 32
+    batch_from: int | None = None
+    batch_steps: int = 250
+    epoch_share: float = 1.0
+    save_every: int | None = None
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     clip: float | None = 1.0
@@ -61,6 +68,9 @@ class Training:
     def __post_init__(self) -> None:
         for name in (
             "batch",
+            "batch_from",
+            "batch_steps",
+            "save_every",
             "steps",
             "epochs",
             "minutes",
@@ -79,8 +89,19 @@ class Training:
             raise UsageError("training needs a budget: set training.steps, training.epochs or training.minutes.")
         if self.ema is not None and not 0 < self.ema < 1:
             raise UsageError(f"training.ema must be between 0 and 1, or none, got {self.ema}.")
+        if self.batch_from is not None and self.batch_from > self.batch:
+            raise UsageError(
+                f"training.batch_from must be at most training.batch ({self.batch}), or none, got {self.batch_from}."
+            )
+        if not 0 < self.epoch_share <= 1:
+            raise UsageError(f"training.epoch_share must be above 0 and at most 1, got {self.epoch_share}.")
         if self.workers < 0:
             raise UsageError(f"training.workers must be 0 or more, got {self.workers}.")
+
+    @property
+    def batches(self) -> int | Growth:
+        """Windows a batch."""
+        return self.batch if self.batch_from is None else Growth(self.batch_from, self.batch_steps, self.batch)
 
 
 @dataclass(frozen=True)
@@ -154,14 +175,16 @@ def train(
     groups = objective.groups(model)
     optimizers = {name: training.optimizer.build(parameters, model) for name, parameters in groups.items()}
     average = Average(model, training.ema) if training.ema else None
-    objective = objective.prepared(model, Stream(dataset, training.batch, seed, 0, 0, device))
+    objective = objective.prepared(model, Stream(dataset, training.batches, seed, 0, 0, device))
     state = _resume(folder, model, optimizers, average)
     if state.finished:
         return _result(state)
     half = training.precision == "bfloat16" or (training.precision == "auto" and _has_bfloat16(device))
     limit = training.minutes * 60 if training.minutes else math.inf
     rng, leader = torch.Generator(), [*groups][-1]
-    stream = Stream(dataset, training.batch, seed, state.batches, training.workers, device)
+    stream = Stream(
+        dataset, training.batches, seed, state.batches, training.workers, device, training.epoch_share
+    )
     sums = {key: torch.tensor(value) for key, value in state.sums.items()}
     seen, since = state.sums.get("symbols", 0), time.monotonic()  # for the symbols a second
     started, shown = since - state.seconds, 0.0
@@ -173,7 +196,7 @@ def train(
             spent = max(_spent(training, state.step, stream), (time.monotonic() - started) / limit)
             rate = training.optimizer.lr * training.schedule.factor(spent)
             rng.manual_seed(int(generator(seed, _DRAWS + state.step).integers(2**63)))
-            before, norms = stream.drawn, []
+            before, norms = stream.epoch, []
             measured: dict[str, torch.Tensor] = {}
             for name, loss, measures in _autocast(objective.losses(model, stream, rng), device, half):
                 optimizer = optimizers[name]
@@ -204,17 +227,17 @@ def train(
             over = spent >= 1
             line = batch = None
             if training.report_every and state.step % training.report_every == 0:
-                batch = {"step": state.step, "epoch": round(stream.drawn / stream.per_epoch, 3), **_of_batch(measured)}
+                batch = {"step": state.step, "epoch": round(stream.epoch, 3), **_of_batch(measured)}
                 log.write(batch)
             if training.every_epoch:
-                due = stream.drawn // stream.per_epoch > before // stream.per_epoch
+                due = stream.epoch // 1 > before // 1
             else:
                 due = int(spent * training.evaluations) > state.evaluations
             if over or (due and now >= rest_until):
                 symbols = float(sums["symbols"])
                 line = {
                     "step": state.step,
-                    "epoch": round(stream.drawn / stream.per_epoch, 3),
+                    "epoch": round(stream.epoch, 3),
                     "seconds": round(now - started, 2),
                     "lr": rate,
                     **{f"train_{key}": float(value) / symbols for key, value in sums.items() if key != "symbols"},
@@ -245,7 +268,7 @@ def train(
                     rest_until = since + _REST * (since - now)
                 state.stopped_early = not over and state.without_better >= (training.patience or math.inf)
                 over = over or state.stopped_early or (time.monotonic() - started) >= limit
-            if line or stop.asked:
+            if line or stop.asked or (training.save_every and state.step % training.save_every == 0):
                 state.seconds, state.batches, state.finished = time.monotonic() - started, stream.drawn, over
                 state.sums = {key: float(value) for key, value in sums.items()}
                 _save(folder, model, optimizers, average, state)
@@ -311,16 +334,15 @@ def _clipped(parameters: list[nn.Parameter], limit: float | None) -> torch.Tenso
 
 def _spent(training: Training, step: int, stream: Stream) -> float:
     """The share of the steps or epochs that is done; an epoch is over when as many batches are drawn as it has."""
-    steps, batches = training.steps or math.inf, (training.epochs or math.inf) * stream.per_epoch
-    return max(step / steps, stream.drawn / batches)
+    return max(step / (training.steps or math.inf), stream.epoch / (training.epochs or math.inf))
 
 
-def _passed(training: Training, step: int, before: int, stream: Stream) -> bool:
-    """Whether the weights of this step are kept; before: batches drawn until the step."""
+def _passed(training: Training, step: int, before: float, stream: Stream) -> bool:
+    """Whether the weights of this step are kept; before: epochs drawn until the step."""
     if training.keep_every:
         return step % training.keep_every == 0
-    epochs = (training.keep_epochs or math.inf) * stream.per_epoch
-    return stream.drawn // epochs > before // epochs
+    epochs = training.keep_epochs or math.inf
+    return stream.epoch // epochs > before // epochs
 
 
 def _result(state: _State) -> Result:
