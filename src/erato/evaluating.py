@@ -13,10 +13,16 @@ import numpy as np
 from erato.errors import EratoError
 from erato.evaluation import Likelihood, Ngram, likelihoods
 from erato.models.base import SequenceModel
-from erato.representations.base import Array, Frames, Notes, Representation, Space, Tokens
+from erato.representations.base import Array, Bits, Frames, Notes, Representation, Space, Tokens
 from erato.sampling.autoregressive import NO_NUMBERS
 
-UNITS = {"frames": "nats_per_frame", "notes": "nats_per_note", "seconds": "nats_per_second", "chars": "nats_per_char"}
+UNITS = {
+    "key states": "nats_per_key_state",
+    "frames": "nats_per_frame",
+    "notes": "nats_per_note",
+    "seconds": "nats_per_second",
+    "chars": "nats_per_char",
+}
 PROTOCOL = (
     "Exact negative log-likelihood of whole pieces in nats: every symbol given all symbols of its own piece before it "
     "and nothing of another piece, at temperature 1, without masks, by one model; summed over all pieces, then divided "
@@ -52,6 +58,7 @@ class Evaluation:
     protocol: str
     features: dict[str, Any] | None = None
     originality: dict[str, Any] | None = None
+    nats_per_key_state: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The evaluation as `erato evaluate --json` prints it."""
@@ -80,23 +87,26 @@ def evaluate(
     per: dict[str, Any] = {**_per_unit(float(found.nats.sum()) if found.complete else None, amounts, space)}
     symbols = int(found.symbols.sum())
     after_first = None
-    if isinstance(space, Frames):
-        later = [piece[1:] for piece in found.log_probs]
+    framed = isinstance(space, (Frames, Bits))
+    if framed:
+        later = [piece[space.frame :] for piece in found.log_probs]
         if count := sum(map(len, later)):
-            after_first = -sum(float(piece.sum()) for piece in later) / count
+            after_first = -sum(float(piece.sum()) for piece in later) / count * space.frame
     baseline = None
     if training is not None:
         ngram = Ngram.fit([space.as_tokens(array) for array in training], space.tokens, representation.order)
         costs = ngram.costs([space.as_tokens(array) for array in arrays])
         cost = float(sum(piece.sum() for piece in costs))
-        whole = isinstance(space, (Tokens, Frames))
+        whole = framed or isinstance(space, Tokens)
         counted = _per_unit(cost, amounts, space) if whole else {"pitch": cost / max(1, symbols)}
         baseline = {name: value for name, value in counted.items() if value is not None}
-        if isinstance(space, Frames) and symbols > len(arrays):
+        frames = symbols // space.frame
+        if framed and frames > len(arrays):
             first = sum(
-                float(piece[: len(space.as_tokens(a[:1]))].sum()) for piece, a in zip(costs, arrays, strict=True)
+                float(piece[: len(space.as_tokens(a[: space.frame]))].sum())
+                for piece, a in zip(costs, arrays, strict=True)
             )
-            baseline["nats_per_frame_after_first"] = (cost - first) / (symbols - len(arrays))
+            baseline["nats_per_frame_after_first"] = (cost - first) / (frames - len(arrays))
     return Evaluation(
         split=split,
         pieces=len(arrays),
@@ -140,6 +150,12 @@ def _protocol(found: Likelihood, representation: Representation, amounts: dict[s
         said += (
             " A frame counts all its keys jointly (and the end of its keys, where the model writes them one after "
             "another); the end of a piece is not counted. nats_per_frame counts all frames; nats_per_frame_after_first "
+            "leaves out the first of each piece, as the literature does."
+        )
+    elif isinstance(space, Bits):
+        said += (
+            f" A frame is one step of {space.keys} keys, its key states one after another, so that all keys count "
+            "jointly; the end of a piece is not counted. nats_per_frame counts all frames; nats_per_frame_after_first "
             "leaves out the first of each piece, as the literature does."
         )
     elif isinstance(space, Notes) and not found.complete:
