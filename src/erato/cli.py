@@ -234,7 +234,7 @@ def _compose(given: argparse.Namespace) -> int:
 
 def _asked(given: argparse.Namespace) -> dict[str, Any]:
     """What was said of the pieces, so that each kind of run sees only what was asked of it."""
-    names = ("n", "seed", "bars", "seconds", "length", "begin", "step", "program", "may_end")
+    names = ("n", "seed", "bars", "seconds", "length", "begin", "step", "program", "may_end", "draft")
     return {name: getattr(given, name) for name in names if _said(getattr(given, name))}
 
 
@@ -265,7 +265,7 @@ def _phrases(given: argparse.Namespace, run: "Run") -> dict[str, Any]:
 
 def _how(given: argparse.Namespace) -> "tuple[Beams | None, dict[str, Any]]":
     """How to search, if that was asked for, and what was set of drawing."""
-    names = ("top_k", "top_p", "min_p", "typical_p", "no_repeat", "repetition_penalty")
+    names = ("top_k", "top_p", "min_p", "typical_p", "no_repeat", "repetition_penalty", "edges")
     changes: dict[str, Any] = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
     if given.temperature is not None:
         one = len(given.temperature) == 1

@@ -194,6 +194,13 @@ COMMANDS = {
             _option(
                 "--repetition-penalty", type=_number, metavar="X", help="above 1 makes repeated symbols rarer (1: off)"
             ),
+            _option(
+                "--edges",
+                type=_numbers,
+                metavar="P[,...]",
+                help="of key states: keys near the ends sound only where they are as likely (by distance; 0: off)",
+            ),
+            _option("--draft", type=_whole, metavar="N", help="guess and read N symbols at once (0: one by one)"),
             _option("--step", type=_number, metavar="S", help="seconds a step of a piano roll is written as"),
             _option("--program", metavar="P", help="General MIDI program (0 to 127, or a name) of all tracks"),
             _option(

@@ -10,7 +10,7 @@ import numpy as np
 
 from erato.models.base import SequenceModel
 from erato.representations.base import Array, Representation
-from erato.sampling import Beams, Sampled, Sampler, Stop, beam_search, sample
+from erato.sampling import Beams, Draft, Sampled, Sampler, Stop, beam_search, drafted, sample
 from erato.score import Piece, Score, bar_line, bars, clip, has_pickup, seconds, slice_bars, tick_at
 
 _LIMIT = 8192  # symbols of a piece that does not end by itself
@@ -50,16 +50,17 @@ def compose_after(
     told: Callable[[int, list[Array | None]], None] | None = None,
     beams: Beams | None = None,
     limit: int | None = None,
+    draft: Draft | None = None,
 ) -> list[Sample]:
     """One piece a seed after `prompt` (symbols, may be empty), which the pieces begin with if `include_prompt`.
 
     A prompt that stops inside a bar has that bar finished before new bars are counted. told: called after each symbol.
     beams: as many pieces as seeds, the best of a beam search (fewer where there are not as many different ones). limit:
-    symbols after which a piece that does not end by itself is cut.
+    symbols after which a piece that does not end by itself is cut. draft: how to draft what is drawn; None: symbol
+    after symbol.
     """
     reached = representation.cursor(1)
-    for symbol in prompt:
-        reached.push(symbol[None])
+    reached.push_all(prompt)
     has_bars = reached.bars is not None
     whole = include_prompt or has_bars  # a piece with bars is cut from the whole: what came before tells what it means
     done_bars, done_seconds, asked = 0, 0.0, stop
@@ -75,7 +76,9 @@ def compose_after(
     # Far more symbols than music of that length holds: only a piece that gets nowhere is cut there.
     limit = limit or max(_LIMIT, round(_DENSEST * max(stop.bars or 0, stop.seconds or 0)))
     cursor, space = representation.cursor(len(seeds)), representation.space
-    if beams is None:
+    if draft is not None and beams is None:
+        made = drafted(model, prompt, cursor, space, seeds, sampler, asked, told, limit, draft)
+    elif beams is None:
         made = sample(model, prompt, cursor, space, seeds, sampler, asked, told, limit)
     else:
         made = beam_search(model, prompt, cursor, space, beams, sampler, asked, len(seeds), told, limit=limit)

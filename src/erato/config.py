@@ -97,8 +97,10 @@ def _parse(hint: Any, text: str, at: str) -> Any:
         if option is type(None) and text.lower() in ("none", "off", ""):
             return None
         if typing.get_origin(option) is tuple:
-            items = [item.strip() for item in text.strip("()[]").split(",") if item.strip()]
             inner = typing.get_args(option)[0]
+            if typing.get_origin(inner) is tuple:  # lists in a list: 4,4,4;6,6
+                return tuple(_parse(inner, part, at) for part in text.split(";") if part.strip())
+            items = [item.strip() for item in text.strip("()[]").split(",") if item.strip()]
             return tuple(_parse(inner, item, at) for item in items)
         if typing.get_origin(option) is typing.Literal and text in typing.get_args(option):
             return text
@@ -144,7 +146,9 @@ def _words(hint: Any) -> str:
     said = []
     for option in _options(hint):
         origin = typing.get_origin(option)
-        if origin is tuple:
+        if origin is tuple and typing.get_origin(inner := typing.get_args(option)[0]) is tuple:
+            said.append(f"lists as 4,4;6,6, each number {_words(typing.get_args(inner)[0])}")
+        elif origin is tuple:
             said.append(f"a comma-separated list, each {_words(typing.get_args(option)[0])}")
         elif origin is typing.Literal:
             said.append("one of " + ", ".join(map(str, typing.get_args(option))))

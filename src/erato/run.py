@@ -163,7 +163,8 @@ class Run(ABC):
             raise UsageError(f"{said['name']}, which this run learned from, is not there: name it with --corpus.")
         # what was asked of the run's own corpus is asked of any other, so that the same tracks are compared
         track, most = said.get("track", ()), said.get("max_files") if corpus is None else None
-        source = corpora.find(said["name"] if corpus is None else corpus, track=track, max_files=most)
+        only = said.get("only", ()) if corpus is None else ()
+        source = corpora.find(said["name"] if corpus is None else corpus, track=track, max_files=most, only=only)
         pieces = source.pieces(kind, seed=seed, progress=reporter.progress)
         if corpus is None and pieces.hash != self.manifest.get("hash"):
             reporter.note(f"{said['name']} has changed since this run learned from it.")

@@ -20,6 +20,7 @@ from erato import datasets
 from erato.config import to_record
 from erato.corpora import CORPORA
 from erato.corpora.base import Pieces
+from erato.corpora.scan import printable
 from erato.datasets import Encodings
 from erato.errors import RunError
 from erato.files import write_json, write_text
@@ -35,7 +36,12 @@ _PIECE_NUMBER = re.compile(r"\.?(\d+)-")
 
 
 def record(
-    recipe: Recipe, pieces: Pieces, source: str, track: Sequence[str] = (), max_files: int | None = None
+    recipe: Recipe,
+    pieces: Pieces,
+    source: str,
+    track: Sequence[str] = (),
+    max_files: int | None = None,
+    only: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What recipe.json says: every part and number, what they ran with, and where the corpus is found."""
     name = str(Path(source).absolute()) if Path(source).exists() and source not in CORPORA else source
@@ -43,7 +49,7 @@ def record(
         "erato": version("erato"),
         "libraries": {name: version(name) for name in _LIBRARIES},
         "corpus": {"name": pieces.name, "hash": pieces.hash},
-        "source": {"name": name, "track": list(track), "max_files": max_files},
+        "source": {"name": name, "track": list(track), "max_files": max_files, "only": [*map(printable, only)]},
         "recipe": to_record(recipe),
     }
 
@@ -55,7 +61,8 @@ def write_run(
     representation = encodings.representation.state()
 
     def prompts() -> list[Array]:
-        return datasets.seed_windows(encodings, min(recipe.windows.most, _PROMPT), _PROMPTS, recipe.seed)
+        length = max(min(recipe.windows.most, _PROMPT), recipe.model.lead)
+        return datasets.seed_windows(encodings, length, _PROMPTS, recipe.seed)
 
     files: dict[str, Callable[[Path], None]] = {
         "recipe.json": lambda path: write_json(path, said),

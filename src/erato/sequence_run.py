@@ -6,10 +6,13 @@ What every run can do is in `erato.run`.
 import math
 import os
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from erato import run_folder
 from erato.composing import Sample, compose_after
@@ -23,9 +26,9 @@ from erato.reading.text import line_ends
 from erato.renderers import renderer_for
 from erato.renderers.base import About
 from erato.reporter import Reporter, counts
-from erato.representations.base import Array
+from erato.representations.base import Array, Bits, Space, Tokens
 from erato.run import Run, refuse_count
-from erato.sampling import Beams, Sampler, Stop
+from erato.sampling import Beams, Draft, Sampler, Stop
 from erato.score import Piece, note_count, pitch_number, with_program
 from erato.text_stream import TextStream
 
@@ -52,7 +55,9 @@ class SequenceRun(Run):
         step: float | None = None,
         program: str | None = None,
         may_end: bool = False,
+        draft: int | None = None,
         stream: Callable[[str], None] | None = None,
+        heard: Callable[[Array], None] | None = None,
         reporter: Reporter | None = None,
         **changes: Any,
     ) -> list[Sample]:
@@ -63,8 +68,10 @@ class SequenceRun(Run):
         recipe), "silence", or one note, as in "C4". beams: searches for the likeliest instead of drawing; gives the `n`
         best, all with the same seed. may_end: a piece may end by itself before `length`. step: seconds a step of a
         piano roll is written as (as read, if None). program: the General MIDI program, by number or name, of all
-        tracks but drums. stream: called with each bit of the first text as soon as it is certain. changes: fields of
-        Sampler, as in temperature=0.8. Raises UsageError for what cannot be done.
+        tracks but drums. draft: how many symbols are guessed and read at once; the piece is the same. 0: none; None: as
+        many as pay off, of key states, and none else. stream: called with each bit of the first text as soon as it is
+        certain; heard: with the new symbols of the first piece, one or several at a time, as soon as they are. changes:
+        fields of Sampler, as in temperature=0.8. Raises UsageError for what cannot be done.
         """
         reporter = reporter or Reporter()
         refuse_count(n)
@@ -106,20 +113,35 @@ class SequenceRun(Run):
             given = self._own_prompt(reporter)
         elif given is None and begin not in ("nothing", "window"):
             given = self._opening(begin)
+        space = writer.space
         if given is not None and len(given) > (self.model.context or math.inf):
             reporter.note(f"The prompt has {len(given):,} symbols, and the model sees the last {self.model.context:,}.")
+        elif prompt is not None and given is not None and isinstance(space, Bits) and self.model.context:
+            short = self.model.context - len(given)
+            reporter.note(
+                f"The prompt has {len(given):,} key states, {short:,} less than the model sees: silence lies before it."
+                if short > 0
+                else f"The prompt has {len(given):,} key states, as many as the model sees."
+            )
+        drafts = _drafts(draft, space, beams)
         seeds = [seed] * n if beams else list(range(seed, seed + n))
         shown: list[TextStream] = []
+        clock = Clock(space, reporter, stop, n) if isinstance(space, Bits) else None
 
         def told(step: int, newest: Sequence[Array | None]) -> None:
             if shown and newest[0] is not None:
                 shown[0].push(newest[0])
-            reporter.progress(step + 1, stop.length or limit, "composing: symbols")
+            if heard and newest[0] is not None:
+                heard(newest[0])
+            if clock is not None:
+                clock.tell(newest)
+            else:
+                reporter.progress(step + 1, stop.length or limit, "composing: symbols")
 
         def compose(prompt: Array, seeds: Sequence[int], include: bool) -> list[Sample]:
             if stream and not beams and seeds[0] == seed:  # what is searched for is certain only at the end
                 shown.append(TextStream(writer, prompt if include else prompt[:0], stream))
-            made = compose_after(prompt, self.model, writer, seeds, rule, stop, include, told, beams, limit)
+            made = compose_after(prompt, self.model, writer, seeds, rule, stop, include, told, beams, limit, drafts)
             if shown:
                 shown.pop().close()
             elif stream and beams and isinstance(made[0].piece, str):
@@ -184,6 +206,9 @@ class SequenceRun(Run):
             raise UsageError(f"this run cannot begin from {begin}: choose nothing, window or another pitch.")
         return found
 
+    def _has_windows(self) -> bool:
+        return self.learned_here and bool(run_folder.read_json(self.folder, "prompts.json", list))
+
     def _seed_window(self, seed: int) -> Array:
         windows = run_folder.read_json(self.folder, "prompts.json", list) if self.learned_here else []
         if not windows:
@@ -217,9 +242,12 @@ class SequenceRun(Run):
         recipe = self.recipe
         length = min(recipe.length or recipe.listen_length, recipe.listen_length)
         made: dict[float | None, Sample] = {}
+        prompt = None
+        if recipe.listen_after_window and self._has_windows():
+            prompt = self.representation.decode(self._seed_window(recipe.seed))
         for heat in recipe.listen_at or (None,):
             rule = recipe.sampler if heat is None else replace(recipe.sampler, temperature=heat, temperatures=())
-            made[heat] = self.sample(seed=recipe.seed, length=length, sampler=rule)[0]
+            made[heat] = self.sample(prompt, seed=recipe.seed, length=length, sampler=rule)[0]
         stem = self.folder / "samples" / f"step{step:08d}"
         if self.representation.kind == "text":
             path = stem.with_suffix(".txt")
@@ -239,6 +267,35 @@ class SequenceRun(Run):
             window = self.representation.decode(self._seed_window(self.recipe.seed))
             head = f"--- after the window\n{window}\n"
         return head + "".join(f"--- temperature {heat:g}\n{text}\n" for heat, text in texts)
+
+
+class Clock:
+    """Tells how much music there is so far, and how much faster it came than it plays."""
+
+    def __init__(self, space: Bits, reporter: Reporter, stop: Stop, pieces: int) -> None:
+        self.space, self.reporter, self.began, self.states = space, reporter, time.monotonic(), 0
+        seconds = stop.seconds if stop.seconds is not None else self._seconds(stop.length or 0)
+        self.total = round(pieces * seconds) or None
+
+    def _seconds(self, states: int) -> float:
+        return states / self.space.keys * self.space.step_s
+
+    def tell(self, newest: Sequence[Array | None]) -> None:
+        self.states += sum(np.size(states) for states in newest if states is not None)
+        music = self._seconds(self.states)
+        pace = music / max(time.monotonic() - self.began, 1e-3)
+        self.reporter.progress(int(music), self.total, f"composing, {pace:.1f} times real time: seconds of music")
+
+
+def _drafts(length: int | None, space: Space, beams: Beams | None) -> Draft | None:
+    """How to draft; UsageError where that cannot be."""
+    if not length:
+        return Draft() if length is None and isinstance(space, Bits) else None
+    if beams:
+        raise UsageError(f"beam search drafts nothing: leave out the draft of {length}, or the beams.")
+    if not isinstance(space, (Bits, Tokens)):
+        raise UsageError(f"{space} are not drafted: leave out the draft of {length}.")
+    return Draft(length)
 
 
 def _names_a_file(prompt: str) -> bool:

@@ -25,13 +25,14 @@ def find(
     *,
     track: Sequence[str] = (),
     max_files: int | None = None,
+    only: Sequence[str] = (),
     from_file: Path | None = None,
 ) -> Corpus:
     """The corpus of this name, else the folder or file at this path.
 
-    A known name wins over a folder of the same name; write `./name` for the folder. `track` and `max_files`
-    narrow it down; `from_file` is a copy, got by hand, of what would be downloaded. UsageError: neither is
-    there.
+    A known name wins over a folder of the same name; write `./name` for the folder. `track`, `max_files` and `only`
+    (files by name) narrow it down; `from_file` is a copy, got by hand, of what would be downloaded. UsageError:
+    neither is there.
     """
     text = str(name_or_path)
     known = CORPORA.get(text)
@@ -40,9 +41,9 @@ def find(
     if from_file is not None and not isinstance(known, Download):
         raise UsageError(f"--from is a copy of what would be downloaded, and {text} is not downloaded: leave it out.")
     if known is None:
-        return Folder(text, track, max_files)
+        return Folder(text, track, max_files, only)
     found = copy.copy(known)
-    found.narrow(track, max_files)
+    found.narrow(track, max_files, only)
     if isinstance(found, Download):
         found.from_file = from_file
     return found

@@ -19,7 +19,19 @@ import numpy as np
 
 from erato import reading
 from erato.corpora.base import Corpus, Entry, Kind, Pieces, Progress
-from erato.corpora.scan import Facts, Job, Source, Verdict, digest, first_files, piece_name, reading_version, scan
+from erato.corpora.scan import (
+    Facts,
+    Job,
+    Source,
+    Verdict,
+    digest,
+    first_files,
+    only_files,
+    piece_name,
+    printable,
+    reading_version,
+    scan,
+)
 from erato.corpora.sketch import BINS, works
 from erato.corpora.splits import BY_GROUP, BY_TIME, assign, cut
 from erato.corpora.store import DiskStore, StoreWriter, cache_folder, pack
@@ -34,14 +46,15 @@ class FileCorpus(Corpus):
 
     track: tuple[str, ...] = ()
     max_files: int | None = None
+    only: tuple[str, ...] = ()
     job: Job = Job()  # how its files are read
 
-    def narrow(self, track: Sequence[str], max_files: int | None) -> None:
-        """Narrows it down to some tracks and to the first files; UsageError for what can never be."""
+    def narrow(self, track: Sequence[str], max_files: int | None, only: Sequence[str] = ()) -> None:
+        """Narrows it down to some tracks, to files by name and to the first; UsageError for what can never be."""
         check_wanted(track)
         if max_files is not None and max_files < 1:
             raise UsageError(f"--max-files must be 1 or more, got {max_files}.")
-        self.track, self.max_files = tuple(track), max_files
+        self.track, self.max_files, self.only = tuple(track), max_files, tuple(map(printable, only))
 
     @abstractmethod
     def sources(self, progress: Progress | None = None) -> list[Source]:
@@ -54,7 +67,8 @@ class FileCorpus(Corpus):
     def pieces(self, kind: Kind, *, seed: int = 0, progress: Progress | None = None) -> Pieces:
         if self.kind not in (kind, "any"):
             raise CorpusError(f"{self.name} is {self.kind}, and {kind} is wanted: choose another corpus or recipe.")
-        sources = first_files(self.sources(progress), self.max_files)
+        sources = only_files(self.sources(progress), self.only, self.name)
+        sources = first_files(sources, self.max_files)
         root = cache_folder()
         job = replace(self.job, kind=kind, track=self.track, keep=True, readings=root / "readings")
         digests = []
@@ -180,6 +194,7 @@ class FileCorpus(Corpus):
             "hash": identity,
             "reading": reading.VERSION,
             "max_files": self.max_files,
+            "only": list(self.only),
         }
         return Pieces(self.name, kind, identity, about | store.manifest, entries, store)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from erato import reading
 from erato.corpora.base import Progress, Report
 from erato.corpora.collection import FileCorpus
-from erato.corpora.scan import Job, Source, first_files, scan
+from erato.corpora.scan import Job, Source, first_files, printable, scan
 from erato.errors import CorpusError
 
 
@@ -20,10 +20,12 @@ class Folder(FileCorpus):
     summary = "a folder of your own, or one file"
     licence = "your own files: you know their licence"
 
-    def __init__(self, path: str | Path, track: Sequence[str] = (), max_files: int | None = None) -> None:
+    def __init__(
+        self, path: str | Path, track: Sequence[str] = (), max_files: int | None = None, only: Sequence[str] = ()
+    ) -> None:
         self.path = Path(path)
         self.name = printable(Path(os.path.abspath(path)).name) or "folder"  # noqa: PTH100 (keep links)
-        self.narrow(track, max_files)
+        self.narrow(track, max_files, only)
 
     def origin(self, source: Source) -> str:
         return "local"
@@ -50,11 +52,6 @@ def check(path: str | Path, max_files: int | None = None, progress: Progress | N
             if verdict.lost:
                 report.flagged.append({"file": name, "lost": verdict.lost})
     return report
-
-
-def printable(name: str) -> str:
-    """A file name as text that can be printed and written as JSON, whatever bytes it is made of."""
-    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def list_files(path: Path) -> list[Source]:

@@ -10,11 +10,12 @@ import contextlib
 import hashlib
 import os
 import stat
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from erato import reading, score
@@ -22,7 +23,7 @@ from erato.corpora import tracks, workers
 from erato.corpora.base import Progress, Split
 from erato.corpora.sketch import Outline, fingerprint, outline
 from erato.corpora.store import load_reading, pack, save_reading, unpack
-from erato.errors import ReadError
+from erato.errors import ReadError, unknown
 from erato.reading import Limits, NamedPiece, Reading
 
 REASONS = reading.REASONS | {  # the closed list of why a file is skipped
@@ -240,6 +241,39 @@ def first_files(sources: list[Source], most: int | None) -> list[Source]:
     if most is None:
         return sources
     return [source for source in sources if _kind(source)][:most]
+
+
+def only_files(sources: list[Source], only: Sequence[str], corpus: str) -> list[Source]:
+    """The files that `only` names, in order; all of them where it names none.
+
+    A name is the path of a file within its corpus, else the last part of it, which takes every file that is called so;
+    accents may be composed or not. UsageError for a name that no file has.
+    """
+    if not only:
+        return sources
+    called: dict[str, set[int]] = {}
+    ended: dict[str, set[int]] = {}
+    for index, source in enumerate(sources):
+        path = PurePosixPath(_composed(source.name))
+        called.setdefault(str(path), set()).add(index)
+        ended.setdefault(path.name, set()).add(index)
+    wanted: set[int] = set()
+    for name in only:
+        path = str(PurePosixPath(_composed(name)))
+        found = called.get(path) or ended.get(path)
+        if found is None:
+            raise unknown(f"file of {corpus}", name, [source.name for source in sources])
+        wanted |= found
+    return [sources[index] for index in sorted(wanted)]
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def printable(name: str) -> str:
+    """A file name as text that can be printed and written as JSON, whatever bytes it is made of."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _pieces(job: Job, source: Source, data: bytes, verdict: Verdict) -> Reading:

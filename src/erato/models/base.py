@@ -29,6 +29,7 @@ class Filters:
     allowed: Tensor | None = None  # [B, V] of symbols, or [B, K] of keys; None: everything is
     kinds: Tensor | None = None  # [V]: what kind of symbol each is; see `masked`
     thresholds: Tensor | None = None  # [K] the probability below which each key stays silent
+    heat: float | None = 1.0  # the temperature, where nothing else (but thresholds) changes how symbols are drawn
 
     def __call__(self, logits: Tensor, feature: int = 0) -> Tensor:
         """The logits [B, V] to draw from; what may not be drawn is -inf before and after."""
@@ -190,6 +191,7 @@ class SequenceModel(Model, ABC):
     """A causal model. In eval mode, blocks of any size through `extend` equal `forward` to 1e-5."""
 
     context: int | None = None  # symbols it can see; None: unlimited
+    overhead: float = 16.0  # of a pass without gradients, in symbols that could be read in that time
 
     @abstractmethod
     def start(self, batch: int) -> State:
@@ -210,6 +212,10 @@ class SequenceModel(Model, ABC):
         at: [B, T] true where a prediction is asked for; elsewhere the distribution may say anything.
         """
         return self.extend(x, self.start(len(x)), mask)[0]
+
+    def forgotten(self, n: int) -> int:
+        """How many of the first of n symbols change nothing that comes after all of them; they need not be read."""
+        return 0
 
     def keep(self, before: State, after: State, x: Tensor, n: int) -> State:
         """The state after only the first `n` of the x that led from `before` to `after`."""

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -28,6 +30,7 @@ from erato.representations.base import Bits, Space
 SAFE = 1e-5  # of the variance in layer norms
 ROOM = 1024  # key states that are remembered beyond what is needed, before all of it moves
 FEW = 768  # key states, of all rows, up to which one pass without torch's overhead is faster
+Numbers = npt.NDArray[Any]
 ACTIVATIONS = ("elu", "relu")
 INITIALIZERS = ("glorot_uniform", "he_normal")
 
@@ -128,21 +131,43 @@ class Bit(Distribution):
         return Bit(self.logits[:, t : t + 1], self.keys[t : t + 1])
 
     def sample(self, u: Tensor | None, filters: Filters) -> Tensor:
-        return self.at(-1 % self.logits.shape[1]).sample_all(None if u is None else u.unsqueeze(1), filters)[:, 0]
+        last = self.at(self.logits.shape[1] - 1)
+        drawn, _ = last.draw(None if u is None else u[:, 0].cpu().numpy(), filters)
+        return torch.from_numpy(drawn).to(self.logits.device)
 
-    def sample_all(self, u: Tensor | None, filters: Filters) -> Tensor:
-        """[B, T] a draw for every position, as `sample` gives it; u: [B, T, 1] uniform numbers.
+    def draw(self, u: Numbers | None, filters: Filters) -> tuple[Numbers, Numbers]:
+        """A draw at each of T places of one piece (or, with T = 1, of B pieces), and its log-probability; [T] each.
 
-        A key whose probability is below its threshold (`filters.thresholds`) stays up. -1 where there is no number.
+        u: [T] uniform numbers; None: the likelier. A key that is less probable than its threshold stays up. -1 where
+        there is no number.
         """
-        logits = self.logits.double()
-        two = torch.stack([torch.zeros_like(logits), logits], -1).flatten(0, 1)
-        if filters.thresholds is not None:
-            low = logits.sigmoid() < filters.thresholds[self.keys]
-            two[:, 1].masked_fill_(low.flatten(), -math.inf)
-        two = filters(two).view(*logits.shape, 2)
-        down = two[..., 1] > two[..., 0] if u is None else u[..., 0] < two.softmax(-1)[..., 1]
-        return torch.where(torch.isnan(logits), -1, down.to(torch.int8))
+        logits = self.logits.flatten().cpu().numpy()
+        with np.errstate(invalid="ignore"):
+            chances = sigmoid(logits)
+            allowed = None
+            if filters.thresholds is not None:
+                allowed = chances >= filters.thresholds.cpu().numpy()[self.keys.numpy()]
+            if u is None:
+                down = logits > 0
+            elif filters.heat is None:
+                two = filters(torch.from_numpy(np.stack([np.zeros(len(logits)), logits.astype(np.float64)], -1)))
+                down = u < two.softmax(-1)[:, 1].numpy()
+            else:
+                down = u < (chances if filters.heat == 1 else sigmoid(logits / filters.heat))
+            if allowed is not None:
+                down &= allowed
+            drawn = down.view(np.int8)
+            if np.isnan(logits).any():
+                drawn = np.where(np.isnan(logits), np.int8(-1), drawn)
+            log_probs = -np.log1p(np.exp(np.where(down, -logits, logits).astype(np.float64)))
+        return drawn, log_probs
+
+
+def sigmoid(logits: Numbers) -> Numbers:
+    """The probabilities of logits, as float64."""
+    with np.errstate(over="ignore"):
+        found: Numbers = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    return found
 
 
 class Memory:
@@ -301,6 +326,10 @@ class Layer(nn.Module):
 class Pianonet(SequenceModel):
     """Layers, and one number a place: the logit of the next key."""
 
+    wheel: Tensor  # [cycle + R] the places of a cycle, round and round
+    key_wheel: Tensor  # and the key of each
+    overhead = 8.0  # measured: a pass of the published size, on one core
+
     def __init__(self, config: PianonetConfig, keys: int) -> None:
         super().__init__()
         self.config, self.keys = config, keys
@@ -314,11 +343,16 @@ class Pianonet(SequenceModel):
         nn.init.constant_(self.out.bias, -3.2 if config.use_calibrated_output_bias else 0.0)
         self.of_key = nn.Parameter(torch.zeros(keys)) if config.keys else None
         self.fast: Any = None  # what the fast pass made of these weights
+        self.register_buffer("wheel", torch.arange(self.cycle + ROOM) % self.cycle, persistent=False)
+        self.register_buffer("key_wheel", self.wheel % keys, persistent=False)
 
     def summary(self, space: Space) -> str:
         steps = self.context / self.keys
         seconds = f", {steps * space.step_s:.2f} s" if isinstance(space, Bits) else ""
         return f"{len(self.layers)} layers that see {self.context:,} key states ({steps:.1f} steps{seconds})"
+
+    def forgotten(self, n: int) -> int:
+        return max(0, n - self.context) // self.cycle * self.cycle
 
     def start(self, batch: int) -> PianonetState:
         return PianonetState(batch, 0, None)
@@ -340,12 +374,15 @@ class Pianonet(SequenceModel):
 
     def extend(self, x: Tensor, state: PianonetState, mask: Tensor | None = None) -> tuple[Bit, PianonetState]:
         # Padding stands at the end: it reaches no output before it, so mask is not needed.
+        n, time = state.n, x.shape[1]
+        if time <= ROOM:
+            logits, state = self._extend(x, state)
+            return Bit(logits, self.key_wheel[n % self.cycle :][:time]), state
         parts = []
         for part in torch.split(x, ROOM, 1):
             logits, state = self._extend(part, state)
             parts.append(logits)
-        logits = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-        return Bit(logits, self._places(state.n - x.shape[1], x.shape[1]) % self.keys), state
+        return Bit(torch.cat(parts, 1), self._places(n, time) % self.keys), state
 
     def keep(self, before: PianonetState, after: PianonetState, x: Tensor, n: int) -> PianonetState:
         if after.memory is None or before.n + n < after.memory.base:  # nothing was read, or it has moved on
@@ -365,6 +402,8 @@ class Pianonet(SequenceModel):
 
     def _places(self, n: int, time: int) -> Tensor:
         """[T] which place of a cycle the key states that are predicted from position `n` on have."""
+        if time <= ROOM:
+            return self.wheel[n % self.cycle :][:time]
         return torch.arange(n, n + time, device=self.out.bias.device) % self.cycle
 
     def _before(self, n: int, time: int) -> Tensor:

@@ -45,9 +45,10 @@ RECIPE = Recipe(
         valid_symbols=None,
         precision="auto",
     ),
-    sampler=Sampler(),
+    sampler=Sampler(edges=EDGES),
     length=72 * 48 * 30,
     listen_length=72 * 48 * 6,
+    listen_after_window=True,
 )
 
 TINY = replace(

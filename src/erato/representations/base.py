@@ -64,6 +64,15 @@ class Cursor(ABC):
     def push(self, symbols: Array) -> None:
         """Takes note of the next symbol of each piece, symbols: [B, *space.shape]."""
 
+    def push_all(self, symbols: Array) -> None:
+        """Takes note of the next symbols of the one piece there is, symbols: [T, *space.shape]."""
+        for symbol in symbols:
+            self.push(symbol[None])
+
+    def symbols_until(self, seconds: float) -> int | None:
+        """How many more symbols the one piece there is has until its music is so long; None: that depends on them."""
+        return None
+
     @abstractmethod
     def take(self, rows: Sequence[int]) -> "Cursor":
         """A cursor for the pieces `rows` (reordered or copied), independent of this one."""

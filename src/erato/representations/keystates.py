@@ -252,6 +252,14 @@ class KeystatesCursor(Cursor):
     def push(self, symbols: Array) -> None:
         self._states = self._states + 1
 
+    def push_all(self, symbols: Array) -> None:
+        self._states = self._states + len(symbols)
+
+    def symbols_until(self, seconds: float) -> int:
+        """All of the steps that begin before."""
+        space = self._representation.space
+        return max(0, math.ceil(seconds / space.step_s - 1e-9) * space.keys - int(self._states[0]))
+
     def take(self, rows: Sequence[int]) -> "KeystatesCursor":
         return KeystatesCursor(self._representation, self._states[np.array(rows, np.int64)])
 
@@ -265,8 +273,3 @@ class KeystatesCursor(Cursor):
     @property
     def done(self) -> npt.NDArray[np.bool_]:
         return np.zeros(len(self._states), np.bool_)
-
-
-def step_count(seconds: float, space: Bits) -> int:
-    """How many steps begin within so many seconds."""
-    return math.ceil(seconds / space.step_s - 1e-9)

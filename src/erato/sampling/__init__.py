@@ -2,8 +2,21 @@
 
 from erato.sampling.autoregressive import sample
 from erato.sampling.beam import Beams, Candidate, beam_search
+from erato.sampling.drafting import Draft, drafted
 from erato.sampling.filters import Sampler, filtered
 from erato.sampling.growing import Sampled, Stop
 from erato.sampling.latent import Latents
 
-__all__ = ["Beams", "Candidate", "Latents", "Sampled", "Sampler", "Stop", "beam_search", "filtered", "sample"]
+__all__ = [
+    "Beams",
+    "Candidate",
+    "Draft",
+    "Latents",
+    "Sampled",
+    "Sampler",
+    "Stop",
+    "beam_search",
+    "drafted",
+    "filtered",
+    "sample",
+]

@@ -8,6 +8,8 @@ row with something to draw keeps something to draw.
 import math
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -25,6 +27,8 @@ class Sampler:
     (0: on all of them); no_repeat=n lets no n symbols in a row come twice, the prompt's included.
     greedy takes the likeliest symbol, which the settings of drawing do not change. temperatures: one a feature, where
     symbols have several (a note: pitch, step, duration, velocity); `temperature` is for those that it does not name.
+    edges: of key states: the probability, before all else, below which a key never sounds, by its distance in keys from
+    the nearer end of the keyboard ("edge aversion", PianoNet); keys that are farther away always may.
     """
 
     temperature: float = 1.0
@@ -37,6 +41,7 @@ class Sampler:
     repetition_window: int = 64
     no_repeat: int = 0
     greedy: bool = False
+    edges: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         for value in (self.temperature, *self.temperatures):
@@ -47,6 +52,8 @@ class Sampler:
         _require("typical_p", self.typical_p, 0 < self.typical_p <= 1, "in (0, 1]")
         _require("repetition_penalty", self.repetition_penalty, 0 < self.repetition_penalty < math.inf, "above 0")
         _require("repetition_window", self.repetition_window, self.repetition_window >= 0, "0 (all) or more")
+        for value in self.edges:
+            _require("edges", value, 0 <= value <= 1, "probabilities from 0 to 1")
         _require("no_repeat", self.no_repeat, self.no_repeat >= 0, "0 (off) or more")
 
     def heat(self, feature: int) -> float:
@@ -62,6 +69,12 @@ class Sampler:
 def _require(name: str, value: float, allowed: bool, where: str) -> None:
     if not allowed:
         raise UsageError(f"{name} must be {where}, got {value}")
+
+
+def edge_thresholds(edges: tuple[float, ...], keys: int) -> npt.NDArray[np.float64]:
+    """[K] the probability below which each key never sounds."""
+    distance = np.minimum(np.arange(keys), np.arange(keys)[::-1])
+    return np.array([edges[d] if d < len(edges) else 0.0 for d in distance])
 
 
 def filtered(logits: Tensor, sampler: Sampler, so_far: Tensor | None = None, feature: int = 0) -> Tensor:

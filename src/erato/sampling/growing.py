@@ -8,7 +8,7 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,12 @@ from torch import Tensor
 
 from erato.errors import UsageError
 from erato.models.base import Filters, Model, SequenceModel, State
-from erato.representations.base import Array, Cursor, Notes, Space, Tokens
-from erato.sampling.filters import Sampler, filtered
+from erato.representations.base import Array, Bits, Cursor, Notes, Space, Tokens
+from erato.sampling.filters import Sampler, edge_thresholds, filtered
 
 BLOCK = 1024  # symbols of a prompt that are read at once
 ROOM = 64  # symbols that are made room for at first
+_PLAIN = Sampler()
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,10 @@ def read_prompt(model: SequenceModel, prompt: Array, cursor: Cursor, space: Spac
     one = cursor.take([0])
     _push_prompt(one, prompt, space)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    symbols = torch.from_numpy(np.concatenate([space.before[None], prompt]).astype(space.read))[None].to(device)
+    read = np.concatenate([space.before[None], prompt]).astype(space.read)[model.forgotten(len(prompt)) :]
+    symbols = torch.from_numpy(read)[None].to(device)
     state = model.start(1)
-    for begin in range(0, len(prompt), BLOCK):
+    for begin in range(0, len(read) - 1, BLOCK):
         state = model.extend(symbols[:, :-1][:, begin : begin + BLOCK], state)[1]
     return one, state, symbols[:, -1:]
 
@@ -84,6 +86,9 @@ def read_prompt(model: SequenceModel, prompt: Array, cursor: Cursor, space: Spac
 def _push_prompt(cursor: Cursor, prompt: Array, space: Space) -> None:
     """Takes a cursor for one piece through the prompt; UsageError where it does not allow what comes."""
     fits = space.holds(prompt) if len(prompt) else ()
+    if isinstance(space, Bits) and np.all(fits):  # anything may follow anything
+        cursor.push_all(prompt)
+        return
     for place, (symbol, fit) in enumerate(zip(prompt, fits, strict=True)):
         if fit and symbol.ndim == 0:
             fit = symbol != space.end and ((allowed := cursor.allowed()) is None or allowed[0, symbol])
@@ -127,6 +132,13 @@ class Growing(Filters):
         self._symbols[:, : len(prompt)] = prompt
         self.log_probs: npt.NDArray[np.float64] | None = np.zeros(batch)
         self.ended, self.dropped = np.zeros((2, batch), np.bool_)
+        plain = replace(sampler, temperature=1.0, temperatures=(), edges=(), greedy=False) == _PLAIN
+        self.heat = sampler.heat(0) if plain else None
+        self.thresholds = None
+        if sampler.edges:
+            if not isinstance(space, Bits):
+                raise UsageError(f"edges are for runs of key states, not for {space}: leave them out.")
+            self.thresholds = torch.from_numpy(edge_thresholds(sampler.edges, space.keys)).to(device)
         self._usual_mask = None
         if isinstance(space, Tokens):
             self._drawable = np.arange(space.size) != space.start
@@ -192,6 +204,32 @@ class Growing(Filters):
         if self._last_second < math.inf and (seconds := self.cursor.seconds) is not None:
             over |= seconds >= self._last_second
         return over
+
+    def push_all(self, symbols: Array, log_prob: float) -> None:
+        """Takes note of the next symbols [T] of the one piece there is, which ends by itself nowhere among them."""
+        self.cursor.push_all(symbols)
+        upto = self._count + len(symbols)
+        if upto > self._symbols.shape[1]:
+            more = np.empty((1, max(upto, 2 * self._symbols.shape[1]), *self.space.shape), self.space.read)
+            more[:, : self._count] = self._symbols[:, : self._count]
+            self._symbols = more
+        self._symbols[0, self._count : upto] = symbols
+        self._count = upto
+        if self.log_probs is not None:
+            self.log_probs = self.log_probs + log_prob
+
+    def __len__(self) -> int:
+        return self._count
+
+    def past(self, count: int) -> Array:
+        """The newest symbols of the first piece, its prompt's included, at most `count`."""
+        return self._symbols[0, max(0, self._count - count) : self._count]
+
+    def steady(self, stop: Stop) -> int | None:
+        """How many new symbols a piece will have, where that is known beforehand; None: it is not, or not asked."""
+        if stop.seconds is not None:
+            return self.cursor.symbols_until(self._last_second)
+        return stop.length
 
     def take(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> "Growing":
         """The pieces `rows` (reordered or copied), independent of this."""

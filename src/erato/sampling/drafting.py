@@ -1,0 +1,276 @@
+"""The loop that draws many symbols at a time: what may come next is guessed, read in one pass, and kept as far as it is
+what is drawn.
+
+A pass reads the newest symbol and a draft of those after it, and gives a distribution for each place. With the uniform
+numbers of each place, which are fixed beforehand, the symbol of the first place is drawn as `sample` would, then that
+of the second if the first was drafted right, and so on; the first one that was not ends the pass. So the piece is the
+one that `sample` gives, symbol for symbol, but for rounding. (Speculative decoding, Leviathan et al. 2023, with common
+random numbers in place of rejection, as in Wiggers and Hoogeboom, "Predictive sampling with forecasting autoregressive
+models", 2020; drafts from a piece's own past are prompt lookup, Saxena 2023.)
+
+Knows nothing of pitches or files. Legend: T symbols.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event, Lock
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from erato.errors import EratoError, UsageError
+from erato.models.base import SequenceModel, take
+from erato.representations.base import Array, Bits, Cursor, Space
+from erato.sampling.autoregressive import NO_NUMBERS
+from erato.sampling.filters import Sampler
+from erato.sampling.growing import Growing, Sampled, Stop, evaluating, read_prompt
+from erato.sampling.threads import one_thread
+
+LONGEST, SHORTEST = 288, 2  # symbols of a pass
+BLOCK = 65_536  # uniform numbers that are drawn at once
+RUNS = (4, 3, 2)  # symbols in a row that are looked for in the past, the longest first
+FORGET = 0.98  # of what was counted, at each pass
+
+
+@dataclass
+class Counts:
+    """What drafting came to: passes, the symbols that they read, and those that were kept."""
+
+    passes: int = 0
+    read: int = 0
+    kept: int = 0
+    right: float = 16.0  # symbols drafted right, lately; and
+    wrong: float = 1.0  # wrong
+
+    def add(self, read: int, kept: int, wrong: bool) -> None:
+        self.passes, self.read, self.kept = self.passes + 1, self.read + read, self.kept + kept
+        self.right = FORGET * self.right + kept - wrong
+        self.wrong = FORGET * self.wrong + wrong
+
+    def length(self, overhead: float) -> int:
+        """How many symbols the next pass should read, if a pass costs as much as `overhead` symbols besides them.
+
+        What is kept of n symbols, (1 - q^n) / (1 - q) with q the share that is right, by n + overhead, at its largest.
+        """
+        n = np.arange(SHORTEST, LONGEST + 1)
+        share = self.right / (self.right + self.wrong)
+        return int(n[np.argmax((1 - share**n) / (n + overhead))])
+
+
+@dataclass
+class Draft:
+    """How to draft. length: symbols of every pass; None: chosen from how many were drafted right.
+
+    counts: one a piece, filled while it is composed.
+    """
+
+    length: int | None = None
+    counts: list[Counts] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.length is not None and not 1 <= self.length <= 4096:
+            raise UsageError(f"a draft must have from 1 to 4,096 symbols, got {self.length}.")
+
+
+@torch.inference_mode()
+def drafted(
+    model: SequenceModel,
+    prompt: Array,
+    cursor: Cursor,
+    space: Space,
+    seeds: Sequence[int],
+    sampler: Sampler,
+    stop: Stop,
+    callback: Callable[[int, list[Array | None]], None] | None = None,
+    limit: int = 8192,
+    draft: Draft | None = None,
+) -> list[Sampled]:
+    """What `sample` composes, with as few passes of the model as drafts allow; takes what it takes.
+
+    Key states are drafted as those of the step before, all else from what followed the same symbols earlier in the
+    piece. Several pieces are composed side by side in threads. callback: called with blocks of new symbols, where those
+    are key states.
+    """
+    if not seeds or min(seeds) < 0:
+        raise UsageError(f"seeds must be one or more numbers of 0 or more, got {list(seeds)}")
+    draft, lock, halt = draft or Draft(), Lock(), Event()
+    draft.counts[:] = [Counts() for _ in seeds]
+    told: list[Array | None] = [None] * len(seeds)
+
+    with evaluating(model), one_thread():
+        one, state, last = read_prompt(model, prompt, cursor, space)
+
+        def compose(number: int) -> Sampled:
+            def tell(step: int, newest: Array) -> None:
+                if halt.is_set():
+                    raise KeyboardInterrupt
+                if callback is not None:
+                    with lock:
+                        rows = [*told]
+                        rows[number] = newest
+                        callback(step, rows)
+
+            pieces = Growing(one.take([0]), space, sampler, stop, prompt, 1, last.device)
+            own = state if len(seeds) == 1 else take(state, torch.zeros(1, dtype=torch.long, device=last.device))
+            work = _states if isinstance(space, Bits) else _symbols
+            with torch.inference_mode():
+                grown = work(model, own, last, pieces, seeds[number], stop, limit, draft, number, tell)
+            return grown.sampled(0, seeds[number])
+
+        numbers = range(len(seeds))
+        workers = min(len(seeds), torch.get_num_threads()) if last.device.type == "cpu" else 1
+        if workers == 1:
+            return [compose(number) for number in numbers]
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                return list(pool.map(compose, numbers))
+            except BaseException:
+                halt.set()
+                raise
+
+
+Tell = Callable[[int, Array], None]
+
+
+def _states(
+    model: SequenceModel,
+    state: object,
+    last: Tensor,
+    pieces: Growing,
+    seed: int,
+    stop: Stop,
+    limit: int,
+    draft: Draft,
+    number: int,
+    tell: Tell,
+) -> Growing:
+    """Key states, of which nothing depends on what a cursor says: all places of a pass are drawn at once."""
+    space, counts = pieces.space, draft.counts[number]
+    assert isinstance(space, Bits)
+    total, rng = pieces.steady(stop) or limit, np.random.Generator(np.random.PCG64(seed))
+    u = np.empty(0)
+    frame = space.frame
+    x = np.empty(LONGEST + 1 if draft.length is None else draft.length + 1, np.int8)
+    before = np.zeros(frame, np.int8)  # the step before the next key state
+    past = pieces.past(frame)
+    before[frame - len(past) :] = past
+    newest, guess, done = int(last[0, 0]), np.empty(0, np.int8), 0
+    greedy, device = pieces.sampler.greedy, last.device
+    while done < total:
+        length = min(draft.length or counts.length(model.overhead), total - done)
+        x[0] = newest
+        _follow(x[1:length], guess, before)
+        given = torch.from_numpy(x[:length][None])
+        distribution, after = model.extend(given if device.type == "cpu" else given.to(device), state)
+        if not greedy and len(u) < length:
+            u = np.concatenate([u, rng.random(min(BLOCK, total - done + LONGEST))])
+        drawn, log_probs = distribution.draw(None if greedy else u[:length], pieces)  # type: ignore[attr-defined]
+        if drawn.min() < 0:
+            raise EratoError(NO_NUMBERS)
+        wrong = drawn[:-1] != x[1:length]
+        place = int(wrong.argmax()) if length > 1 else 0
+        missed = length > 1 and bool(wrong[place])
+        kept = place + 1 if missed else length
+        state = after if kept == length else model.keep(state, after, given, kept)
+        del after  # so that what comes next may be written over what was not kept
+        pieces.push_all(drawn[:kept], float(log_probs[:kept].sum()))
+        counts.add(length, kept, missed)
+        u, newest, guess = u[kept:], int(drawn[kept - 1]), drawn[kept:]
+        before = drawn[kept - frame : kept].copy() if kept >= frame else np.concatenate([before[kept:], drawn[:kept]])
+        done += kept
+        tell(done - 1, drawn[:kept])
+    return pieces
+
+
+def _follow(draft: Array, guess: Array, before: Array) -> None:
+    """Fills a draft: with what the pass before drew beyond its mistake, then with the keys as they were a step ago."""
+    frame, n = len(before), min(len(guess), len(draft))
+    draft[:n] = guess[:n]
+    while n < len(draft):
+        begin = n - frame
+        piece = before[begin:] if begin < 0 else draft[begin:n]
+        piece = piece[: len(draft) - n]
+        draft[n : n + len(piece)] = piece
+        n += len(piece)
+
+
+def _symbols(
+    model: SequenceModel,
+    state: object,
+    last: Tensor,
+    pieces: Growing,
+    seed: int,
+    stop: Stop,
+    limit: int,
+    draft: Draft,
+    number: int,
+    tell: Tell,
+) -> Growing:
+    """Symbols of any kind that can be drafted, drawn place after place, as what may come depends on what came."""
+    total, rng, counts = stop.length or limit, np.random.Generator(np.random.PCG64(seed)), draft.counts[number]
+    uniforms: list[Array] = []
+    memory = LookUp(pieces.past(len(pieces)))
+    done = 0
+    while done < total:
+        length = min(draft.length or counts.length(model.overhead), total - done)
+        guess = memory.after(length - 1)
+        given = last
+        if len(guess):
+            given = torch.cat([last, torch.from_numpy(guess)[None].to(last)], 1)
+        distribution, after = model.extend(given, state)
+        kept, missed = 0, False
+        for place in range(given.shape[1]):
+            here = distribution.at(place)
+            if not pieces.sampler.greedy and place == len(uniforms):
+                uniforms.append(rng.random((1, here.n_uniforms)))
+            u = None if pieces.sampler.greedy else torch.from_numpy(uniforms[place]).to(last.device)
+            drawn = here.sample(u, pieces)
+            chosen = drawn.cpu().numpy()
+            if not pieces.space.holds(chosen).all():
+                raise EratoError(NO_NUMBERS)
+            log_probs = here.log_prob(drawn.unsqueeze(1))[:, 0].double().cpu().numpy()
+            if np.isnan(log_probs).any():
+                raise EratoError(NO_NUMBERS)
+            pieces.push(chosen, log_probs if here.complete else None)
+            memory.add(chosen[0])
+            kept += 1
+            if not pieces.dropped[0]:
+                tell(done + place, chosen[0])
+            missed = place < len(guess) and chosen[0] != guess[place]
+            if missed or pieces.ended[0]:
+                break
+        counts.add(given.shape[1], kept, missed)
+        if pieces.ended[0]:
+            break
+        state = after if kept == given.shape[1] else model.keep(state, after, given, kept)
+        del after
+        last, uniforms = drawn.unsqueeze(1), uniforms[kept:]
+        done += kept
+    return pieces
+
+
+class LookUp:
+    """What followed the same few symbols when they stood there last."""
+
+    def __init__(self, symbols: Array) -> None:
+        self.symbols: list[int] = []
+        self._place: dict[tuple[int, ...], int] = {}
+        for symbol in symbols:
+            self.add(symbol)
+
+    def add(self, symbol: int) -> None:
+        """Takes note of the next symbol."""
+        for run in RUNS:  # what stood before it is now followed by something
+            if len(self.symbols) >= run:
+                self._place[tuple(self.symbols[-run:])] = len(self.symbols)
+        self.symbols.append(int(symbol))
+
+    def after(self, count: int) -> Array:
+        """At most `count` symbols that may come now; none where nothing like the last ones stood before."""
+        for run in RUNS:
+            place = self._place.get(tuple(self.symbols[-run:])) if len(self.symbols) >= run else None
+            if place is not None:
+                return np.array(self.symbols[place : place + count], np.int64)
+        return np.empty(0, np.int64)
