@@ -74,7 +74,8 @@ def test_every_option_of_train_arrives(trained):
     given = trained(
         "train event-transformer --corpus maestro-v3 --out there --minutes 1.5 --steps 7 --epochs 3 "
         "--set model.width=16 --set training.batch=2 --seed 11 --keep-every 5 --track 0 --track Bass "
-        "--max-files 9 --precision bfloat16 --from copy.zip --pretrained folder"
+        "--max-files 9 --precision bfloat16 --from copy.zip --pretrained folder --only a.mid --only b.mid "
+        "--import run.json --import-data data.json"
     )
     assert given == {
         "recipe": "event-transformer",
@@ -91,6 +92,9 @@ def test_every_option_of_train_arrives(trained):
         "precision": "bfloat16",
         "seed": 11,
         "pretrained": "folder",
+        "only": ["a.mid", "b.mid"],
+        "import_run": "run.json",
+        "import_data": "data.json",
     }
 
 
@@ -98,14 +102,18 @@ def test_what_is_not_given_to_train_is_left_to_the_recipe(trained):
     given = trained("train note-chord-lstm")
     assert given.pop("recipe") == "note-chord-lstm"
     assert not any(given.values())
-    assert {key for key, value in given.items() if value is not None} == {"settings", "track"}  # which are empty
+    assert {key for key, value in given.items() if value is not None} == {
+        "settings",
+        "track",
+        "only",
+    }  # which are empty
 
 
 def test_every_option_of_compose_arrives(composed):
     loaded, given, changes = composed(
         "compose run --prompt x.mid --begin window --n 3 --seed 8 --bars 4 --seconds 2.5 --length 60 --checkpoint 20 "
         "--strategy sample --temperature 0.7 --top-k 5 --top-p 0.9 --min-p 0.01 --typical-p 0.95 --no-repeat 4 "
-        "--may-end --repetition-penalty 1.2 --step 0.2 --program violin"
+        "--may-end --repetition-penalty 1.2 --step 0.2 --program violin --draft 9 --edges 1,0.4"
     )
     assert (str(loaded["path"]), loaded["checkpoint"]) == ("run", 20)
     assert str(given.pop("prompt")) == "x.mid"
@@ -121,7 +129,9 @@ def test_every_option_of_compose_arrives(composed):
         "program": "violin",
         "beams": None,
         "may_end": True,
+        "draft": 9,
         "stream": None,
+        "heard": None,
     }
     assert changes == {
         "temperature": 0.7,
@@ -132,6 +142,7 @@ def test_every_option_of_compose_arrives(composed):
         "no_repeat": 4,
         "repetition_penalty": 1.2,
         "greedy": False,
+        "edges": (1.0, 0.4),
     }
 
 

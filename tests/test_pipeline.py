@@ -96,7 +96,8 @@ def test_words_are_written_as_text_and_page_and_refused_as_music(trained, name, 
 @pytest.mark.parametrize("name", MUSIC)
 @pytest.mark.parametrize("suffix", RENDERERS)
 def test_every_piece_is_written_as_every_kind_of_file(trained, name, suffix, tmp_path):
-    piece = trained[name].compose(seed=1, length=60)[0]
+    run = trained[name]
+    piece = run.compose(seed=1, length=60 * run.representation.space.frame)[0]
     path = erato.render(piece, tmp_path / f"x{suffix}", "A title")
     assert path.stat().st_size > 100 or suffix in (".txt", ".csv")
     if suffix == ".mid":

@@ -18,6 +18,7 @@ from erato.cli_options import parse
 from erato.errors import EratoError, UsageError
 
 if TYPE_CHECKING:
+    from erato.composing import Sample
     from erato.pipeline import Run
     from erato.reporter import Reporter
     from erato.sampling import Beams
@@ -151,9 +152,12 @@ def _train(given: argparse.Namespace) -> int:
             keep_every=given.keep_every,
             track=given.track,
             max_files=given.max_files,
+            only=given.only,
             from_file=given.from_file,
             precision=given.precision,
             pretrained=given.pretrained,
+            import_run=given.import_run,
+            import_data=given.import_data,
             seed=given.seed,
             reporter=reporter,
         )
@@ -180,6 +184,7 @@ def _compose(given: argparse.Namespace) -> int:
     from erato.renderers import renderers_for
 
     beams, changes = _how(given)
+    _refuse_live(given)
     run = pipeline.load(given.run, given.checkpoint)
     out = Path(given.out) if given.out else run.folder / "pieces"
     if out.exists() and not out.is_dir():
@@ -192,17 +197,21 @@ def _compose(given: argparse.Namespace) -> int:
         return _compare(given, run, out, beams, changes)
     reads = run.representation.kind == "text" and not given.json  # the text itself is what people look at
     streams = reads and given.n == 1 and beams is None
-    with _reporter(given.json or streams) as reporter:
+    with _reporter(given.json or streams or given.live == "-") as reporter:
         formats = given.formats.split(",") if given.formats else run.formats
         renderers_for(formats, run.representation.kind)
         if beams is not None:
             changes["beams"] = beams
         if reads and given.n == 1:
             changes["stream"] = _show
-        samples = run.sample(given.prompt, reporter=reporter, **_asked(given), **phrases, **changes)
-        if "given" in phrases:
-            samples = [replace(sample, made={"given": given.given, **sample.made}) for sample in samples]
-        written = run.write(samples, out, formats)
+        asked = {"reporter": reporter, **_asked(given), **phrases, **changes}
+        if given.live is not None:
+            samples, written = _live(given, run, asked, lambda samples: run.write(samples, out, formats))
+        else:
+            samples = run.sample(given.prompt, **asked)
+            if "given" in phrases:
+                samples = [replace(sample, made={"given": given.given, **sample.made}) for sample in samples]
+            written = run.write(samples, out, formats)
     rows: list[dict[str, Any]] = [
         {
             "path": str(paths[0]),
@@ -228,8 +237,39 @@ def _compose(given: argparse.Namespace) -> int:
         length = f"{row['bars']} bars, " if row["bars"] is not None else ""
         length += f"{row['seconds']:.1f} s, " if row["seconds"] is not None else ""
         said = f"seed {row['seed']}: {length}{row['symbols']} symbols -> {', '.join(row['files'])}"
-        print(said, file=sys.stderr if reads else sys.stdout)  # a text alone goes where it is sent
+        alone = reads or given.live == "-"  # a text, or what is played, alone goes where it is sent
+        print(said, file=sys.stderr if alone else sys.stdout)
     return 0
+
+
+def _refuse_live(given: argparse.Namespace) -> None:
+    """UsageError for what cannot be had together with --live."""
+    if given.live is not None and given.compare:
+        raise UsageError("what is compared is not played: leave out --live, or --compare.")
+    if given.live == "-" and given.json:
+        raise UsageError("--live and --json both write to standard output: leave one out, or play on a MIDI port.")
+
+
+Written = list[list[Path]]  # the files of each piece
+
+
+def _live(
+    given: argparse.Namespace, run: "Run", asked: dict[str, Any], write: "Callable[[list[Sample]], Written]"
+) -> "tuple[list[Sample], Written]":
+    """The piece that was played while it was composed, and its files, which Ctrl-C at its end does not lose."""
+    from erato import live
+
+    written: Written = []
+    try:
+        with live.opened(given.live, given.program, asked["reporter"]) as sink:
+            sample = live.play(
+                run, sink, given.prompt, composed=lambda sample: written.extend(write([sample])), **asked
+            )
+    except KeyboardInterrupt:
+        for files in written:
+            asked["reporter"].note(f"The piece was whole: {', '.join(map(str, files))}.")
+        raise
+    return [sample], written
 
 
 def _asked(given: argparse.Namespace) -> dict[str, Any]:

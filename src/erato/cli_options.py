@@ -125,6 +125,13 @@ COMMANDS = {
             ),
             _option("--max-files", type=_whole, metavar="N", help="use the first N files only"),
             _option(
+                "--only",
+                action="append",
+                default=[],
+                metavar="NAME",
+                help="only this file of the corpus, by its name or its path in the folder; may be given several times",
+            ),
+            _option(
                 "--precision",
                 choices=["auto", "float32", "bfloat16"],
                 help="of the arithmetic; auto: bfloat16 where the processor has it",
@@ -135,6 +142,15 @@ COMMANDS = {
                 help="go on from this checkpoint: a folder, or a name on the Hugging Face hub",
             ),
             _option("--from", dest="from_file", metavar="FILE", help="a copy of a downloadable corpus, got by hand"),
+            _option(
+                "--import",
+                dest="import_run",
+                metavar="FILE",
+                help="of pianonet: learn as this run_description.json of the original PianoNet says",
+            ),
+            _option(
+                "--import-data", metavar="FILE", help="of pianonet: from what this JSON description of its data says"
+            ),
             _JSON,
         ],
     ),
@@ -199,6 +215,15 @@ COMMANDS = {
                 type=_numbers,
                 metavar="P[,...]",
                 help="of key states: keys near the ends sound only where they are as likely (by distance; 0: off)",
+            ),
+            _option(
+                "--live",
+                nargs="?",
+                const="-",
+                metavar="PORT|-",
+                help="of key states: play the piece while it is composed, on the MIDI output port that begins so (or "
+                "virtual: a new one, Erato), or as lines on standard output (-, or nothing): seconds, on or off, the "
+                "pitch's name, its MIDI number, between tabs; of a prompt, only what comes after it",
             ),
             _option("--draft", type=_whole, metavar="N", help="guess and read N symbols at once (0: one by one)"),
             _option("--step", type=_number, metavar="S", help="seconds a step of a piano roll is written as"),

@@ -156,11 +156,12 @@ def _code_hash() -> str:
 class Windows:
     """How pieces are cut into windows, and what is changed each time one is read.
 
-    length: symbols a window (of key states: steps in time); None: whole pieces; of rolls always a phrase. stride: symbols from one window to the next;
-    None: `length`, from a point that is drawn anew for every piece and epoch (of rolls: a bar); drift: with a stride
-    too. transpose: up to so many semitones up or down, within the range of the representation; stretch: tempo slower or
-    faster by up to this share; both drawn for every piece and epoch. shorten: the share of windows of which only a part
-    that is drawn is read, their last symbols, so that a model learns to go on from little.
+    length: symbols a window (of key states: steps in time); None: whole pieces; of rolls always a phrase. stride:
+    symbols (or steps) from one window to the next; None: `length`, from a point that is drawn anew for every piece and
+    epoch (of rolls: a bar); drift: with a stride too. transpose: up to so many semitones up or down, within the range
+    of the representation; stretch: tempo slower or faster by up to this share; both drawn for every piece and epoch.
+    shorten: the share of windows of which only a part that is drawn is read, their last symbols, so that a model learns
+    to go on from little.
     """
 
     length: int | None = 256
@@ -220,6 +221,7 @@ class WindowDataset(Dataset[Batch]):
             windows = _step_windows(windows, self.space)
         self.windows, self.seed, self.unit = windows, seed, math.lcm(self.space.frame, period)
         self.lead = -(-lead // self.unit) * self.unit if windows.length else 0
+        self.most = windows.most // self.space.frame * self.space.frame  # symbols of the longest window, in whole steps
         parts = enumerate(encodings.part("train"))
         self.pieces = [
             copy
@@ -227,18 +229,20 @@ class WindowDataset(Dataset[Batch]):
             if len(array)
             for copy in self.representation.copies(array, generator(seed, _COPIES + number))
         ]
-        total = sum(map(len, self.pieces))
-        if total < (windows.length or 1):
+        total, wanted, counted = sum(map(len, self.pieces)), windows.length or 1, "symbols"
+        if total < wanted:
+            if isinstance(self.space, Bits):  # say it as it is set
+                total, wanted, counted = total // self.space.keys, max(wanted // self.space.keys, 1), "steps"
             raise CorpusError(
-                f"the training part of {corpus} has {total} symbols, less than one window of {windows.length or 1}: "
-                f"add pieces, or set windows.length to {max(total // 2, 1)} or less."
+                f"the training part of {corpus} has {total} {counted}, less than one window of {wanted}: add pieces, "
+                f"or set windows.length to {max(total // 2, 1)} or less."
             )
         lengths = np.array([len(piece) for piece in self.pieces], np.int64)
-        stride = windows.stride or windows.most
-        counts = np.maximum(0, -((windows.most - lengths) // stride)) + 1
+        stride = windows.stride or self.most
+        counts = np.maximum(0, -((self.most - lengths) // stride)) + 1
         self.piece = np.repeat(np.arange(len(self.pieces)), counts)
         self.number = np.concatenate([np.arange(count) for count in counts])
-        self.sizes = np.minimum(lengths, windows.most)[self.piece]
+        self.sizes = np.minimum(lengths, self.most)[self.piece]
 
     def __len__(self) -> int:
         return len(self.piece)
@@ -259,7 +263,7 @@ class WindowDataset(Dataset[Batch]):
 
     def _window(self, epoch: int, index: int) -> Array:
         """The symbols of a window and, before them, the one that stands there."""
-        piece, most = int(self.piece[index]), self.windows.most
+        piece, most = int(self.piece[index]), self.most
         symbols = self.pieces[piece]
         begin, shift, factor = self._place(epoch, piece, int(self.number[index]), len(symbols))
         if shift:
@@ -289,18 +293,18 @@ class WindowDataset(Dataset[Batch]):
         """Where the window begins in its piece, by how many semitones the piece is transposed this epoch, and by which
         factor its times are stretched."""
         windows = self.windows
-        begin = number * (windows.stride or windows.most)
+        begin = number * (windows.stride or self.most)
         shift, factor = 0, 1.0
         if windows.stride is None or windows.drift or windows.transpose or windows.stretch:
             draw = generator(self.seed, (epoch << 32) + piece)
             jitter, step, pace = draw.random(3)
             if windows.stride is None:
-                begin += int((jitter - 0.5) * windows.most)
+                begin += int((jitter - 0.5) * self.most)
             elif windows.drift:
                 begin += int(jitter * windows.stride)
             shift = int(step * (2 * windows.transpose + 1)) - windows.transpose
             factor = float((1 + windows.stretch) ** (2 * pace - 1))
-        begin = int(np.clip(begin, 0, max(0, size - windows.most)))
+        begin = int(np.clip(begin, 0, max(0, size - self.most)))
         return begin - begin % self.unit, shift, factor
 
 

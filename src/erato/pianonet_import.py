@@ -19,10 +19,12 @@ from erato.errors import UsageError
 from erato.models import PianonetConfig
 from erato.recipe import Recipe
 from erato.representations import KeystatesConfig
+from erato.representations.pianoroll import TICKS_PER_QUARTER
 from erato.training import Likelihood, Optimizer
 
 T = TypeVar("T")
-STEPS, TICKS = 24, 480  # a quarter: in the original, and in the scores that Erato writes
+NAME = "pianonet"  # of the recipe that has the parts of the original
+STEPS = 24  # a quarter
 ADAM = Optimizer("adam", lr=1e-3, betas=(0.9, 0.999))  # as Keras has it
 UNUSED = {"epsilon": 1e-7, "decay": 0.0}  # of the optimizer, and what Keras takes for them
 SCRIPT = "basic_convolutional_with_blocks.py"
@@ -71,22 +73,25 @@ def imported(recipe: Recipe, run: Description | None, data: Description | None) 
     """`recipe` with what the descriptions say; UsageError for another system's, and for values that are not allowed."""
     model, representation, objective = recipe.model, recipe.representation, recipe.objective
     if not (
-        isinstance(model, PianonetConfig)
+        recipe.name == NAME
+        and isinstance(model, PianonetConfig)
         and isinstance(representation, KeystatesConfig)
         and isinstance(objective, Likelihood)
     ):
         raise UsageError(
-            f"--import and --import-data are for the recipe pianonet, not for {recipe.name}: leave them out."
+            f"--import and --import-data are for the recipe {NAME}, not for {recipe.name}: leave them out."
         )
     notes: list[str] = []
     arrays: tuple[str, ...] = ()
-    folders, only = None, ()
+    folders: tuple[Path, ...] | None = None
+    only: tuple[str, ...] = ()
     measured = None if objective.valid_each is None else objective.valid_each // representation.num_keys
     if run is not None:
         told = _opened(run, RUN, DATA, "--import-data")
-        arrays = _arrays(told)
+        if arrays := _arrays(told):
+            notes.append(f"{run.file}: the arrays {_listed(arrays)} are not read, as they are pickles: the corpus is.")
         recipe = replace(_training(told, recipe, notes), model=_model(told, model, notes))
-        measured = _measured(told, notes) or measured
+        measured = _measured(told, measured, notes)
         notes += told.unknown()
     before = representation
     if data is not None:
@@ -115,6 +120,8 @@ def folder(found: Imported, run: str | Path | None, data: str | Path | None) -> 
     run, data: the files that `found` is of. UsageError where it is not one folder that is there.
     """
     if found.folders is None and found.arrays:
+        if data is not None:
+            raise UsageError(f"{data}: midi_locator.{FOLDERS} is missing: give the pieces with --corpus.")
         raise UsageError(
             f"{run}: data_description names {_listed(found.arrays)}, and these are pickles, which can run code when "
             "opened: give the JSON description of the data with --import-data, or the pieces with --corpus."
@@ -128,8 +135,8 @@ def folder(found: Imported, run: str | Path | None, data: str | Path | None) -> 
         )
     if not os.path.isdir(found.folders[0]):  # noqa: PTH112 (Path raises for names that are too long)
         raise UsageError(
-            f"{data}: midi_locator.{FOLDERS} must name a folder, seen from that file's, and there is none at "
-            f"{_json(str(found.folders[0]))}: give the pieces with --corpus."
+            f"{data}: midi_locator.{FOLDERS} must name a folder, and there is none at {_json(str(found.folders[0]))}: "
+            "give the pieces with --corpus."
         )
     return found.folders[0]
 
@@ -188,8 +195,9 @@ def _training(told: "_Fields", recipe: Recipe, notes: list[str]) -> Recipe:
     if frozen := described.whole("num_non_trainable_layers", 0):
         notes.append(f"{told.file}: num_non_trainable_layers={frozen} is not carried over, as all layers learn.")
     length = described.whole("num_predicted_time_steps_in_sample")
+    optimizer = _optimizer(described.part("optimizer_description"), notes)
     if "optimizer_description" in described.found:
-        changes["optimizer"] = _optimizer(described.part("optimizer_description"), notes)
+        changes["optimizer"] = optimizer
     windows = recipe.windows if length is None else replace(recipe.windows, length=length)
     return replace(recipe, training=replace(recipe.training, **changes), windows=windows)
 
@@ -213,17 +221,18 @@ def _optimizer(told: "_Fields", notes: list[str]) -> Optimizer:
     )
 
 
-def _measured(told: "_Fields", notes: list[str]) -> int | None:
-    """The steps of each held-out piece that are measured."""
+def _measured(told: "_Fields", usual: int | None, notes: list[str]) -> int | None:
+    """The steps of each held-out piece that are measured; None: all."""
     described = told.part("validation_description")
-    steps = described.whole("num_predicted_time_steps_in_sample")
+    steps = described.whole("num_predicted_time_steps_in_sample") or usual
     described.whole("batch_size")
     described.number("fraction_data_each_epoch", "of 0 or more", lambda value: value >= 0)
     others = [key for key in ("batch_size", "fraction_data_each_epoch") if key in described.found]
     if others:
         notes.append(
             f"{told.file}: validation_description's {' and '.join(others)} {'is' if len(others) == 1 else 'are'} not "
-            "carried over, as each held-out piece is measured once an epoch, up to so many steps from its beginning."
+            f"carried over, as {f'the first {steps:,} steps' if steps else 'all steps'} of each held-out piece are "
+            "measured after each epoch."
         )
     return steps
 
@@ -244,20 +253,22 @@ def _keystates(told: "_Fields", representation: KeystatesConfig, notes: list[str
     }
     changes["resolution"] = told.number(
         "resolution",
-        f"above 0 and at most 1, for steps of whole ticks at {TICKS} a quarter (1.0, 0.8, 0.5, 0.4, 0.25 ...)",
-        lambda value: 0 < value <= 1 and abs((ticks := TICKS / STEPS / value) - round(ticks)) < 0.01,
+        f"above 0 and at most 1, with steps of whole ticks, {TICKS_PER_QUARTER} a quarter (1.0, 0.8, 0.5, 0.25 ...)",
+        lambda value: 0 < value <= 1 and abs((ticks := TICKS_PER_QUARTER / STEPS / value) - round(ticks)) < 0.01,
     )
     for key in ("end_padding_range_in_seconds", "stretch_range"):
         changes[key] = told.take(key, _pair(_number), "a list of two numbers, or an empty one")
-    crop = told.take("time_steps_crop_range", _pair(_whole), "a list of two whole numbers, or an empty one")
-    if crop is not None:  # there the steps are counted before the resolution makes them fewer
-        share = changes["resolution"] or representation.resolution
-        changes["time_steps_crop_range"] = tuple(round(step * share) for step in crop)
+    crop = told.take("time_steps_crop_range", _steps, "a list of two whole numbers, the smaller first, or an empty one")
+    if crop:  # there the steps are counted before the resolution makes them fewer
+        first, last = (round(step * (changes["resolution"] or representation.resolution)) for step in crop)
+        changes["time_steps_crop_range"] = (first, max(first + 1, last))
+    elif crop is not None:
+        changes["time_steps_crop_range"] = ()
     held = told.number("validation_fraction", "from 0 to 1", lambda value: 0 <= value <= 1)
     if held is not None:
         notes.append(
-            f"{told.file}: validation_fraction={held:g} is not carried over, as a hash of each piece's name and the seed "
-            "puts about 80 % of the pieces into training, 10 % into validation and 10 % into the test."
+            f"{told.file}: validation_fraction={held:g} is not carried over, as a hash of each piece's name and the "
+            "seed puts about 80 % of the pieces into training, 10 % into validation and 10 % into the test."
         )
     changes = {key: value for key, value in changes.items() if value is not None}
     return told.made(lambda: replace(representation, steps_per_beat=float(STEPS), **changes))
@@ -313,13 +324,13 @@ class _Fields:
             raise UsageError(f"{self.file}: {f'{self.at[:-1]}: ' if self.at else ''}{error}") from None
 
     def unknown(self) -> list[str]:
-        """A sentence that names the keys that were never asked for, here and in all parts; none where there are none."""
+        """A sentence that names the keys that were never asked for, here and in all parts, where there are any."""
         found = list(self._unknown())
         return [f"{self.file}: not known, and not carried over: {_listed(found)}."] if found else []
 
     def _unknown(self) -> Iterator[str]:
-        for key in self.found.keys() - self.asked:
-            close = get_close_matches(key, self.asked - self.found.keys(), n=1)
+        for key in (key for key in self.found if key not in self.asked):
+            close = get_close_matches(key, sorted(self.asked - self.found.keys()), n=1)
             name = key if key.isidentifier() and len(key) < _LONGEST else _json(key)
             yield f"{self.at}{name}" + (f" (did you mean {close[0]}?)" if close else "")
         for part in self.parts:
@@ -353,6 +364,13 @@ def _pair(read: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
         return tuple(read(item) for item in value)
 
     return reader
+
+
+def _steps(value: Any) -> tuple[int, ...]:
+    found = _pair(_whole)(value)
+    if found and not 0 <= found[0] < found[1]:
+        raise ValueError
+    return found
 
 
 def _within(read: Callable[[Any], T], right: Callable[[T], bool]) -> Callable[[Any], T]:
@@ -416,7 +434,10 @@ def _refuse(constant: str) -> None:
 
 def _json(value: Any) -> str:
     """A value as it stands in its file, cut where it is long."""
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        return "what is nested too deeply"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 

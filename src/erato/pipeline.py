@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import torch
 
-from erato import corpora, hub, models, recipes, representations, run_folder, training
+from erato import corpora, hub, models, pianonet_import, recipes, representations, run_folder, training
 from erato.composing import Sample
 from erato.config import lookup, override
 from erato.corpora.base import Corpus, Pieces, Report
@@ -58,20 +58,26 @@ def train(
     keep_every: int | None = None,
     track: Sequence[str] = (),
     max_files: int | None = None,
+    only: Sequence[str] = (),
     from_file: str | Path | None = None,
     precision: Literal["auto", "float32", "bfloat16"] | None = None,
     seed: int | None = None,
     pretrained: str | Path | None = None,
+    import_run: str | Path | None = None,
+    import_data: str | Path | None = None,
     reporter: Reporter | None = None,
 ) -> "Run":
     """Trains a recipe on a corpus (a name, or a folder or file) and leaves a run folder at `out`.
 
     A budget given here replaces the recipe's; settings: "model.width=256"; pretrained: the checkpoint to go on from, a
-    folder in the layout of the hub or a hub name. A folder that holds the same recipe on the
-    same corpus, unfinished, is gone on with; any other existing folder is refused. Raises EratoError, and
+    folder in the layout of the hub or a hub name; only: files of the corpus by name; import_run, import_data: the JSON
+    files of the original PianoNet, which the recipe `pianonet` takes up before all else. A folder that holds the same
+    recipe on the same corpus, unfinished, is gone on with; any other existing folder is refused. Raises EratoError, and
     KeyboardInterrupt after saving.
     """
     reporter = reporter or Reporter()
+    if import_run is not None or import_data is not None:
+        recipe, corpus, only = _imported(recipe, corpus, only, import_run, import_data, reporter)
     recipe = _resolved(recipe, minutes, steps, epochs, settings, keep_every, precision, seed)
     if pretrained is not None:
         recipe = _on_checkpoint(recipe, pretrained)
@@ -83,7 +89,7 @@ def train(
     if isinstance(said, Corpus):
         source, said = said, said.name
     else:
-        source = corpora.find(said, track=track, max_files=max_files, from_file=copy)
+        source = corpora.find(said, track=track, max_files=max_files, only=only, from_file=copy)
     pieces = source.pieces(recipe.representation.kind, seed=recipe.seed, progress=reporter.progress)
     encodings = encode_corpus(pieces, recipe.representation, reporter.progress)
     space = encodings.representation.space
@@ -95,7 +101,7 @@ def train(
             f"{pieces.name} has no held-out piece to measure by: add pieces (at least two different ones)."
         )
 
-    record = run_folder.record(recipe, pieces, str(said), track, max_files)
+    record = run_folder.record(recipe, pieces, str(said), track, max_files, only)
     folder = Path(out) if out is not None else run_folder.default_folder(recipe, pieces, record)
     goes_on = run_folder.goes_on(folder, record)
     torch.manual_seed(recipe.seed)
@@ -218,6 +224,26 @@ def _resolved(
     if seed is not None:
         found = replace(found, seed=seed)
     return override(found, settings)
+
+
+def _imported(
+    recipe: str | Recipe,
+    corpus: str | Path | Corpus | None,
+    only: Sequence[str],
+    run: str | Path | None,
+    data: str | Path | None,
+    reporter: Reporter,
+) -> tuple[Recipe, str | Path | Corpus | None, Sequence[str]]:
+    """The recipe, the corpus and the names of its files by PianoNet's JSON files; what is given here wins."""
+    found = lookup("recipe", recipe, recipes.RECIPES) if isinstance(recipe, str) else recipe
+    read = pianonet_import.read
+    described = [None if file is None else read(file) for file in (run, data)]
+    imported = pianonet_import.imported(found, *described)
+    if corpus is None:
+        corpus = pianonet_import.folder(imported, run, data)
+    for note in imported.notes:
+        reporter.note(note)
+    return imported.recipe, corpus, only or imported.only
 
 
 def _on_checkpoint(recipe: Recipe, checkpoint: str | Path) -> Recipe:

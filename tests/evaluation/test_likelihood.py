@@ -10,7 +10,7 @@ from torch import Tensor
 
 from erato.evaluation import Likelihood, likelihoods
 from erato.models import MODELS, Categorical, SequenceModel
-from erato.representations.base import Array, Frames, Notes, Space, Tokens
+from erato.representations.base import Array, Bits, Frames, Notes, Space, Tokens
 
 SPACE = Tokens(size=4, start=0, end=1)
 SMALL: dict[str, tuple[Space, dict[str, Any]]] = {
@@ -20,6 +20,7 @@ SMALL: dict[str, tuple[Space, dict[str, Any]]] = {
     "pretrained": (SPACE, {"layers": 2, "width": 16, "heads": 2, "context": 16, "dropout": 0.5}),
     "window_lstm": (SPACE, {"width": 7, "window": 8, "dropout": 0.5}),
     "note_lstm": (Notes(), {"width": 8, "components": 2, "embedding": 3, "dropout": 0.5}),
+    "pianonet": (Bits(4, 0.1), {"filter_increments": ((3, 2, 2), (2, 2)), "dropout": 0.5}),
     "frame_lstm": (Frames(5), {"embedding": 6, "width": 8, "hidden": 6, "memory": 20, "neighbours": 2}),
 }
 
@@ -75,6 +76,8 @@ def symbols(space: Space, length: int, rng: np.random.Generator) -> Array:
         return rng.integers(1, space.size, length).astype(space.stored)
     if isinstance(space, Frames):
         return rng.integers(0, 2, (length, space.keys)).astype(space.stored)
+    if isinstance(space, Bits):
+        return rng.integers(0, 2, length).astype(space.read)
     assert isinstance(space, Notes)
     pitch, step, duration, velocity = (rng.integers(low, 90, length) for low in (30, 0, 1, 1))
     return np.stack([pitch, step * 0.01, duration * 0.01, velocity], 1).astype(space.stored)

@@ -1,13 +1,14 @@
 """What every representation promises, whatever it is: runs over all that are registered."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 from symusic import Note, Score, Tempo, TimeSignature, Track
 
 from erato.errors import UsageError
-from erato.representations import REPRESENTATIONS, Frames, Notes, Rolls, Tokens
+from erato.representations import REPRESENTATIONS, Bits, Frames, Notes, Rolls, Tokens
 
 
 def music(seed):
@@ -56,6 +57,9 @@ def drawn(space, allowed, batch, rng):
     if isinstance(space, Frames):
         frames = rng.random((batch, space.keys)) < 0.2
         return (frames if allowed is None else frames & allowed).astype(space.read)
+    if isinstance(space, Bits):
+        assert allowed is None
+        return (rng.random(batch) < 0.2).astype(space.read)
     if isinstance(space, Rolls):
         assert allowed is None
         return rng.integers(0, space.pitches + 1, (batch, space.tracks)).astype(space.read)
@@ -154,7 +158,7 @@ def test_a_damaged_state_is_refused_in_a_sentence(fitted):
 def test_every_symbol_has_a_name_of_its_own(fitted):
     _, representation, _ = fitted
     space, names = representation.space, representation.names()
-    assert len(set(names)) == len(names) == (space.size if isinstance(space, Tokens) else space.shape[0])
+    assert len(set(names)) == len(names) == (space.size if isinstance(space, Tokens) else math.prod(space.shape))
 
 
 def test_transposing_by_nothing_changes_nothing(fitted):
@@ -190,7 +194,8 @@ def test_any_sampled_row_decodes_wherever_it_is_cut(fitted):
     """Fifty walks through what the cursor allows; each is encoded again, as a piece and as a prompt."""
     _, representation, _ = fitted
     space, walks = representation.space, 50
-    length = 2000 if isinstance(space, Tokens) else 200  # a frame or a note is as much as many tokens
+    # A frame or a note is as much as many tokens, and the state of a key a part of a frame.
+    length = {Tokens: 2000, Bits: 200 * space.frame}.get(type(space), 200)
     rng = np.random.default_rng(0)
     cursor = representation.cursor(walks)
     rows = np.zeros((walks, length, *space.shape), space.read)

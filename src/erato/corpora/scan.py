@@ -254,9 +254,9 @@ def only_files(sources: list[Source], only: Sequence[str], corpus: str) -> list[
     called: dict[str, set[int]] = {}
     ended: dict[str, set[int]] = {}
     for index, source in enumerate(sources):
-        path = PurePosixPath(_composed(source.name))
-        called.setdefault(str(path), set()).add(index)
-        ended.setdefault(path.name, set()).add(index)
+        path = _composed(source.name)
+        called.setdefault(path, set()).add(index)
+        ended.setdefault(path.rpartition("/")[2], set()).add(index)
     wanted: set[int] = set()
     for name in only:
         path = str(PurePosixPath(_composed(name)))

@@ -27,7 +27,7 @@ from erato.errors import UsageError, unknown
 from erato.models.base import Distribution, Filters, ModelConfig, SequenceModel, of_kind
 from erato.representations.base import Bits, Space
 
-SAFE = 1e-5  # of the variance in layer norms
+SAFE = 1e-3  # added to the variance in layer norms, as in Keras
 ROOM = 1024  # key states that are remembered beyond what is needed, before all of it moves
 FEW = 768  # key states, of all rows, up to which one pass without torch's overhead is faster
 Numbers = npt.NDArray[Any]
@@ -78,13 +78,16 @@ class PianonetConfig(ModelConfig):
                 layer += 1
                 if not 0 < width <= 65_536:
                     said = "filters" if self.filters else "filter_increments"
-                    raise UsageError(f"model.{said} must leave 1 to 65,536 channels everywhere; layer {layer} has {width}.")
+                    raise UsageError(
+                        f"model.{said} must leave 1 to 65,536 channels everywhere; layer {layer} has {width}."
+                    )
 
     def widths(self) -> list[list[int]]:
         """The channels that each layer of each block gives."""
         if self.filters:
             return [list(block) for block in self.filters]
-        found, width = [], 0
+        found: list[list[int]] = []
+        width = 0
         for block in self.filter_increments:
             found.append([])
             for increment in block:
@@ -248,13 +251,11 @@ class Dilated(torch.autograd.Function):
         return found
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
         x, weight = ctx.saved_tensors
         dilation, reads, time = ctx.dilation, x.shape[2], len(x) - ctx.dilation
         gradient = gradients[0].flatten(0, 1)
-        of_weight = torch.cat(
-            [x[:time].flatten(0, 1).t() @ gradient, x[dilation:].flatten(0, 1).t() @ gradient]
-        )
+        of_weight = torch.cat([x[:time].flatten(0, 1).t() @ gradient, x[dilation:].flatten(0, 1).t() @ gradient])
         of_x = None
         if ctx.needs_input_grad[0]:
             of_x = torch.empty_like(x)
@@ -298,7 +299,7 @@ class Layer(nn.Module):
         """
         weight, bias, table = self.weight.to(x.dtype), self.bias.to(x.dtype), self.table()
         dilation = apart or self.dilation
-        found: Tensor = Dilated.apply(x, weight, bias, dilation)
+        found: Tensor = Dilated.apply(x, weight, bias, dilation)  # type: ignore[no-untyped-call]
         if table is not None:
             found = found + table.to(x.dtype)[places % len(table)].unsqueeze(1)
         found = self.activated(found)
@@ -333,7 +334,7 @@ class Pianonet(SequenceModel):
     def __init__(self, config: PianonetConfig, keys: int) -> None:
         super().__init__()
         self.config, self.keys = config, keys
-        self.context = config.lead
+        self.context: int = config.lead
         self.cycle = keys * (config.beats or 1)
         self.layers = nn.ModuleList(Layer(config, *sizes, keys) for sizes in config.layers())
         width = config.widths()[-1][-1]
@@ -386,7 +387,7 @@ class Pianonet(SequenceModel):
 
     def keep(self, before: PianonetState, after: PianonetState, x: Tensor, n: int) -> PianonetState:
         if after.memory is None or before.n + n < after.memory.base:  # nothing was read, or it has moved on
-            return super().keep(before, after, x, n)
+            return self.extend(x[:, :n], before)[1] if n else before
         return PianonetState(after.batch, before.n + n, after.memory)
 
     @property
@@ -447,7 +448,8 @@ class Pianonet(SequenceModel):
         shapes = [(layer.dilation, layer.reads) for layer in self.stack]
         memory = Memory(shapes, batch, ROOM, 0, self.out.weight.detach())
         with torch.no_grad():
-            for (dilation, _), rows, silent in zip(shapes, memory.rows, self._silence(self.out.weight.dtype), strict=True):
+            silence = self._silence(self.out.weight.dtype)
+            for (dilation, _), rows, silent in zip(shapes, memory.rows, silence, strict=True):
                 rows[:dilation] = silent[self._before(0, dilation)].unsqueeze(1)
         return memory
 

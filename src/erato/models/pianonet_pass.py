@@ -104,7 +104,7 @@ def read(model: "Pianonet", x: Tensor, memory: "Memory", n: int) -> Tensor:
     return torch.from_numpy(found.T)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")
 def _exp(x):  # type: ignore[no-untyped-def]
     """e to the power of x <= 0 in single precision, for the compiler to take many at once (Cephes' expf)."""
     x = max(x, np.float32(-87.0))
@@ -120,7 +120,7 @@ def _exp(x):  # type: ignore[no-untyped-def]
     return p * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(fastmath=FAST, nogil=True, cache=True)
 def _elu32(z, table, place, rows):  # type: ignore[no-untyped-def]
     """z [N, G] plus the row of the table [P, G] at its place, through ELU; rows: that stand at one place."""
     places = len(table)
@@ -131,7 +131,7 @@ def _elu32(z, table, place, rows):  # type: ignore[no-untyped-def]
             z[i, j] = v if v > 0 else _exp(min(v, np.float32(0.0))) - np.float32(1.0)
 
 
-@njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(fastmath=FAST, nogil=True, cache=True)
 def _activate(z, found, table, place, rows, norm, modes):  # type: ignore[no-untyped-def]
     """The same for every option: from z [N, G] to found [N, F]."""
     computes, gives, places = z.shape[1], found.shape[1], len(table)
@@ -146,7 +146,7 @@ def _activate(z, found, table, place, rows, norm, modes):  # type: ignore[no-unt
             mean /= computes
             for j in range(computes):
                 square += (z[i, j] - mean) ** 2
-            scale = 1.0 / np.sqrt(square / computes + 1e-5)
+            scale = 1.0 / np.sqrt(square / computes + 1e-3)
             for j in range(computes):
                 z[i, j] = (z[i, j] - mean) * scale * norm[j] + norm[computes + j]
         for j in range(gives):
@@ -159,7 +159,7 @@ def _activate(z, found, table, place, rows, norm, modes):  # type: ignore[no-unt
                 found[i, j] = 0.0 if modes[2] else np.expm1(v)
 
 
-@njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(fastmath=FAST, nogil=True, cache=True)
 def _pass(bits, data, begins, layers, weights, out, modes, at, n, keys, room, found):  # type: ignore[no-untyped-def]
     """bits: [T, B]; `at`: their first row behind each layer's past; n: their position; found: [T, B] logits."""
     time, batch = bits.shape

@@ -53,7 +53,6 @@ RECIPE = Recipe(
 
 TINY = replace(
     RECIPE,
-    representation=KeystatesConfig(num_augmentations_per_midi_file=2),
     model=PianonetConfig(filter_increments=((2, 2, 2, 2, 2, 2, 2), (2, 2))),
     windows=Windows(length=4),
     objective=Likelihood(valid_each=24 * 72),

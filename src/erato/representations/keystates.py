@@ -20,7 +20,7 @@ from erato.errors import UsageError
 from erato.representations.base import Array, Bits, Cursor, Encoded, Representation, RepresentationConfig
 from erato.representations.pianoroll import LONGEST_S, SHORTEST_S, TICKS_PER_QUARTER, Pianoroll, PianorollConfig
 from erato.representations.space import PackedBits
-from erato.score import Floats, Piece, Score
+from erato.score import DEFAULT_MSPQ, Floats, Piece, Score
 
 WRITTEN = 24  # steps a quarter of decoded scores, as in the published code
 READING = ("min_key_index", "num_keys", "steps_per_second", "steps_per_beat", "resolution")
@@ -93,8 +93,8 @@ class KeystatesConfig(RepresentationConfig):
         written = replace(keys, step_s=1 / self.rate)
         if (tempo := 60 * self.rate / WRITTEN) >= 10:  # slower steps are quarters
             written = replace(keys, step_beats=1 / WRITTEN, tempo=tempo)
-        read = Read(written.seconds(1, written.step_s), lowest=keys.lowest, keys=keys.keys)
-        return read, written
+        step_s, mspq = written.seconds(1, written.step_s), written.mspq(written.step_s)
+        return Read(step_s, lowest=keys.lowest, keys=keys.keys, written=mspq), written
 
     def fit(self, pieces: Iterable[Piece]) -> "Keystates":
         """Nothing is fitted; UsageError where no training piece has a note on these keys."""
@@ -112,8 +112,17 @@ class KeystatesConfig(RepresentationConfig):
         return Keystates(self)
 
 
+@dataclass(frozen=True)
 class Read(PianorollConfig):
-    """Reads steps of exactly so many seconds as they are written with, not rounded to whole microseconds."""
+    """Reads steps of exactly so many seconds as they are written with, not rounded to whole microseconds.
+
+    written: microseconds a quarter of decoded scores; no other tempo comes back.
+    """
+
+    written: int = DEFAULT_MSPQ
+
+    def mspq(self, step_s: float) -> int:
+        return self.written
 
     def seconds(self, frames: Any, step_s: float) -> Any:
         return frames * step_s
@@ -160,7 +169,8 @@ class Keystates(Representation):
 
     def units(self, array: Array) -> dict[str, float]:
         """Key states, frames (steps), notes and seconds."""
-        return {"key states": float(len(array)), **self.reads.units(self.frames(array))}
+        frames = self.frames(array)
+        return {"key states": float(len(array)), **self.reads.units(frames)}
 
     def opening(self, pitch: int | None) -> Array:
         return self.reads.opening(pitch).reshape(-1)
@@ -179,21 +189,23 @@ class Keystates(Representation):
     def copies(self, array: Array, draw: np.random.Generator) -> list[Any]:
         """The piece without the silence around it, several times: longer or shorter, with silence after it."""
         config, count = self.config, self.config.num_augmentations_per_midi_file
-        sounding = np.flatnonzero(self.frames(array).any(1))
+        frames = self.frames(array)
+        sounding = np.flatnonzero(frames.any(1))
         if not len(sounding):
             return []
         first, last = int(sounding[0]), int(sounding[-1]) + 1
         if config.time_steps_crop_range:
-            low, high = config.time_steps_crop_range
-            first, last = first + low, min(last, first + high)
+            begin, end = config.time_steps_crop_range
+            first, last = first + begin, min(last, first + end)
             if first >= last:
                 return []
         low, high = config.stretch_range or (1.0, 1.0)
         factors = low + (high - low) * (np.arange(count) + draw.random(count)) / count
-        if low == high and len(set(config.end_padding_range_in_seconds)) < 2:
+        shortest, longest = config.end_padding_range_in_seconds or (0.0, 0.0)
+        if low == high and shortest == longest:
             factors = factors[:1]  # copies would be the same
-        pads = draw.uniform(*(config.end_padding_range_in_seconds or (0.0, 0.0)), count) * config.rate
-        steps = self.space.kept(array), first, last - first
+        pads = draw.uniform(shortest, longest, count) * config.rate
+        steps = self.space.kept(frames.reshape(-1)), first, last - first
         return [
             Stretched(*steps, config.num_keys, float(factor), round(float(pad)))
             for factor, pad in zip(factors, pads, strict=False)
@@ -226,7 +238,8 @@ class Stretched(PackedBits):
         super().__init__(packed, (self.sounding + pad) * keys)
 
     def __getitem__(self, part: slice) -> Array:
-        begin, end, _ = part.indices(len(self))
+        begin, end, step = part.indices(len(self))
+        assert step > 0, "bits are read forwards"
         keys = self.keys
         low, high = begin // keys, -(-max(end, begin) // keys)
         found = np.zeros((high - low, keys), np.int8)
@@ -235,7 +248,7 @@ class Stretched(PackedBits):
             index = np.minimum(index, self.steps - 1) + self.first
             source = PackedBits(self.packed, 8 * len(self.packed))[int(index[0]) * keys : (int(index[-1]) + 1) * keys]
             found[: len(index)] = source.reshape(-1, keys)[index - index[0]]
-        return found.reshape(-1)[begin - low * keys : max(end, begin) - low * keys][:: part.step or 1]
+        return found.reshape(-1)[begin - low * keys : max(end, begin) - low * keys : step]
 
 
 class KeystatesCursor(Cursor):

@@ -240,10 +240,11 @@ class PackedBits:
         return self.shape[0]
 
     def __getitem__(self, part: slice) -> Array:
-        begin, end, _ = part.indices(len(self))
+        begin, end, step = part.indices(len(self))
+        assert step > 0, "bits are read forwards"
         first = begin // 8
         bits = np.unpackbits(np.asarray(self.packed[first : -(-end // 8)]), count=max(end, begin) - 8 * first)
-        return bits[begin - 8 * first :][:: part.step or 1].view(np.int8)
+        return bits[begin - 8 * first :: step].view(np.int8)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return self[:].astype(dtype or np.int8, copy=False)

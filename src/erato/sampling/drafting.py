@@ -32,6 +32,7 @@ LONGEST, SHORTEST = 288, 2  # symbols of a pass
 BLOCK = 65_536  # uniform numbers that are drawn at once
 RUNS = (4, 3, 2)  # symbols in a row that are looked for in the past, the longest first
 FORGET = 0.98  # of what was counted, at each pass
+OFTEN = 8  # passes after which the length is chosen anew
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Counts:
     kept: int = 0
     right: float = 16.0  # symbols drafted right, lately; and
     wrong: float = 1.0  # wrong
+    best: int = 0  # the length that `length` said last
 
     def add(self, read: int, kept: int, wrong: bool) -> None:
         self.passes, self.read, self.kept = self.passes + 1, self.read + read, self.kept + kept
@@ -54,9 +56,11 @@ class Counts:
 
         What is kept of n symbols, (1 - q^n) / (1 - q) with q the share that is right, by n + overhead, at its largest.
         """
-        n = np.arange(SHORTEST, LONGEST + 1)
-        share = self.right / (self.right + self.wrong)
-        return int(n[np.argmax((1 - share**n) / (n + overhead))])
+        if self.passes % OFTEN == 0:
+            n = np.arange(SHORTEST, LONGEST + 1)
+            share = self.right / (self.right + self.wrong)
+            self.best = int(n[np.argmax((1 - share**n) / (n + overhead))])
+        return self.best
 
 
 @dataclass

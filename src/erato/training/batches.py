@@ -114,7 +114,7 @@ class Stream:
             passes = self._passes + self._at / self._windows
         else:
             passes = self.drawn / -(-self._windows // self._batch)
-        return passes / self._share
+        return passes if self._share == 1 else round(passes / self._share, 9)  # 0.3 / 0.1 is a little less than 3
 
     def __iter__(self) -> "Stream":
         return self

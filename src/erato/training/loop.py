@@ -182,9 +182,7 @@ def train(
     half = training.precision == "bfloat16" or (training.precision == "auto" and _has_bfloat16(device))
     limit = training.minutes * 60 if training.minutes else math.inf
     rng, leader = torch.Generator(), [*groups][-1]
-    stream = Stream(
-        dataset, training.batches, seed, state.batches, training.workers, device, training.epoch_share
-    )
+    stream = Stream(dataset, training.batches, seed, state.batches, training.workers, device, training.epoch_share)
     sums = {key: torch.tensor(value) for key, value in state.sums.items()}
     seen, since = state.sums.get("symbols", 0), time.monotonic()  # for the symbols a second
     started, shown = since - state.seconds, 0.0
