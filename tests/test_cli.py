@@ -186,17 +186,21 @@ def test_every_command_of_the_readme_runs(erato, music_folder, chorales, words_f
     """In order, in one folder, with `my-music` and `my-texts` as the person's own and the smallest budgets."""
     music_folder.rename(tmp_path / "my-music")
     words_folder.rename(tmp_path / "my-texts")
-    monkeypatch.setitem(RECIPES, "musegan-small", SMALLEST["musegan-small"])
+    for name in ("musegan-small", "pianonet"):
+        monkeypatch.setitem(RECIPES, name, SMALLEST[name])
     commands = readme_commands()
     assert len(commands) >= 6
     for line in commands:
         words = shlex.split(line, comments=True)[1:]
         if words[0] == "demo":
             continue  # run by its own test, as it trains
+        if "--live" in words:  # in real time
+            words[words.index("--seconds") + 1] = "0.2"
         if words[0] == "train":
             words = [w for i, w in enumerate(words) if w != "--minutes" and words[i - 1] != "--minutes"]
             sizes = ["--steps", "1", "--set", "windows.length=10"]
-            sizes = {"event-transformer": TINY, "musegan-small": ["--steps", "1"]}.get(words[1], sizes)
+            small = {"event-transformer": TINY, "musegan-small": ["--steps", "1"], "pianonet": ["--steps", "1"]}
+            sizes = small.get(words[1], sizes)
             words += sizes + ([] if "--corpus" in words else ["--corpus", "my-music"])
         code, _, err = erato(*words)
         assert code == 0, (line, err)

@@ -212,6 +212,8 @@ def test_every_command_of_the_recipes_page_runs(erato, music_folder, chorales, w
         if words[0] == "train":
             budget = next(i for i, word in enumerate(words) if word in ("--minutes", "--steps", "--epochs"))
             words[budget : budget + 2] = ["--steps", "2"]
+        if "--live" in words:  # in real time
+            words[words.index("--seconds") + 1] = "0.2"
         code, _, err = erato(*words)
         assert code == 0, (line, err)
 

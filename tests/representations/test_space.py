@@ -177,6 +177,18 @@ def test_bits_are_sliced_like_an_array(length, tmp_path):
             assert found.dtype == np.int8 and np.array_equal(found, array[part]), part
 
 
+def test_a_slice_reads_its_own_bytes_alone():
+    class Watched:
+        def __getitem__(self, part):
+            read.append((part.start, part.stop))
+            return kept(drawn(1001))[part]
+
+    read = []
+    opened = PackedBits(Watched(), 1001)
+    for begin, end, places in [(0, 8, (0, 1)), (800, 817, (100, 103)), (815, 816, (101, 102)), (993, 1001, (124, 126))]:
+        assert np.array_equal(opened[begin:end], drawn(1001)[begin:end]) and read.pop() == places
+
+
 def test_pieces_of_bits_are_joined_like_arrays():
     one, other = drawn(13), drawn(6)
     joined = np.concatenate([BITS.opened(kept(one), 13), other, BITS.opened(kept(other), 6)])

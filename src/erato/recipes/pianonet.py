@@ -42,6 +42,7 @@ RECIPE = Recipe(
         epoch_share=0.1,
         every_epoch=True,
         save_every=250,
+        report_every=50,
         valid_symbols=None,
         precision="auto",
     ),

@@ -205,7 +205,9 @@ class Keystates(Representation):
         if low == high and shortest == longest:
             factors = factors[:1]  # copies would be the same
         pads = draw.uniform(shortest, longest, count) * config.rate
-        steps = self.space.kept(frames.reshape(-1)), first, last - first
+        whole = isinstance(array, PackedBits) and not len(array) % config.num_keys
+        packed = array.packed if whole else self.space.kept(frames.reshape(-1))  # what is on disk stays there
+        steps = packed, first, last - first
         return [
             Stretched(*steps, config.num_keys, float(factor), round(float(pad)))
             for factor, pad in zip(factors, pads, strict=False)
