@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from symusic import Note, Score, Tempo, Track
 
 from erato.corpora import Folder
 from erato.datasets import LONGEST, Encodings, WindowDataset, Windows, encode_corpus, seed_windows
 from erato.errors import CorpusError, UsageError
+from erato.models import PianonetConfig
 from erato.representations import Keystates, KeystatesConfig
+from erato.training import Likelihood
 
 KEYS = 3
 PLAIN = {"num_augmentations_per_midi_file": 1, "stretch_range": (), "end_padding_range_in_seconds": ()}
@@ -97,21 +100,22 @@ def test_windows_begin_at_steps_elsewhere_in_each_epoch_and_every_state_comes():
 @pytest.mark.parametrize(
     "windows", [Windows(length=8), Windows(length=8, stride=3), Windows(length=8, stride=5, drift=True)]
 )
-def test_windows_begin_at_multiples_of_the_period(windows):
+def test_what_is_read_begins_at_multiples_of_the_period_and_no_music_is_lost(windows):
     arrays = pieces()
     dataset = WindowDataset(encodings(arrays), windows, 0, "bits", lead=7, period=12)
-    assert dataset.lead == 12  # so that what is read begins there as well
     begins = set()
     for epoch in range(10):
         for index, window in enumerate(windows_of(dataset, epoch)):
             piece = int(dataset.piece[index])
             begin = dataset._place(epoch, piece, int(dataset.number[index]), len(arrays[piece]))[0]
-            assert begin % 12 == 0
+            lead = next(lead for lead in range(7, 21) if (begin - lead) % 12 == 0)  # the shortest that is enough
+            assert begin % KEYS == 0
             begins.add(begin)
-            check(window, cut(arrays[piece], begin, 24, 12))
-    assert begins == {0, 12, 24, 36, 48, 60, 72, 84, 96}
-    # A period that is no whole number of steps: the next number that is one of both.
-    assert WindowDataset(encodings(arrays), windows, 0, "bits", lead=7, period=4).unit == 12
+            check(window, cut(arrays[piece], begin, 24, lead))
+    assert windows.stride == 3 or len({begin % 12 for begin in begins}) > 1
+    # Whole pieces have no lead: they begin at multiples of both the step and the period.
+    whole = WindowDataset(encodings(arrays), Windows(length=None), 0, "bits", lead=7, period=4)
+    assert (whole.lead, whole.unit) == (0, 12)
     assert WindowDataset(encodings(arrays), windows, 0, "bits", lead=7, period=1).lead == 9
 
 
@@ -176,6 +180,23 @@ def test_a_long_piece_is_cut_at_steps_and_none_of_it_is_lost():
             assert np.array_equal(y, piece[begin : begin + len(y)])
             seen[begin : begin + len(y)] += 1
     assert seen.min() > 0
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 12, 24, 40])
+def test_windows_with_a_lead_may_be_learnt_in_chunks(chunk):
+    """What the chunks cost is what the whole windows cost; the second row has ended before the first."""
+    config = PianonetConfig(filter_increments=((2, 2, 2), (2, 2)))
+    dataset = WindowDataset(encodings(pieces([9, 30])), Windows(length=10, stride=10), 0, "bits", config.lead)
+    torch.manual_seed(0)
+    model = config.build(dataset.space)
+    batch = dataset.__getitems__([(0, 1), (0, 0)])
+    assert config.lead == 11 and dataset.lead == 12 and batch[2].sum(1).tolist() == [30, 27]
+    ((_, whole, measures),) = Likelihood().losses(model, iter([batch]), torch.Generator())
+    chunks = list(Likelihood(chunk=chunk).losses(model, iter([batch]), torch.Generator()))
+    assert len(chunks) == -(-42 // chunk) - 12 // chunk  # those of the lead alone are no steps
+    assert sum(int(part["symbols"]) for _, _, part in chunks) == measures["symbols"] == 57
+    total = sum(loss.item() * int(part["symbols"]) for _, loss, part in chunks)
+    assert total / 57 == pytest.approx(whole.item(), rel=1e-5)
 
 
 # --- windows of key states

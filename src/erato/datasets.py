@@ -207,7 +207,7 @@ class WindowDataset(Dataset[Batch]):
 
     lead: symbols that are read before each window, unless windows are whole pieces; they are not predicted (the mask is
     false there), and where the piece begins later, what stands before its first symbol is in their place. period:
-    windows begin at multiples of so many symbols.
+    what is read begins at multiples of so many symbols.
     """
 
     def __init__(
@@ -219,8 +219,9 @@ class WindowDataset(Dataset[Batch]):
             windows = _phrase_windows(windows, self.space)
         elif isinstance(self.space, Bits):
             windows = _step_windows(windows, self.space)
-        self.windows, self.seed, self.unit = windows, seed, math.lcm(self.space.frame, period)
-        self.lead = -(-lead // self.unit) * self.unit if windows.length else 0
+        self.windows, self.seed, self.period = windows, seed, math.lcm(self.space.frame, period)
+        self.lead = -(-lead // self.space.frame) * self.space.frame if windows.length else 0
+        self.unit = self.space.frame if self.lead else self.period  # that windows begin at multiples of
         self.most = windows.most // self.space.frame * self.space.frame  # symbols of the longest window, in whole steps
         parts = enumerate(encodings.part("train"))
         self.pieces = [
@@ -253,16 +254,16 @@ class WindowDataset(Dataset[Batch]):
 
     def __getitems__(self, indices: Sequence[tuple[int, int]]) -> Batch:
         rows = [self._window(epoch, index) for epoch, index in indices]
-        shape = (len(rows), max(len(row) - 1 for row in rows), *self.space.shape)
+        shape = (len(rows), max(len(row) - 1 for row, _ in rows), *self.space.shape)
         x, y = (np.full(shape, self.space.before, self.space.read) for _ in range(2))
         mask = np.zeros(shape[:2], np.bool_)
-        for number, row in enumerate(rows):
+        for number, (row, lead) in enumerate(rows):
             length = len(row) - 1
-            x[number, :length], y[number, :length], mask[number, self.lead : length] = row[:-1], row[1:], True
+            x[number, :length], y[number, :length], mask[number, lead:length] = row[:-1], row[1:], True
         return torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(mask)
 
-    def _window(self, epoch: int, index: int) -> Array:
-        """The symbols of a window and, before them, the one that stands there."""
+    def _window(self, epoch: int, index: int) -> tuple[Array, int]:
+        """The symbols of a window and, before them, the one that stands there; and how many of them are its lead."""
         piece, most = int(self.piece[index]), self.most
         symbols = self.pieces[piece]
         begin, shift, factor = self._place(epoch, piece, int(self.number[index]), len(symbols))
@@ -270,7 +271,8 @@ class WindowDataset(Dataset[Batch]):
             moved = self.representation.transposed(np.asarray(symbols, self.space.read), shift)
             symbols = symbols if moved is None else moved
         # Quicker frames are fewer, so that more are needed; what gets longer is cut below.
-        first = begin - 1 - self.lead
+        lead = self.lead + (begin - self.lead) % self.period if self.lead else 0
+        first = begin - 1 - lead
         found = symbols[max(0, first) : begin + max(most, math.ceil(most / factor))]
         if factor != 1:
             stretched = self.representation.stretched(np.asarray(found, self.space.read), factor)
@@ -287,7 +289,7 @@ class WindowDataset(Dataset[Batch]):
                 found = np.concatenate(
                     [self.space.before[None], found[len(found) - 1 - int(part * (len(found) - 1)) :]]
                 )
-        return found
+        return found, lead
 
     def _place(self, epoch: int, piece: int, number: int, size: int) -> tuple[int, int, float]:
         """Where the window begins in its piece, by how many semitones the piece is transposed this epoch, and by which

@@ -249,7 +249,7 @@ class Player:
         except BaseException as error:  # belongs to the thread that composes
             self._error = error
         for event in self.schedule.release(self._clock()):
-            with suppress(Exception):  # as what failed may fail again
+            with suppress(BaseException):  # as what failed may fail again
                 self.sink(event)
         with self._news:
             self._ended = True
@@ -357,7 +357,7 @@ class _Pace:
         if self._told or music <= 0 or (music < self._enough - _SOON_S and took < PATIENCE_S):
             return
         self._told, times = True, music / max(took, 1e-3)
-        slower = ", slower than the music, which will stand still now and then" if times < 1 else ""
+        slower = ", slower than the music, which will stand still at times" if times < 1 else ""
         self.reporter.note(f"Composing at {times:.1f} times real time{slower}.")
 
 

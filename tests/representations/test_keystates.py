@@ -531,6 +531,17 @@ def test_a_copy_sounds_as_it_is_written_whatever_it_was_made_of():
     assert all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(one, other, strict=True))
 
 
+def test_copies_are_read_from_the_piece_where_it_is_kept(tmp_path):
+    packed = np.packbits(numbered().reshape(-1))
+    np.save(tmp_path / "piece.npy", packed)
+    on_disk = Bits(KEYS, 0.1).opened(np.load(tmp_path / "piece.npy", mmap_mode="r"), (SOUNDING + BEFORE + AFTER) * KEYS)
+    representation = keystates(num_keys=KEYS, steps_per_second=10.0)
+    copies = representation.copies(on_disk, np.random.default_rng(0))
+    assert all(np.shares_memory(copy.packed, on_disk.packed) for copy in copies)
+    for copy, other in zip(copies, copies_of(packed=False), strict=True):
+        assert np.array_equal(np.asarray(copy), np.asarray(other))
+
+
 def test_the_same_generator_gives_the_same_copies():
     one, again, other = copies_of(seed=3), copies_of(seed=3), copies_of(seed=4)
     assert [len(copy) for copy in one] == [len(copy) for copy in again] != [len(copy) for copy in other]

@@ -46,6 +46,9 @@ class Given:
     def __init__(self, space: Space) -> None:
         self.space = space
 
+    def copies(self, array: Any, draw: Any) -> list[Any]:
+        return [array]
+
 
 def encodings(space: Space, lengths: list[int], held_out: int = 1) -> Encodings:
     rng = np.random.default_rng(0)

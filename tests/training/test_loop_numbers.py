@@ -23,6 +23,9 @@ class Symbols:
 
     space = Tokens(4, start=0, end=1)
 
+    def copies(self, array, draw):
+        return [array]
+
 
 class Shares(SequenceModel):
     """Predicts every symbol by its share alone; the logits are its only weights, and all 0 at first."""

@@ -38,6 +38,9 @@ class Given:
     def __init__(self, space: Any) -> None:
         self.space = space
 
+    def copies(self, array: Any, draw: Any) -> list[Any]:
+        return [array]
+
 
 class Generator(nn.Module):
     def __init__(self) -> None:

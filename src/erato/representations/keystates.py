@@ -186,7 +186,7 @@ class Keystates(Representation):
         moved = self.reads.transposed(self.frames(array), semitones)
         return None if moved is None else moved.reshape(-1)
 
-    def copies(self, array: Array, draw: np.random.Generator) -> list[Any]:
+    def copies(self, array: Any, draw: np.random.Generator) -> list[Any]:
         """The piece without the silence around it, several times: longer or shorter, with silence after it."""
         config, count = self.config, self.config.num_augmentations_per_midi_file
         frames = self.frames(array)
@@ -205,8 +205,10 @@ class Keystates(Representation):
         if low == high and shortest == longest:
             factors = factors[:1]  # copies would be the same
         pads = draw.uniform(shortest, longest, count) * config.rate
-        whole = isinstance(array, PackedBits) and not len(array) % config.num_keys
-        packed = array.packed if whole else self.space.kept(frames.reshape(-1))  # what is on disk stays there
+        if isinstance(array, PackedBits) and not len(array) % config.num_keys:
+            packed = array.packed  # what is on disk stays there
+        else:
+            packed = self.space.kept(frames.reshape(-1))
         steps = packed, first, last - first
         return [
             Stretched(*steps, config.num_keys, float(factor), round(float(pad)))

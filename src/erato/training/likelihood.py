@@ -102,12 +102,13 @@ class Likelihood(Objective):
         assert isinstance(model, SequenceModel)
         state = model.start(len(x))
         for begin in range(0, x.shape[1], self.chunk):
-            goes_on = mask[:, begin].nonzero()[:, 0]  # padding stands at the end: the others have ended
+            goes_on = mask[:, begin:].any(1).nonzero()[:, 0]  # the others have ended
             if len(goes_on) < len(x):
                 x, y, mask, state = x[goes_on], y[goes_on], mask[goes_on], take(state, goes_on)
             here = slice(begin, begin + self.chunk)
             distribution, state = model.extend(x[:, here], state, mask[:, here])
-            yield self._loss(distribution, y[:, here], mask[:, here])
+            if mask[:, here].any():  # the symbols before a window are only read
+                yield self._loss(distribution, y[:, here], mask[:, here])
             state = detached(state)
 
     def _predicted(self, model: nn.Module, x: Tensor, mask: Tensor) -> tuple[Distribution, Tensor]:
