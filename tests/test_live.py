@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 import time
 from threading import Event, current_thread
@@ -275,7 +276,7 @@ def test_what_is_composed_too_late_is_heard_later_and_whole():
         (0.03, "on", 61),
         (0.05, "off", 61),
     ]
-    assert player.schedule.waits == 1
+    assert player.schedule.waits >= 1
     assert player.schedule.waited > 0
 
 
@@ -295,7 +296,7 @@ def test_an_error_of_the_sink_reaches_who_composes_and_all_notes_are_released(fa
     assert gone(player)
     released = [event.pitch for event in heard[heard.index(failing) + 1 :]]
     assert all(not event.on for event in heard[heard.index(failing) + 1 :])
-    assert released == [60, 61] if failing.pitch == 60 else released == [61, 62]
+    assert released == ([60, 61] if failing.pitch == 60 else [61, 62])
 
 
 def test_an_error_of_the_sink_ends_composing_that_waits():
@@ -411,11 +412,10 @@ def test_a_piece_that_did_not_end_is_not_kept():
 
 
 def test_how_long_the_music_waited_is_told():
-    run, notes = Composing(bits("100"), bits("010"), before=lambda: time.sleep(0.05)), Notes()
+    run, notes = Composing(bits("100"), bits("010"), before=lambda: time.sleep(0.25)), Notes()
     live.play(run, lambda event: None, lead=0.01, reporter=notes)
     (said,) = notes.notes
-    assert said.startswith("Composing was slower than the music: it waited 1 time, 0.")
-    assert said.endswith(" seconds in all.")
+    assert re.fullmatch(r"Composing was slower than the music: it waited \d+ times?, \d+\.\d seconds in all\.", said)
 
 
 @pytest.mark.parametrize(

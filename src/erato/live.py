@@ -99,9 +99,10 @@ class Steps:
 class Schedule:
     """When each event is due, by a clock that is told.
 
-    The music begins when `lead` seconds of it are there, or all. Where no more is there it stands still, until there is
-    twice the lead of before (at most `most`). Notes sound on meanwhile for `HELD_S` seconds and are then released; they
-    are not struck again. Where it was not asked for long (the process slept, a sink was slow) it goes on from there.
+    The music begins when `lead` seconds of it are there, or all. Where no more is there it stands still until it has a
+    lead again, each time twice that of before, at most `most`. Notes sound on meanwhile for `HELD_S` seconds and are
+    then released; they are not struck again. Where it was not asked for long (the process slept, a sink was slow) it
+    goes on from where it was.
     """
 
     def __init__(self, lead: float, most: float) -> None:

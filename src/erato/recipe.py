@@ -21,8 +21,8 @@ class Recipe:
     begin: what a piece starts from when no prompt is given, nothing, a window of the training pieces, or `prompt`, a
     text that is part of it. length: symbols of a piece when no length is asked for; None: until the model ends it;
     may_end: it may end before that by itself. listen_at: the temperatures of the samples that are kept while it learns,
-    of `listen_length` symbols each; none: one sample, drawn as pieces are; listen_after_window: they begin with a window
-    of the training pieces, and go on from it.
+    of `listen_length` symbols each; none: one sample, drawn as pieces are. listen_after_window: these begin with a
+    window of the training pieces, and go on from it.
     """
 
     name: str

@@ -344,3 +344,14 @@ def test_any_model_can_be_drafted() -> None:
             for way in (sample, drafted)
         ]
         assert np.array_equal(ways[0].array, ways[1].array)
+
+
+def test_no_temperature_and_no_logit_is_too_much(recwarn: pytest.WarningsRecorder) -> None:
+    model = built("one block", double=False)
+    with torch.no_grad():
+        model.out.weight *= 1e4
+    for way in (sample, drafted):
+        for heat in (1e-30, 1.0, 1e30):
+            made = way(model, prompt_of(0), KEYS.cursor(1), SPACE, [1], Sampler(temperature=heat), Stop(length=60))[0]
+            assert made.log_prob is not None and np.isfinite(made.log_prob)
+    assert not recwarn.list

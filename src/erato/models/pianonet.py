@@ -145,11 +145,11 @@ class Bit(Distribution):
         there is no number.
         """
         logits = self.logits.flatten().cpu().numpy()
-        with np.errstate(invalid="ignore"):
+        with np.errstate(all="ignore"):
             chances = sigmoid(logits)
             allowed = None
             if filters.thresholds is not None:
-                allowed = chances >= filters.thresholds.cpu().numpy()[self.keys.numpy()]
+                allowed = chances >= filters.thresholds.cpu().numpy()[self.keys.cpu().numpy()]
             if u is None:
                 down = logits > 0
             elif filters.heat is None:
@@ -162,7 +162,7 @@ class Bit(Distribution):
             drawn = down.view(np.int8)
             if np.isnan(logits).any():
                 drawn = np.where(np.isnan(logits), np.int8(-1), drawn)
-            log_probs = -np.log1p(np.exp(np.where(down, -logits, logits).astype(np.float64)))
+            log_probs = -np.logaddexp(0.0, np.where(down, -logits, logits).astype(np.float64))
         return drawn, log_probs
 
 
@@ -184,7 +184,7 @@ class Memory:
         """shapes: (dilation, C) of each layer."""
         self.shapes, self.batch, self.room, self.base = shapes, batch, room, base
         sizes = [(dilation + room) * batch * reads for dilation, reads in shapes]
-        self.data = like.new_zeros(sum(sizes))
+        self.data = like.new_empty(sum(sizes))
         parts = torch.split(self.data, sizes)
         self.rows = [part.view(-1, batch, reads) for part, (_, reads) in zip(parts, shapes, strict=True)]
         self.states: weakref.WeakSet[PianonetState] = weakref.WeakSet()

@@ -9,17 +9,31 @@ Legend: N rows (key states times pieces), B pieces, C numbers that a layer reads
 
 from typing import TYPE_CHECKING, Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import torch
 from numba import njit
 from torch import Tensor
 
+from erato.corpora.store import cache_folder
+
 if TYPE_CHECKING:
     from erato.models.pianonet import Memory, Pianonet
 
-FAST = {"contract", "reassoc", "nsz", "arcp"}
 Numbers = npt.NDArray[Any]
+
+if not numba.config.CACHE_DIR:
+    numba.config.CACHE_DIR = str(cache_folder() / "numba")  # what was compiled once is used again
+
+
+def compiled(function: Any) -> Any:
+    """The function as machine code, which runs without Python's lock; kept where it can be written down."""
+    options: dict[str, Any] = {"fastmath": {"contract", "reassoc", "nsz", "arcp"}, "nogil": True}
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:  # nowhere to keep it
+        return njit(**options)(function)
 
 
 class Prepared:
@@ -120,7 +134,7 @@ def _exp(x):  # type: ignore[no-untyped-def]
     return p * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@njit(fastmath=FAST, nogil=True, cache=True)
+@compiled
 def _elu32(z, table, place, rows):  # type: ignore[no-untyped-def]
     """z [N, G] plus the row of the table [P, G] at its place, through ELU; rows: that stand at one place."""
     places = len(table)
@@ -131,7 +145,7 @@ def _elu32(z, table, place, rows):  # type: ignore[no-untyped-def]
             z[i, j] = v if v > 0 else _exp(min(v, np.float32(0.0))) - np.float32(1.0)
 
 
-@njit(fastmath=FAST, nogil=True, cache=True)
+@compiled
 def _activate(z, found, table, place, rows, norm, modes):  # type: ignore[no-untyped-def]
     """The same for every option: from z [N, G] to found [N, F]."""
     computes, gives, places = z.shape[1], found.shape[1], len(table)
@@ -159,7 +173,7 @@ def _activate(z, found, table, place, rows, norm, modes):  # type: ignore[no-unt
                 found[i, j] = 0.0 if modes[2] else np.expm1(v)
 
 
-@njit(fastmath=FAST, nogil=True, cache=True)
+@compiled
 def _pass(bits, data, begins, layers, weights, out, modes, at, n, keys, room, found):  # type: ignore[no-untyped-def]
     """bits: [T, B]; `at`: their first row behind each layer's past; n: their position; found: [T, B] logits."""
     time, batch = bits.shape
