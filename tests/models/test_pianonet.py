@@ -268,3 +268,15 @@ def test_gradients_are_those_of_plain_convolutions() -> None:
         both = torch.cat([weight.grad[:, :, 0].t(), weight.grad[:, :, 1].t()])
         assert torch.allclose(layer.weight.grad, both, atol=1e-12)
         assert torch.allclose(layer.bias.grad, bias.grad, atol=1e-12)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_deep_networks_of_every_kind_begin_to_learn(options: str) -> None:
+    torch.manual_seed(0)
+    deep = {"filters": ((16,) * 9,) * 3, **OPTIONS[options]}
+    model, x = PianonetConfig(**deep).build(Bits(24, 0.1)), torch.zeros(2, 240, dtype=torch.int8)
+    x[:, 120::9] = 1  # after silence
+    loss = -model(x[:, :-1]).log_prob(x[:, 1:]).mean()
+    loss.backward()
+    norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    assert loss < 1 and norm < 20

@@ -279,7 +279,13 @@ class Layer(nn.Module):
             nn.init.trunc_normal_(self.weight, std=math.sqrt(2 / fan_in) / 0.87962566103423978, a=-2, b=2)
         else:
             nn.init.uniform_(self.weight, -math.sqrt(6 / (fan_in + fan_out)), math.sqrt(6 / (fan_in + fan_out)))
-        self.gain = nn.Parameter(torch.ones(computes)) if config.norm else None
+        depth = sum(1 for _ in config.layers()) if config.residual else 1
+        if config.residual and not config.gated:  # or the sum of all layers explodes
+            with torch.no_grad():
+                self.weight /= math.sqrt(depth)
+        if config.norm:  # or a norm of silence divides by nothing
+            nn.init.uniform_(self.bias, -0.5, 0.5)
+        self.gain = nn.Parameter(torch.full((computes,), depth**-0.5)) if config.norm else None
         self.shift = nn.Parameter(torch.zeros(computes)) if config.norm else None
         self.of_key = nn.Parameter(torch.zeros(keys, computes)) if config.keys else None
         self.of_beat = nn.Parameter(torch.zeros(config.beats, computes)) if config.beats else None
