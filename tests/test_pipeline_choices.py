@@ -205,3 +205,12 @@ def test_what_a_prompt_lost_is_told(music_folder, tmp_path):
     reporter = Notes()
     run.sample(prompt, length=2, reporter=reporter)
     assert reporter.told == []
+
+
+def test_seconds_of_key_states_are_exact_however_they_are_drawn(music_folder, tmp_path):
+    run = pipeline.train(TINY["pianonet"], music_folder, tmp_path / "run")
+    for draft in (0, None, 5):
+        made = run.sample(seconds=4, draft=draft)[0]  # more key states than other pieces have symbols
+        assert (made.symbols, made.seconds) == (4 * 48 * 72, pytest.approx(4))
+        after = run.sample(music_folder / "piece01.mid", seconds=0.5, draft=draft)[0]
+        assert after.seconds == pytest.approx(0.5, abs=1e-6) and after.symbols == 24 * 72

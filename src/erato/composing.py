@@ -74,8 +74,8 @@ def compose_after(
         if whole:
             done_bars, done_seconds = bars_before, seconds_before
     # Far more symbols than music of that length holds: only a piece that gets nowhere is cut there.
-    limit = limit or max(_LIMIT, round(_DENSEST * max(stop.bars or 0, stop.seconds or 0)))
     cursor, space = representation.cursor(len(seeds)), representation.space
+    limit = limit or max(_LIMIT, round(_DENSEST * space.frame * max(stop.bars or 0, stop.seconds or 0)))
     if draft is not None and beams is None:
         made = drafted(model, prompt, cursor, space, seeds, sampler, asked, told, limit, draft)
     elif beams is None:

@@ -355,3 +355,10 @@ def test_no_temperature_and_no_logit_is_too_much(recwarn: pytest.WarningsRecorde
             made = way(model, prompt_of(0), KEYS.cursor(1), SPACE, [1], Sampler(temperature=heat), Stop(length=60))[0]
             assert made.log_prob is not None and np.isfinite(made.log_prob)
     assert not recwarn.list
+
+
+def test_seconds_that_hold_no_further_step_add_nothing() -> None:
+    model = built("one block")
+    for way in (sample, drafted):
+        made = way(model, prompt_of(60), KEYS.cursor(1), SPACE, [0], Sampler(), Stop(seconds=0.01))[0]
+        assert len(made.array) == 0

@@ -282,7 +282,7 @@ class Layer(nn.Module):
         depth = sum(1 for _ in config.layers()) if config.residual else 1
         if config.residual and not config.gated:  # or the sum of all layers explodes
             with torch.no_grad():
-                self.weight /= math.sqrt(depth)
+                self.weight.div_(math.sqrt(depth))
         if config.norm:  # or a norm of silence divides by nothing
             nn.init.uniform_(self.bias, -0.5, 0.5)
         self.gain = nn.Parameter(torch.full((computes,), depth**-0.5)) if config.norm else None

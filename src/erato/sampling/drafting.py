@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from erato.errors import EratoError, UsageError
-from erato.models.base import SequenceModel, take
+from erato.models.base import SequenceModel, State, take
 from erato.representations.base import Array, Bits, Cursor, Space
 from erato.sampling.autoregressive import NO_NUMBERS
 from erato.sampling.filters import Sampler
@@ -116,12 +116,13 @@ def drafted(
                         rows[number] = newest
                         callback(step, rows)
 
-            pieces = Growing(one.take([0]), space, sampler, stop, prompt, 1, last.device)
             own = state if len(seeds) == 1 else take(state, torch.zeros(1, dtype=torch.long, device=last.device))
-            work = _states if isinstance(space, Bits) else _symbols
+            pieces = Growing(one.take([0]), space, sampler, stop, prompt, 1, last.device)
+            rng, known = np.random.Generator(np.random.PCG64(seeds[number])), pieces.steady(stop)
+            work = Work(model, own, last, pieces, rng, limit if known is None else known, draft, number, tell)
             with torch.inference_mode():
-                grown = work(model, own, last, pieces, seeds[number], stop, limit, draft, number, tell)
-            return grown.sampled(0, seeds[number])
+                (_states if isinstance(space, Bits) else _symbols)(work)
+            return pieces.sampled(0, seeds[number])
 
         numbers = range(len(seeds))
         workers = min(len(seeds), torch.get_num_threads()) if last.device.type == "cpu" else 1
@@ -135,39 +136,49 @@ def drafted(
                 raise
 
 
-Tell = Callable[[int, Array], None]
+@dataclass
+class Work:
+    """One piece: what it goes on from, what it draws with, how many symbols it may have, and who is told of them."""
+
+    model: SequenceModel
+    state: State
+    last: Tensor  # [1, 1, ...] the newest symbol, not read yet
+    pieces: Growing
+    rng: np.random.Generator
+    total: int
+    draft: Draft
+    number: int  # of the piece
+    tell: Callable[[int, Array], None]
+
+    @property
+    def counts(self) -> Counts:
+        return self.draft.counts[self.number]
+
+    def length(self, done: int) -> int:
+        """Symbols of the next pass, after `done`."""
+        return min(self.draft.length or self.counts.length(self.model.overhead), self.total - done)
+
+    def keep(self, after: State, given: Tensor, kept: int) -> None:
+        """Goes on from the first `kept` of what was given."""
+        self.state = after if kept == given.shape[1] else self.model.keep(self.state, after, given, kept)
 
 
-def _states(
-    model: SequenceModel,
-    state: object,
-    last: Tensor,
-    pieces: Growing,
-    seed: int,
-    stop: Stop,
-    limit: int,
-    draft: Draft,
-    number: int,
-    tell: Tell,
-) -> Growing:
+def _states(work: Work) -> None:
     """Key states, of which nothing depends on what a cursor says: all places of a pass are drawn at once."""
-    space, counts = pieces.space, draft.counts[number]
-    assert isinstance(space, Bits)
-    total, rng = pieces.steady(stop) or limit, np.random.Generator(np.random.PCG64(seed))
-    u = np.empty(0)
-    frame = space.frame
-    x = np.empty(LONGEST + 1 if draft.length is None else draft.length + 1, np.int8)
+    pieces, total, rng, device = work.pieces, work.total, work.rng, work.last.device
+    u, greedy = np.empty(0), pieces.sampler.greedy
+    frame = pieces.space.frame
+    x = np.empty(work.draft.length or LONGEST, np.int8)
     before = np.zeros(frame, np.int8)  # the step before the next key state
     past = pieces.past(frame)
     before[frame - len(past) :] = past
-    newest, guess, done = int(last[0, 0]), np.empty(0, np.int8), 0
-    greedy, device = pieces.sampler.greedy, last.device
+    newest, guess, done = int(work.last[0, 0]), np.empty(0, np.int8), 0
     while done < total:
-        length = min(draft.length or counts.length(model.overhead), total - done)
+        length = work.length(done)
         x[0] = newest
         _follow(x[1:length], guess, before)
         given = torch.from_numpy(x[:length][None])
-        distribution, after = model.extend(given if device.type == "cpu" else given.to(device), state)
+        distribution, after = work.model.extend(given if device.type == "cpu" else given.to(device), work.state)
         if not greedy and len(u) < length:
             u = np.concatenate([u, rng.random(min(BLOCK, total - done + LONGEST))])
         drawn, log_probs = distribution.draw(None if greedy else u[:length], pieces)  # type: ignore[attr-defined]
@@ -177,15 +188,14 @@ def _states(
         place = int(wrong.argmax()) if length > 1 else 0
         missed = length > 1 and bool(wrong[place])
         kept = place + 1 if missed else length
-        state = after if kept == length else model.keep(state, after, given, kept)
+        work.keep(after, given, kept)
         del after  # so that what comes next may be written over what was not kept
         pieces.push_all(drawn[:kept], float(log_probs[:kept].sum()))
-        counts.add(length, kept, missed)
+        work.counts.add(length, kept, missed)
         u, newest, guess = u[kept:], int(drawn[kept - 1]), drawn[kept:]
         before = drawn[kept - frame : kept].copy() if kept >= frame else np.concatenate([before[kept:], drawn[:kept]])
         done += kept
-        tell(done - 1, drawn[:kept])
-    return pieces
+        work.tell(done - 1, drawn[:kept])
 
 
 def _follow(draft: Array, guess: Array, before: Array) -> None:
@@ -200,30 +210,17 @@ def _follow(draft: Array, guess: Array, before: Array) -> None:
         n += len(piece)
 
 
-def _symbols(
-    model: SequenceModel,
-    state: object,
-    last: Tensor,
-    pieces: Growing,
-    seed: int,
-    stop: Stop,
-    limit: int,
-    draft: Draft,
-    number: int,
-    tell: Tell,
-) -> Growing:
+def _symbols(work: Work) -> None:
     """Symbols of any kind that can be drafted, drawn place after place, as what may come depends on what came."""
-    total, rng, counts = stop.length or limit, np.random.Generator(np.random.PCG64(seed)), draft.counts[number]
+    pieces, last, rng = work.pieces, work.last, work.rng
     uniforms: list[Array] = []
-    memory = LookUp(pieces.past(len(pieces)))
-    done = 0
-    while done < total:
-        length = min(draft.length or counts.length(model.overhead), total - done)
-        guess = memory.after(length - 1)
+    memory, done = LookUp(pieces.past(len(pieces))), 0
+    while done < work.total:
+        guess = memory.after(work.length(done) - 1)
         given = last
         if len(guess):
             given = torch.cat([last, torch.from_numpy(guess)[None].to(last)], 1)
-        distribution, after = model.extend(given, state)
+        distribution, after = work.model.extend(given, work.state)
         kept, missed = 0, False
         for place in range(given.shape[1]):
             here = distribution.at(place)
@@ -241,18 +238,17 @@ def _symbols(
             memory.add(chosen[0])
             kept += 1
             if not pieces.dropped[0]:
-                tell(done + place, chosen[0])
+                work.tell(done + place, chosen[0])
             missed = place < len(guess) and chosen[0] != guess[place]
             if missed or pieces.ended[0]:
                 break
-        counts.add(given.shape[1], kept, missed)
+        work.counts.add(given.shape[1], kept, missed)
         if pieces.ended[0]:
             break
-        state = after if kept == given.shape[1] else model.keep(state, after, given, kept)
+        work.keep(after, given, kept)
         del after
         last, uniforms = drawn.unsqueeze(1), uniforms[kept:]
         done += kept
-    return pieces
 
 
 class LookUp:
