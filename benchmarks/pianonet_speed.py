@@ -23,7 +23,7 @@ import erato
 from erato.models.base import Distribution, SequenceModel
 from erato.models.pianonet import Pianonet
 from erato.reporter import Reporter
-from erato.sampling import Draft, Sampler, Stop, drafted, sample
+from erato.sampling import Draft, Sampler, Stop, drafted
 from erato.sampling.threads import one_thread
 
 
@@ -90,8 +90,10 @@ def main() -> None:
     parser.add_argument("run")
     parser.add_argument("--seconds", type=float, default=20.0, help="of music of each measurement of one stream")
     parser.add_argument("--reference-seconds", type=float, default=1.0, help="of music of the reference")
+    parser.add_argument("--prompt-seconds", type=float, default=10.0, help="of a held-out piece that is gone on from")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--batch-seconds", type=float, default=5.0)
+    parser.add_argument("--corpus", help="whose held-out pieces are taken (default: the run's)")
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -106,34 +108,39 @@ def main() -> None:
         f"{model.summary(space)}; {flop / 1e6:.3f} MFLOP a key state, {flop * rate / 1e9:.2f} GFLOP a second of music"
     )
 
-    pieces = run._pieces(None, Reporter())
+    pieces = run._pieces(given.corpus, Reporter())
     held = [run.representation.encode(pieces[index]).array for index in (*pieces.split("test"), *pieces.split("valid"))]
     described("held-out pieces", held, space.keys)
-    prompt, stop, plain = space.empty(), Stop(seconds=given.seconds), Sampler()
+    longest = np.asarray(max(held, key=len))
+    prompt = longest[: round(given.prompt_seconds / space.step_s) * space.keys]
+    states = round(given.seconds * rate)
+    stop, plain = Stop(length=states), Sampler()
     draft, times = Draft(), []
-    drafted(model, prompt, cursor(1), space, [0], plain, Stop(seconds=0.2))  # compiles
+    drafted(model, prompt, cursor(1), space, [0], plain, Stop(length=500))  # compiles
     with one_thread():
-        queues, slow = Queues(model), []
+        queues, slow, pieces_made = Queues(model), [], []
         check(queues, model, space)
-        states = round(given.reference_seconds * rate)
+        few = round(given.reference_seconds * rate)
         for number in range(given.times):  # in turns, so that what the machine does meanwhile meets both
             rng, state = np.random.default_rng(number), 0.0
             began = time.perf_counter()
-            for _ in range(states):
+            for _ in range(few):
                 state = float(queues.read(state) > rng.random())
-            slow.append((time.perf_counter() - began) / (states / rate))
+            slow.append((time.perf_counter() - began) / (few / rate))
             seed = given.seed + number
             began = time.perf_counter()
             made = drafted(model, prompt, cursor(1), space, [seed], plain, stop, draft=draft)
+            pieces_made.append(made[0].array)
             times.append((time.perf_counter() - began) / given.seconds)
         reference = statistics.median(slow)
         print(f"reference, queues in numpy: {reference:.4f} s a second of music ({1 / reference:.2f} times real time)")
-        described("composed", [made[0].array], space.keys)
+        described("composed", pieces_made, space.keys)
         said("one stream, drafted", times, reference, draft, flop, rate, given.seconds)
 
         began = time.perf_counter()
         seconds = min(2.0, given.seconds)
-        ahead = sample(model, prompt, cursor(1), space, [seed], plain, Stop(seconds=seconds), limit=10**9)
+        short = Stop(length=round(seconds * rate))
+        ahead = drafted(model, prompt, cursor(1), space, [seed], plain, short, draft=Draft(1))
         alone = (time.perf_counter() - began) / seconds
         same = np.mean(ahead[0].array == made[0].array[: len(ahead[0].array)])
         print(
@@ -141,19 +148,18 @@ def main() -> None:
             f"{same:.4%} of its key states are those of the drafted way"
         )
 
-        longest = max(held, key=len)
-        longest = longest[: round(given.seconds * rate)]
+        longest = longest[:states]
         times = []
         for _ in range(given.times):
             music = Given(model, longest)
             began = time.perf_counter()
-            drafted(music, prompt, cursor(1), space, [0], plain, Stop(length=len(longest)), draft=draft)
+            drafted(music, space.empty(), cursor(1), space, [0], plain, Stop(length=len(longest)), draft=draft)
             times.append((time.perf_counter() - began) / (len(longest) / rate))
         said("one stream, drafted over held-out music", times, reference, draft, flop, rate, len(longest) / rate)
         limit(model, flop, rate, draft)
 
     torch.set_num_threads(torch.multiprocessing.cpu_count())
-    times, stop = [], Stop(seconds=given.batch_seconds)
+    times, stop = [], Stop(length=round(given.batch_seconds * rate))
     for _ in range(given.times):
         began = time.perf_counter()
         drafted(model, prompt, cursor(given.batch), space, range(given.batch), plain, stop, draft=draft)

@@ -289,11 +289,13 @@ class Clock:
 
 def _drafts(length: int | None, space: Space, beams: Beams | None) -> Draft | None:
     """How to draft; UsageError where that cannot be."""
+    if isinstance(space, Bits) and not beams:
+        return Draft(1 if length == 0 else length)  # a pass for each: as if nothing was drafted
     if not length:
-        return Draft() if length is None and isinstance(space, Bits) else None
+        return None
     if beams:
         raise UsageError(f"beam search drafts nothing: leave out the draft of {length}, or the beams.")
-    if not isinstance(space, (Bits, Tokens)):
+    if not isinstance(space, Tokens):
         raise UsageError(f"{space} are not drafted: leave out the draft of {length}.")
     return Draft(length)
 
