@@ -49,8 +49,8 @@ FRAMES = replace(
         every_epoch=False,
         report_every=None,
     ),
-    length=88 * 16,
-    listen_length=88,
+    length=16,
+    listen_length=1,
 )
 RECIPES_OF = {
     "JSB_Chorales": replace(

@@ -69,7 +69,7 @@ def _measure(path: Path, head: str, given: argparse.Namespace) -> None:
         pieces = corpora.find(path).pieces("music")
         found = []
         for split in members:
-            arrays, _ = encode_pieces(pieces, pieces.split(split), run.representation)
+            arrays, *_ = encode_pieces(pieces, pieces.split(split), run.representation)
             members[split].append(likelihoods(run.model, arrays, run.representation.space).log_probs)
             found.append(_after_first(members[split][-1]))
         minutes = json.loads((folder / "minutes.json").read_text())

@@ -12,13 +12,13 @@ import pytest
 from mido.ports import BaseOutput
 from symusic import Score
 
-from erato import live
+from erato import live, live_sinks
 from erato.representations.note_chords import note_name
 from erato.score import seconds_at
 
 SMALL = [
     *("--set", "model.filter_increments=2,2,2;2,2", "--set", "representation.num_augmentations_per_midi_file=2"),
-    *("--set", "windows.length=4", "--set", "training.batch=2", "--set", "length=1728", "--set", "listen_length=144"),
+    *("--set", "windows.length=4", "--set", "training.batch=2", "--set", "length=24", "--set", "listen_length=2"),
     *("--set", "objective.valid_each=1728"),
 ]
 SECONDS = 0.5  # the length above: 48 steps of 72 keys a second
@@ -140,7 +140,7 @@ def test_on_a_midi_port_the_results_are_printed_as_usual(erato, run_dir, monkeyp
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_when_interrupted_all_notes_end_and_a_whole_piece_is_kept(erato, run_dir, monkeypatch, whole):
-    real = live.lines
+    real = live_sinks.lines
 
     def lines(stream):
         send, sent = real(stream), []
@@ -153,7 +153,7 @@ def test_when_interrupted_all_notes_end_and_a_whole_piece_is_kept(erato, run_dir
 
         return interrupting
 
-    monkeypatch.setattr(live, "lines", lines)
+    monkeypatch.setattr(live_sinks, "lines", lines)
     far = 10 if whole else 0.1  # heard when it is whole, or composed no further than it is heard
     monkeypatch.setattr(live.play, "__kwdefaults__", {**live.play.__kwdefaults__, "lead": far, "ahead": far})
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -95,3 +95,10 @@ def test_fields_that_depend_on_each_other_change_together(order):
     assert override(Pair(), ["widths=5", "rates=0.5"][::order]) == Pair((5,), (0.5,))
     with pytest.raises(UsageError, match="as many rates"):
         override(Pair(), ["widths=5"])
+
+
+def test_no_list_is_none():
+    from erato.representations import KeystatesConfig
+
+    for word in ("none", "off", "()", ""):
+        assert override(KeystatesConfig(), [f"stretch_range={word}"]).stretch_range == ()

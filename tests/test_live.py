@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from mido import sockets
 
-from erato import live
+from erato import live, live_sinks
 from erato.errors import EratoError, UsageError
 from erato.live import NoteEvent, Player, Schedule, Steps
 from erato.reporter import Reporter
@@ -463,7 +463,7 @@ def test_what_cannot_be_played_is_refused():
 
 def test_lines_of_text():
     stream = io.StringIO()
-    send = live.lines(stream)
+    send = live_sinks.lines(stream)
     send(on(1.25, 60))
     send(off(1.5, 70))
     assert stream.getvalue() == "1.250\ton\tC4\t60\n1.500\toff\tB-4\t70\n"
@@ -473,7 +473,7 @@ def test_lines_are_written_at_once_and_after_what_was_written_before():
     reads, writes = os.pipe()
     with os.fdopen(reads, "rb", buffering=0) as pipe, os.fdopen(writes, "w") as stream:
         stream.write("before\n")
-        live.lines(stream)(on(0.5, 127))
+        live_sinks.lines(stream)(on(0.5, 127))
         assert pipe.read(100) == b"before\n0.500\ton\tG9\t127\n"
 
 
@@ -517,7 +517,7 @@ def received(inlet, count):
 def test_a_run_is_played_on_a_midi_port(port):
     name, inlet = port
     run, notes = Composing(bits("100", "110", "010", "000")), Notes()
-    with live.opened(name[: len(name) - 2].upper(), program="violin", reporter=notes) as sink:
+    with live_sinks.opened(name[: len(name) - 2].upper(), program="violin", reporter=notes) as sink:
         live.play(run, sink, lead=0.01, reporter=notes)
     assert [message.bytes() for message in received(inlet(), 5)] == [
         [0xC0, 40],
@@ -534,18 +534,18 @@ def test_a_midi_port_that_fails_is_one_sentence():
         raise OSError("unplugged")
 
     with pytest.raises(EratoError, match="the MIDI port Piano takes no more notes: unplugged"):
-        live.midi(SimpleNamespace(name="Piano", send=send))(on(0.0, 60))
+        live_sinks.midi(SimpleNamespace(name="Piano", send=send))(on(0.0, 60))
 
 
 PORTS = ["Midi Through:Midi Through Port-0 14:0", "FLUID Synth (77):Synth input port 128:0", "FLUID Synth", "Digital"]
 
 
 def test_a_port_is_found_by_its_name_or_how_it_begins():
-    assert live._named("Digital", PORTS) == "Digital"
-    assert live._named("midi th", PORTS) == PORTS[0]
-    assert live._named("FLUID Synth", PORTS) == "FLUID Synth"  # not the longer one
-    assert live._named("FLUID Synth (77", PORTS) == PORTS[1]
-    assert live._named("Twice", ["Twice", "Twice"]) == "Twice"
+    assert live_sinks._named("Digital", PORTS) == "Digital"
+    assert live_sinks._named("midi th", PORTS) == PORTS[0]
+    assert live_sinks._named("FLUID Synth", PORTS) == "FLUID Synth"  # not the longer one
+    assert live_sinks._named("FLUID Synth (77", PORTS) == PORTS[1]
+    assert live_sinks._named("Twice", ["Twice", "Twice"]) == "Twice"
 
 
 @pytest.mark.parametrize(
@@ -561,12 +561,12 @@ def test_a_port_is_found_by_its_name_or_how_it_begins():
 )
 def test_a_port_that_is_not_there_is_a_sentence_with_those_that_are(port, said):
     with pytest.raises(UsageError, match=said):
-        live._named(port, PORTS)
+        live_sinks._named(port, PORTS)
 
 
 def test_where_there_is_no_port_the_sentence_says_so():
     with pytest.raises(UsageError, match="unknown MIDI output port 'Piano': there is none here"):
-        live._named("Piano", [])
+        live_sinks._named("Piano", [])
 
 
 def failing(error):
@@ -581,7 +581,7 @@ def test_a_system_without_midi_is_one_sentence(name, monkeypatch):
     monkeypatch.setattr(mido, "get_output_names", failing(OSError("no sequencer.")))
     monkeypatch.setattr(mido, "open_output", failing(NotImplementedError("no sequencer.")))
     what = "a virtual MIDI port" if name == "virtual" else "the MIDI port 'Piano'"
-    with pytest.raises(UsageError) as caught, live.opened(name):
+    with pytest.raises(UsageError) as caught, live_sinks.opened(name):
         pass
     assert str(caught.value) == f"this system does not open {what} (no sequencer): give - for standard output."
 
@@ -596,7 +596,7 @@ def test_a_new_port_is_called_erato(monkeypatch):
 
     made, notes = [], Notes()
     monkeypatch.setattr(mido, "open_output", lambda name, virtual=False: made.append(Port(name=name)) or made[-1])
-    with live.opened("virtual", reporter=notes):
+    with live_sinks.opened("virtual", reporter=notes):
         pass
     assert [vars(port) for port in made] == [{"name": "Erato", "closed": True}]
     assert notes.notes == ["The MIDI port Erato is open: connect what is to play it."]
@@ -606,10 +606,10 @@ def test_what_is_not_installed_is_named(monkeypatch):
     said = r'mido and python-rtmidi, which are not installed: pip install "erato\[live\]"'
     with monkeypatch.context() as patch:
         patch.setattr(mido, "get_output_names", failing(ModuleNotFoundError("rtmidi")))
-        with pytest.raises(UsageError, match=said), live.opened("Piano"):
+        with pytest.raises(UsageError, match=said), live_sinks.opened("Piano"):
             pass
     monkeypatch.setitem(sys.modules, "mido", None)
-    with pytest.raises(UsageError, match=said), live.opened("Piano"):
+    with pytest.raises(UsageError, match=said), live_sinks.opened("Piano"):
         pass
-    with live.opened("-") as sink:  # needs neither
+    with live_sinks.opened("-") as sink:  # needs neither
         assert callable(sink)

@@ -105,7 +105,7 @@ def test_the_run_description_arrives():
     assert (training.batch, training.batch_from, training.epochs) == (3, None, 7)
     assert (training.save_every, training.epoch_share) == (11, 0.25)
     assert (training.optimizer.name, training.optimizer.lr, training.optimizer.betas) == ("adam", 0.0005, (0.8, 0.95))
-    assert recipe.objective.valid_each == 100 * 72
+    assert recipe.objective.valid_each == 100
     assert recipe.representation.steps_per_beat == 24
     assert (found.folders, found.only) == (None, ())
     assert found.arrays == ('"sets/mine_0_training.mna_jl"', '"sets/mine_0_validation.mna_jl"')
@@ -128,14 +128,14 @@ def test_the_data_description_arrives():
     assert found.folders == (Path("at/music").absolute(),)
     assert found.recipe.training == RECIPE.training
     assert found.recipe.model == RECIPE.model
-    assert found.recipe.objective.valid_each == 512 * 60  # as many steps of fewer keys
-    assert found.recipe.length == 60 * 24 * 30  # half a minute of 24 steps a second
+    assert found.recipe.objective.valid_each == 512
+    assert found.recipe.length == 24 * 30  # half a minute of 24 steps a second
     assert len(found.notes) == 1
 
 
 def test_both_together_measure_steps_of_all_keys_of_the_data():
     found = imported(RECIPE, Description(Path("run.json"), RUN), Description(Path("data.json"), DATA))
-    assert found.recipe.objective.valid_each == 100 * 60
+    assert found.recipe.objective.valid_each == 100
     assert found.recipe.windows.length == 5
     assert found.recipe.representation.num_keys == 60
 

@@ -257,11 +257,12 @@ def _live(
     given: argparse.Namespace, run: "Run", asked: dict[str, Any], write: "Callable[[list[Sample]], Written]"
 ) -> "tuple[list[Sample], Written]":
     """The piece that was played while it was composed, and its files, which Ctrl-C at its end does not lose."""
-    from erato import live
+    from erato import live, live_sinks
 
+    live.playable(run)  # before a port is opened
     written: Written = []
     try:
-        with live.opened(given.live, given.program, asked["reporter"]) as sink:
+        with live_sinks.opened(given.live, given.program, asked["reporter"]) as sink:
             sample = live.play(
                 run, sink, given.prompt, composed=lambda sample: written.extend(write([sample])), **asked
             )

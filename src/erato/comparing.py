@@ -163,7 +163,7 @@ def compare(
             "whole phrases: compose several pieces instead."
         )
     if length is None and bars is None and seconds is None:
-        length = run.recipe.length or _LENGTH
+        length = (run.recipe.length or _LENGTH) * run.representation.space.frame
     once, made = _Once(reporter), list[Made]()
 
     def compose(name: str, meaning: str, beams: Beams | None, **how: Any) -> Sample:

@@ -98,6 +98,8 @@ def _parse(hint: Any, text: str, at: str) -> Any:
             return None
         if typing.get_origin(option) is tuple:
             inner = typing.get_args(option)[0]
+            if text.lower() in ("none", "off"):
+                return ()
             if typing.get_origin(inner) is tuple:  # lists in a list: 4,4,4;6,6
                 return tuple(_parse(inner, part, at) for part in text.split(";") if part.strip())
             items = [item.strip() for item in text.strip("()[]").split(",") if item.strip()]

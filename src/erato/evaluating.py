@@ -26,7 +26,7 @@ UNITS = {
 PROTOCOL = (
     "Exact negative log-likelihood of whole pieces in nats: every symbol given all symbols of its own piece before it "
     "and nothing of another piece, at temperature 1, without masks, by one model; summed over all pieces, then divided "
-    "by their number of frames, notes, tokens, seconds or characters."
+    "by their number of frames, key states, notes, tokens, seconds or characters."
 )
 
 

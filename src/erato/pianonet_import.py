@@ -85,7 +85,7 @@ def imported(recipe: Recipe, run: Description | None, data: Description | None) 
     arrays: tuple[str, ...] = ()
     folders: tuple[Path, ...] | None = None
     only: tuple[str, ...] = ()
-    measured = None if objective.valid_each is None else objective.valid_each // representation.num_keys
+    measured = objective.valid_each
     if run is not None:
         told = _opened(run, RUN, DATA, "--import-data")
         if arrays := _arrays(told):
@@ -107,7 +107,7 @@ def imported(recipe: Recipe, run: Description | None, data: Description | None) 
     recipe = replace(
         recipe,
         representation=representation,
-        objective=replace(objective, valid_each=measured and measured * representation.num_keys),
+        objective=replace(objective, valid_each=measured),
         length=recipe.length and _as_long(recipe.length, before, representation),
         listen_length=_as_long(recipe.listen_length, before, representation),
     )
@@ -275,8 +275,8 @@ def _keystates(told: "_Fields", representation: KeystatesConfig, notes: list[str
 
 
 def _as_long(length: int, before: KeystatesConfig, after: KeystatesConfig) -> int:
-    """The key states that take as many seconds as `length` did."""
-    return max(1, round(length / before.num_keys / before.rate * after.rate)) * after.num_keys
+    """The steps that take as many seconds as `length` did."""
+    return max(1, round(length / before.rate * after.rate))
 
 
 class _Fields:

@@ -19,10 +19,10 @@ class Recipe:
     """One system. A variant is its parent with fields replaced.
 
     begin: what a piece starts from when no prompt is given, nothing, a window of the training pieces, or `prompt`, a
-    text that is part of it. length: symbols of a piece when no length is asked for; None: until the model ends it;
-    may_end: it may end before that by itself. listen_at: the temperatures of the samples that are kept while it learns,
-    of `listen_length` symbols each; none: one sample, drawn as pieces are. listen_after_window: these begin with a
-    window of the training pieces, and go on from it.
+    text that is part of it. length: symbols (of key states: steps) of a piece when no length is asked for; None: until
+    the model ends it; may_end: it may end before that by itself. listen_at: the temperatures of the samples that are
+    kept while it learns, each as long as `listen_length` says; none: one sample, drawn as pieces are.
+    listen_after_window: these begin with a window of the training pieces, and go on from it.
     """
 
     name: str

@@ -3,7 +3,6 @@
 What every run can do is in `erato.run`.
 """
 
-import math
 import os
 import re
 import time
@@ -79,16 +78,18 @@ class SequenceRun(Run):
             raise UsageError(f"seed must be a whole number from 0 to 2^63 - {n}, got {seed}.")
         if begin and prompt is not None:
             raise UsageError("a piece begins with its prompt: leave out begin, or the prompt.")
-        stop = Stop(length, bars, seconds)
+        stop, usual = Stop(length, bars, seconds), self.recipe.length
+        if usual is not None:
+            usual *= self.representation.space.frame
         if sum(value is not None for value in (bars, seconds, length)) > 1:
             raise UsageError("give one of bars, seconds and length, not several.")
         limit = None
         if may_end and (bars is not None or seconds is not None):
             raise UsageError("bars and seconds are exact: leave them out, or may_end.")
         if stop == Stop() and not (may_end or self.recipe.may_end):
-            stop = Stop(length=self.recipe.length)
+            stop = Stop(length=usual)
         elif stop == Stop() or may_end:
-            stop, limit = Stop(), length or self.recipe.length
+            stop, limit = Stop(), length or usual
         rule = sampler or self.recipe.sampler
         _refuse_contradictions(changes, beams, n)
         if "temperature" in changes:  # one for all features; the recipe may have one for each
@@ -113,25 +114,23 @@ class SequenceRun(Run):
             given = self._own_prompt(reporter)
         elif given is None and begin not in ("nothing", "window"):
             given = self._opening(begin)
-        space = writer.space
-        if given is not None and len(given) > (self.model.context or math.inf):
-            reporter.note(f"The prompt has {len(given):,} symbols, and the model sees the last {self.model.context:,}.")
-        elif prompt is not None and given is not None and isinstance(space, Bits) and self.model.context:
-            short = self.model.context - len(given)
-            reporter.note(
-                f"The prompt has {len(given):,} key states, {short:,} less than the model sees: silence lies before it."
-                if short > 0
-                else f"The prompt has {len(given):,} key states, as many as the model sees."
-            )
+        space, context = writer.space, self.model.context
+        if given is not None and context is not None:
+            states = "key states" if isinstance(space, Bits) else "symbols"
+            if len(given) > context:
+                reporter.note(f"The prompt has {len(given):,} {states}, and the model sees the last {context:,}.")
+            elif prompt is not None and isinstance(space, Bits) and len(given) < context:
+                reporter.note(f"The prompt has {len(given):,} {states} of {context:,}: silence lies before it.")
         drafts = _drafts(draft, space, beams)
         seeds = [seed] * n if beams else list(range(seed, seed + n))
         shown: list[TextStream] = []
+        first = True
         clock = Clock(space, reporter, stop, n) if isinstance(space, Bits) else None
 
         def told(step: int, newest: Sequence[Array | None]) -> None:
             if shown and newest[0] is not None:
                 shown[0].push(newest[0])
-            if heard and newest[0] is not None:
+            if heard and first and newest[0] is not None:
                 heard(newest[0])
             if clock is not None:
                 clock.tell(newest)
@@ -139,7 +138,9 @@ class SequenceRun(Run):
                 reporter.progress(step + 1, stop.length or limit, "composing: symbols")
 
         def compose(prompt: Array, seeds: Sequence[int], include: bool) -> list[Sample]:
-            if stream and not beams and seeds[0] == seed:  # what is searched for is certain only at the end
+            nonlocal first
+            first = seeds[0] == seed  # whether the first piece is among these
+            if stream and not beams and first:  # what is searched for is certain only at the end
                 shown.append(TextStream(writer, prompt if include else prompt[:0], stream))
             made = compose_after(prompt, self.model, writer, seeds, rule, stop, include, told, beams, limit, drafts)
             if shown:
@@ -240,7 +241,7 @@ class SequenceRun(Run):
     def listen(self, step: int) -> None:
         """Writes what the model composes at this step from the run's fixed prompt and seed."""
         recipe = self.recipe
-        length = min(recipe.length or recipe.listen_length, recipe.listen_length)
+        length = min(recipe.length or recipe.listen_length, recipe.listen_length) * self.representation.space.frame
         made: dict[float | None, Sample] = {}
         prompt = None
         if recipe.listen_after_window and self._has_windows():

@@ -362,3 +362,20 @@ def test_seconds_that_hold_no_further_step_add_nothing() -> None:
     for way in (sample, drafted):
         made = way(model, prompt_of(60), KEYS.cursor(1), SPACE, [0], Sampler(), Stop(seconds=0.01))[0]
         assert len(made.array) == 0
+
+
+def test_both_ways_agree_on_how_long_a_piece_is() -> None:
+    model = built("one block")
+    for states in (0, 1, 5, 6, 7, 60):
+        for stop in (
+            Stop(seconds=0.5),
+            Stop(seconds=0.51),
+            Stop(length=10, seconds=1.0),
+            Stop(length=999, seconds=0.1),
+        ):
+            made = [
+                way(model, prompt_of(states), KEYS.cursor(1), SPACE, [3], Sampler(), stop, limit=50)[0]
+                for way in (sample, drafted)
+            ]
+            assert np.array_equal(made[0].array, made[1].array)
+            assert len(made[0].array) == 10 or stop.length != 10

@@ -30,6 +30,7 @@ from erato.representations.base import Bits, Space
 SAFE = 1e-3  # added to the variance in layer norms, as in Keras
 ROOM = 1024  # key states that are remembered beyond what is needed, before all of it moves
 FEW = 768  # key states, of all rows, up to which one pass without torch's overhead is faster
+CUT = 0.87962566103423978  # the standard deviation of a normal distribution that is cut off at 2
 Numbers = npt.NDArray[Any]
 ACTIVATIONS = ("elu", "relu")
 INITIALIZERS = ("glorot_uniform", "he_normal")
@@ -116,12 +117,12 @@ class PianonetConfig(ModelConfig):
 
 
 class Bit(Distribution):
-    """Whether the next key is down; logits: [B, T], keys: [T] which key that is."""
+    """Whether the next key is down; logits: [B, T], places: [T], of which the rest by `keys` is which key that is."""
 
     n_uniforms = 1
 
-    def __init__(self, logits: Tensor, keys: Tensor) -> None:
-        self.logits, self.keys = logits, keys
+    def __init__(self, logits: Tensor, places: Tensor, keys: int) -> None:
+        self.logits, self.places, self.keys = logits, places, keys
 
     def log_prob(self, y: Tensor) -> Tensor:
         logits = self.logits if self.logits.dtype == torch.float64 else self.logits.float()
@@ -131,7 +132,7 @@ class Bit(Distribution):
         return (self.logits > 0) == (y > 0)
 
     def at(self, t: int) -> "Bit":
-        return Bit(self.logits[:, t : t + 1], self.keys[t : t + 1])
+        return Bit(self.logits[:, t : t + 1], self.places[t : t + 1], self.keys)
 
     def sample(self, u: Tensor | None, filters: Filters) -> Tensor:
         last = self.at(self.logits.shape[1] - 1)
@@ -149,7 +150,7 @@ class Bit(Distribution):
             chances = sigmoid(logits)
             allowed = None
             if filters.thresholds is not None:
-                allowed = chances >= filters.thresholds.cpu().numpy()[self.keys.cpu().numpy()]
+                allowed = chances >= filters.thresholds.cpu().numpy()[self.places.cpu().numpy() % self.keys]
             if u is None:
                 down = logits > 0
             elif filters.heat is None:
@@ -168,8 +169,7 @@ class Bit(Distribution):
 
 def sigmoid(logits: Numbers) -> Numbers:
     """The probabilities of logits, as float64."""
-    with np.errstate(over="ignore"):
-        found: Numbers = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    found: Numbers = 1 / (1 + np.exp(-logits.astype(np.float64)))
     return found
 
 
@@ -209,16 +209,16 @@ class Memory:
 
 
 class PianonetState:
-    """Where [B] pieces stand: `n` key states were read, what stands before the first among them."""
+    """Where pieces stand: `n` key states were read, what stands before the first among them."""
 
-    def __init__(self, batch: int, n: int, memory: Memory | None) -> None:
-        self.batch, self.n, self.memory = batch, n, memory
+    def __init__(self, n: int, memory: Memory | None) -> None:
+        self.n, self.memory = n, memory
         if memory is not None:
             memory.states.add(self)
 
     def take(self, rows: Tensor) -> "PianonetState":
         memory = None if self.memory is None else self.memory.copy(self.n, self.memory.room, rows)
-        return PianonetState(len(rows), self.n, memory)
+        return PianonetState(self.n, memory)
 
     def detach(self) -> "PianonetState":
         return self  # what is remembered has no gradient
@@ -276,7 +276,7 @@ class Layer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(computes))
         fan_in, fan_out = 2 * reads, 2 * computes  # of a kernel of width 2, as Keras counts
         if config.default_kernel_initializer == "he_normal":
-            nn.init.trunc_normal_(self.weight, std=math.sqrt(2 / fan_in) / 0.87962566103423978, a=-2, b=2)
+            nn.init.trunc_normal_(self.weight, std=math.sqrt(2 / fan_in) / CUT, a=-2, b=2)
         else:
             nn.init.uniform_(self.weight, -math.sqrt(6 / (fan_in + fan_out)), math.sqrt(6 / (fan_in + fan_out)))
         depth = sum(1 for _ in config.layers()) if config.residual else 1
@@ -287,16 +287,16 @@ class Layer(nn.Module):
             nn.init.uniform_(self.bias, -0.5, 0.5)
         self.gain = nn.Parameter(torch.full((computes,), depth**-0.5)) if config.norm else None
         self.shift = nn.Parameter(torch.zeros(computes)) if config.norm else None
-        self.of_key = nn.Parameter(torch.zeros(keys, computes)) if config.keys else None
-        self.of_beat = nn.Parameter(torch.zeros(config.beats, computes)) if config.beats else None
+        self.of_key = _nothing(keys, computes) if config.keys else None
+        self.of_beat = _nothing(config.beats, computes) if config.beats else None
 
     def table(self) -> Tensor | None:
         """[P, G]: what is added at each place; None: the same at all."""
         if self.of_key is None:
-            return None if self.of_beat is None else self.of_beat.repeat_interleave(self.keys, 0)
+            return None if self.of_beat is None else self.of_beat.weight.repeat_interleave(self.keys, 0)
         if self.of_beat is None:
-            return self.of_key
-        return (self.of_beat.unsqueeze(1) + self.of_key).flatten(0, 1)
+            return self.of_key.weight
+        return (self.of_beat.weight.unsqueeze(1) + self.of_key.weight).flatten(0, 1)
 
     def forward(self, x: Tensor, places: Tensor, apart: int | None = None) -> Tensor:
         """places: [T] where in a cycle of steps, and of keys in a step, each stands.
@@ -330,11 +330,17 @@ class Layer(nn.Module):
         return F.elu(found, inplace=self.gain is None)
 
 
+def _nothing(rows: int, width: int) -> nn.Embedding:
+    """A table of zeros."""
+    table = nn.Embedding(rows, width)
+    nn.init.zeros_(table.weight)
+    return table
+
+
 class Pianonet(SequenceModel):
     """Layers, and one number a place: the logit of the next key."""
 
     wheel: Tensor  # [cycle + R] the places of a cycle, round and round
-    key_wheel: Tensor  # and the key of each
     overhead = 8.0  # measured: a pass of the published size, on one core
 
     def __init__(self, config: PianonetConfig, keys: int) -> None:
@@ -351,18 +357,21 @@ class Pianonet(SequenceModel):
         self.of_key = nn.Parameter(torch.zeros(keys)) if config.keys else None
         self.fast: Any = None  # what the fast pass made of these weights
         self.register_buffer("wheel", torch.arange(self.cycle + ROOM) % self.cycle, persistent=False)
-        self.register_buffer("key_wheel", self.wheel % keys, persistent=False)
 
     def summary(self, space: Space) -> str:
         steps = self.context / self.keys
         seconds = f", {steps * space.step_s:.2f} s" if isinstance(space, Bits) else ""
         return f"{len(self.layers)} layers that see {self.context:,} key states ({steps:.1f} steps{seconds})"
 
+    def train(self, mode: bool = True) -> "Pianonet":
+        self.fast = None  # weights may change, or have changed
+        return super().train(mode)
+
     def forgotten(self, n: int) -> int:
         return max(0, n - self.context) // self.cycle * self.cycle
 
     def start(self, batch: int) -> PianonetState:
-        return PianonetState(batch, 0, None)
+        return PianonetState(0, None)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Bit:
         """Where the mask is false at the beginning of x, for as long as a prediction sees, nothing before x is read."""
@@ -375,28 +384,30 @@ class Pianonet(SequenceModel):
                 signal = layer(signal, places[len(places) - len(signal) + layer.dilation :])
             return self._predicted(signal, places[skip:], skip)
         for layer, silent in zip(self.stack, self._silence(signal.dtype), strict=True):
-            past = silent[self._before(0, layer.dilation)].unsqueeze(1).expand(-1, len(x), -1)
+            past = silent[self._places(-layer.dilation, layer.dilation)].unsqueeze(1).expand(-1, len(x), -1)
             signal = layer(torch.cat([past, signal]), places)
         return self._predicted(signal, places)
 
     def extend(self, x: Tensor, state: PianonetState, mask: Tensor | None = None) -> tuple[Bit, PianonetState]:
         # Padding stands at the end: it reaches no output before it, so mask is not needed.
         n, time = state.n, x.shape[1]
-        fast = not self.training and not torch.is_grad_enabled() and x.device.type == "cpu"
-        most = min(ROOM, FEW) if fast and len(x) == 1 else ROOM
-        if time <= most:
-            logits, state = self._extend(x, state)
-            return Bit(logits, self.key_wheel[n % self.cycle :][:time]), state
+        most = min(ROOM, FEW) if len(x) == 1 and self._is_plain(x) else ROOM
         parts = []
-        for part in torch.split(x, most, 1):
+        for part in torch.split(x, most, 1) if time > most else (x,):
             logits, state = self._extend(part, state)
             parts.append(logits)
-        return Bit(torch.cat(parts, 1), self._places(n, time) % self.keys), state
+        logits = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+        return Bit(logits, self._places(n, time), self.keys), state
 
     def keep(self, before: PianonetState, after: PianonetState, x: Tensor, n: int) -> PianonetState:
         if after.memory is None or before.n + n < after.memory.base:  # nothing was read, or it has moved on
             return self.extend(x[:, :n], before)[1] if n else before
-        return PianonetState(after.batch, before.n + n, after.memory)
+        return PianonetState(before.n + n, after.memory)
+
+    def _is_plain(self, x: Tensor) -> bool:
+        """Whether the fast pass can do it."""
+        known = self.out.weight.dtype in (torch.float32, torch.float64) and x.device.type == "cpu"
+        return known and not self.training and not torch.is_grad_enabled()
 
     @property
     def stack(self) -> list[Layer]:
@@ -415,9 +426,6 @@ class Pianonet(SequenceModel):
             return self.wheel[n % self.cycle :][:time]
         return torch.arange(n, n + time, device=self.out.bias.device) % self.cycle
 
-    def _before(self, n: int, time: int) -> Tensor:
-        return self._places(n - time, time)
-
     def _silence(self, kind: torch.dtype) -> list[Tensor]:
         """[P, C] what each layer reads, at every place of a cycle, where all was silent for ever."""
         places = self._places(0, self.cycle if self.config.keys or self.config.beats else 1)
@@ -433,10 +441,10 @@ class Pianonet(SequenceModel):
         """[B, T] logits, and the state after."""
         time, n = x.shape[1], state.n
         if state.memory is None:
-            state = PianonetState(len(x), 0, self._begun(len(x)))
+            state = PianonetState(0, self._begun(len(x)))
         memory = state.writable(time)
-        after = PianonetState(len(x), n + time, memory)
-        if not self.training and not torch.is_grad_enabled() and x.device.type == "cpu" and x.numel() <= FEW:
+        after = PianonetState(n + time, memory)
+        if self._is_plain(x) and x.numel() <= FEW:
             from erato.models import pianonet_pass  # takes a second to import
 
             return pianonet_pass.read(self, x, memory, n), after
@@ -458,16 +466,15 @@ class Pianonet(SequenceModel):
         with torch.no_grad():
             silence = self._silence(self.out.weight.dtype)
             for (dilation, _), rows, silent in zip(shapes, memory.rows, silence, strict=True):
-                rows[:dilation] = silent[self._before(0, dilation)].unsqueeze(1)
+                rows[:dilation] = silent[self._places(-dilation, dilation)].unsqueeze(1)
         return memory
 
     def _predicted(self, signal: Tensor, places: Tensor, skip: int = 0) -> Bit:
         """signal: [T, B, F]; `skip` places before it are asked nothing."""
         with torch.autocast(signal.device.type, enabled=False):
             logits = self.out(signal.to(self.out.weight.dtype)).squeeze(2)
-        keys = places % self.keys
         if self.of_key is not None:
-            logits = logits + self.of_key[keys].unsqueeze(1)
+            logits = logits + self.of_key[places % self.keys].unsqueeze(1)
         if skip:
-            logits, keys = F.pad(logits, (0, 0, skip, 0)), F.pad(keys, (skip, 0))
-        return Bit(logits.t(), keys)
+            logits, places = F.pad(logits, (0, 0, skip, 0)), F.pad(places, (skip, 0))
+        return Bit(logits.t(), places, self.keys)

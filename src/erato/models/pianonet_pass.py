@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Numbers = npt.NDArray[Any]
 
 if not numba.config.CACHE_DIR:
-    numba.config.CACHE_DIR = str(cache_folder() / "numba")  # what was compiled once is used again
+    numba.config.CACHE_DIR = str(cache_folder() / "numba")  # numba's own files; compiling takes seconds
 
 
 def compiled(function: Any) -> Any:
@@ -66,39 +66,32 @@ class Prepared:
             [config.norm, config.gated, config.default_activation == "relu", config.residual], np.int64
         )
         self.widest = max(max(2 * reads, computes) for reads, computes, *_ in layers)
-        self.versions = versions(model)
-
-
-def versions(model: "Pianonet") -> list[tuple[int, int]]:
-    """Changes whenever a weight does."""
-    return [(parameter.data_ptr(), parameter._version) for parameter in model.parameters()]
 
 
 class Scratch:
-    """What goes with a memory: the weights, the memory as one array, where each layer's rows begin, and room."""
+    """What goes with a memory: the weights, the memory as one array, where its rows begin, room to work in."""
 
     def __init__(self, prepared: Prepared, memory: "Memory") -> None:
         self.prepared = prepared
         self.data = memory.data.numpy()
         sizes = [rows.numel() for rows in memory.rows]
         self.begins = np.cumsum([0, *sizes[:-1]], dtype=np.int64)
-        self.room = np.empty((3, 0), self.data.dtype)
+        self.work = np.empty((3, 0), self.data.dtype)
 
     def of(self, rows: int) -> Numbers:
         """[3, rows * the widest layer] numbers to work with."""
-        if self.room.shape[1] < rows * self.prepared.widest:
-            self.room = np.empty((3, rows * self.prepared.widest), self.data.dtype)
-        return self.room
+        if self.work.shape[1] < rows * self.prepared.widest:
+            self.work = np.empty((3, rows * self.prepared.widest), self.data.dtype)
+        return self.work
 
 
 def read(model: "Pianonet", x: Tensor, memory: "Memory", n: int) -> Tensor:
     """[B, T] logits of the key states after x [B, T], which stand at position `n` of the memory on."""
     scratch = memory.scratch
     if scratch is None:
-        prepared = model.fast
-        if prepared is None or prepared.versions != versions(model):
-            prepared = model.fast = Prepared(model)
-        scratch = memory.scratch = Scratch(prepared, memory)
+        if model.fast is None:
+            model.fast = Prepared(model)
+        scratch = memory.scratch = Scratch(model.fast, memory)
     batch, time = x.shape
     prepared, found = scratch.prepared, np.empty((time, batch), scratch.data.dtype)
     _pass(
@@ -174,7 +167,7 @@ def _activate(z, found, table, place, rows, norm, modes):  # type: ignore[no-unt
 
 
 @compiled
-def _pass(bits, data, begins, layers, weights, out, modes, at, n, keys, room, found):  # type: ignore[no-untyped-def]
+def _pass(bits, data, begins, layers, weights, out, modes, at, n, keys, work, found):  # type: ignore[no-untyped-def]
     """bits: [T, B]; `at`: their first row behind each layer's past; n: their position; found: [T, B] logits."""
     time, batch = bits.shape
     rows = time * batch
@@ -183,13 +176,13 @@ def _pass(bits, data, begins, layers, weights, out, modes, at, n, keys, room, fo
     for t in range(time):
         for b in range(batch):
             data[first + t * batch + b] = max(bits[t, b], 0)
-    z = room[2][: rows * layers[0, 2]].reshape(rows, layers[0, 2])
+    z = work[2][: rows * layers[0, 2]].reshape(rows, layers[0, 2])
     for index in range(len(layers)):
         reads, computes, gives, dilation = layers[index, 0], layers[index, 1], layers[index, 2], layers[index, 3]
         of_weight, of_table, of_norm, places = layers[index, 4], layers[index, 5], layers[index, 6], layers[index, 7]
         past = data[begins[index] + at * batch * reads :][: rows * reads].reshape(rows, reads)
         now = data[begins[index] + (dilation + at) * batch * reads :][: rows * reads].reshape(rows, reads)
-        both = room[0][: rows * 2 * reads].reshape(rows, 2 * reads)
+        both = work[0][: rows * 2 * reads].reshape(rows, 2 * reads)
         for i in range(rows):
             for j in range(reads):
                 both[i, j] = past[i, j]
@@ -201,12 +194,12 @@ def _pass(bits, data, begins, layers, weights, out, modes, at, n, keys, room, fo
             behind = begins[index + 1] + (layers[index + 1, 3] + at) * batch * gives
             z = data[behind : behind + rows * gives].reshape(rows, gives)
         else:
-            z = room[2][: rows * gives].reshape(rows, gives)
+            z = work[2][: rows * gives].reshape(rows, gives)
         if simple:
             np.dot(both, weight, z)
             _elu32(z, table, n, batch)
         else:
-            wide = room[1][: rows * computes].reshape(rows, computes)
+            wide = work[1][: rows * computes].reshape(rows, computes)
             np.dot(both, weight, wide)
             _activate(wide, z, table, n, batch, weights[of_norm : of_norm + 2 * computes], modes)
         if modes[3]:

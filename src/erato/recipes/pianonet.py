@@ -31,7 +31,7 @@ RECIPE = Recipe(
     representation=KeystatesConfig(),
     model=PianonetConfig(),
     windows=Windows(length=24),
-    objective=Likelihood(valid_each=512 * 72),
+    objective=Likelihood(valid_each=512),
     training=Training(
         batch=32,
         batch_from=1,
@@ -47,8 +47,8 @@ RECIPE = Recipe(
         precision="auto",
     ),
     sampler=Sampler(edges=EDGES),
-    length=72 * 48 * 30,
-    listen_length=72 * 48 * 6,
+    length=48 * 30,
+    listen_length=48 * 6,
     listen_after_window=True,
 )
 
@@ -56,8 +56,8 @@ TINY = replace(
     RECIPE,
     model=PianonetConfig(filter_increments=((2, 2, 2, 2, 2, 2, 2), (2, 2))),
     windows=Windows(length=4),
-    objective=Likelihood(valid_each=24 * 72),
+    objective=Likelihood(valid_each=24),
     training=replace(RECIPE.training, batch=2, epochs=None, steps=2, evaluations=1, every_epoch=False),
-    length=72 * 12,
-    listen_length=72 * 2,
+    length=12,
+    listen_length=2,
 )

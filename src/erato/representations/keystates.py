@@ -94,7 +94,7 @@ class KeystatesConfig(RepresentationConfig):
         if (tempo := 60 * self.rate / WRITTEN) >= 10:  # slower steps are quarters
             written = replace(keys, step_beats=1 / WRITTEN, tempo=tempo)
         step_s, mspq = written.seconds(1, written.step_s), written.mspq(written.step_s)
-        return Read(step_s, lowest=keys.lowest, keys=keys.keys, written=mspq), written
+        return ExactRoll(step_s, lowest=keys.lowest, keys=keys.keys, written=mspq), written
 
     def fit(self, pieces: Iterable[Piece]) -> "Keystates":
         """Nothing is fitted; UsageError where no training piece has a note on these keys."""
@@ -113,7 +113,7 @@ class KeystatesConfig(RepresentationConfig):
 
 
 @dataclass(frozen=True)
-class Read(PianorollConfig):
+class ExactRoll(PianorollConfig):
     """Reads steps of exactly so many seconds as they are written with, not rounded to whole microseconds.
 
     written: microseconds a quarter of decoded scores; no other tempo comes back.

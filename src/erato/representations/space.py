@@ -272,7 +272,9 @@ class Bits(Space):
     def frame(self) -> int:
         return self.keys
 
-    def kept(self, array: Array) -> Array:
+    def kept(self, array: Any) -> Array:
+        if type(array) is PackedBits:  # not what is made as it is read
+            return array.packed
         return np.packbits(np.asarray(array) == 1)
 
     def kept_size(self, symbols: Any) -> Any:
@@ -291,8 +293,8 @@ class Bits(Space):
     def from_json(self, rows: list[Any]) -> Array:
         size, text = rows
         packed = np.frombuffer(bytes.fromhex(text), np.uint8)
-        if not isinstance(size, int) or len(packed) != self.kept_size(size):
-            raise ValueError("these are not as many key states as they say")
+        if not isinstance(size, int) or len(packed) != self.kept_size(size) or size % self.keys:
+            raise ValueError("these are not whole steps of as many key states as they say")
         return np.asarray(PackedBits(packed, size))
 
     @property

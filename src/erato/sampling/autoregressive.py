@@ -50,7 +50,7 @@ def sample(
         found: dict[int, Sampled] = {}
         state = take(state, torch.zeros(count, dtype=torch.long, device=device))
         last = last.expand(count, *last.shape[1:])
-        for step in range(stop.length or limit):
+        for step in range(limit if pieces.known is None else pieces.known):
             distribution, state = model.extend(last, state)
             uniforms = None
             if not sampler.greedy:  # the next numbers of each piece's own generator

@@ -48,7 +48,7 @@ class Counts:
 
     def add(self, read: int, kept: int, wrong: bool) -> None:
         self.passes, self.read, self.kept = self.passes + 1, self.read + read, self.kept + kept
-        self.right = FORGET * self.right + kept - wrong
+        self.right = FORGET * self.right + kept - 1  # the first was drawn, not drafted
         self.wrong = FORGET * self.wrong + wrong
 
     def length(self, overhead: float) -> int:
@@ -118,8 +118,9 @@ def drafted(
 
             own = state if len(seeds) == 1 else take(state, torch.zeros(1, dtype=torch.long, device=last.device))
             pieces = Growing(one.take([0]), space, sampler, stop, prompt, 1, last.device)
-            rng, known = np.random.Generator(np.random.PCG64(seeds[number])), pieces.steady(stop)
-            work = Work(model, own, last, pieces, rng, limit if known is None else known, draft, number, tell)
+            rng = np.random.Generator(np.random.PCG64(seeds[number]))
+            total = limit if pieces.known is None else pieces.known
+            work = Work(model, own, last, pieces, rng, total, draft, number, tell)
             with torch.inference_mode():
                 (_states if isinstance(space, Bits) else _symbols)(work)
             return pieces.sampled(0, seeds[number])
@@ -213,7 +214,6 @@ def _follow(draft: Array, guess: Array, before: Array) -> None:
 def _symbols(work: Work) -> None:
     """Symbols of any kind that can be drafted, drawn place after place, as what may come depends on what came."""
     pieces, last, rng = work.pieces, work.last, work.rng
-    uniforms: list[Array] = []
     memory, done = LookUp(pieces.past(len(pieces))), 0
     while done < work.total:
         guess = memory.after(work.length(done) - 1)
@@ -224,9 +224,9 @@ def _symbols(work: Work) -> None:
         kept, missed = 0, False
         for place in range(given.shape[1]):
             here = distribution.at(place)
-            if not pieces.sampler.greedy and place == len(uniforms):
-                uniforms.append(rng.random((1, here.n_uniforms)))
-            u = None if pieces.sampler.greedy else torch.from_numpy(uniforms[place]).to(last.device)
+            u = None  # drawn only where a symbol is, so that each has its own number
+            if not pieces.sampler.greedy:
+                u = torch.from_numpy(rng.random((1, here.n_uniforms))).to(last.device)
             drawn = here.sample(u, pieces)
             chosen = drawn.cpu().numpy()
             if not pieces.space.holds(chosen).all():
@@ -247,8 +247,7 @@ def _symbols(work: Work) -> None:
             break
         work.keep(after, given, kept)
         del after
-        last, uniforms = drawn.unsqueeze(1), uniforms[kept:]
-        done += kept
+        last, done = drawn.unsqueeze(1), done + kept
 
 
 class LookUp:

@@ -148,6 +148,7 @@ class Growing(Filters):
             self._usual_mask = torch.from_numpy(self._usual[None]).to(device)
         self.kinds = None if cursor.kinds is None else torch.from_numpy(cursor.kinds).to(device)
         self._last_bar = self._last_second = math.inf
+        self.known = stop.length  # how many new symbols there will be at most, where that is known beforehand
         if stop.bars is not None:
             if cursor.bars is None:
                 raise UsageError(
@@ -157,7 +158,11 @@ class Growing(Filters):
         if stop.seconds is not None:
             if cursor.seconds is None:
                 raise UsageError(f"this representation has no time to count (seconds={stop.seconds}): use --length")
-            self._last_second = float(cursor.seconds[0]) + stop.seconds
+            last = float(cursor.seconds[0]) + stop.seconds
+            if (symbols := cursor.symbols_until(last)) is None:
+                self._last_second = last
+            else:
+                self.known = min(symbols, symbols if stop.length is None else stop.length)
 
     @property
     def allowed(self) -> Tensor | None:  # type: ignore[override]
@@ -224,12 +229,6 @@ class Growing(Filters):
     def past(self, count: int) -> Array:
         """The newest symbols of the first piece, its prompt's included, at most `count`."""
         return self._symbols[0, max(0, self._count - count) : self._count]
-
-    def steady(self, stop: Stop) -> int | None:
-        """How many new symbols a piece will have, where that is known beforehand; None: it is not, or not asked."""
-        if stop.seconds is not None:
-            return self.cursor.symbols_until(self._last_second)
-        return stop.length
 
     def take(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> "Growing":
         """The pieces `rows` (reordered or copied), independent of this."""

@@ -30,6 +30,11 @@ class Growth:
         """Windows of batch `number`."""
         return min(self.end, self.begin << min(number // self.steps, 40))
 
+    def after(self, number: int, windows: int, epoch: int, at: int) -> tuple[int, int]:
+        """The epoch, and the window in it, where the batch after `number` begins, which itself begins at those."""
+        at += self.size(number)
+        return (epoch, at) if at < windows else (epoch + 1, 0)
+
 
 def batch_order(
     sizes: npt.NDArray[np.int64], batch: int | Growth, seed: int, drawn: int
@@ -61,11 +66,9 @@ def _growing(windows: int, batch: Growth, seed: int, drawn: int) -> Iterator[lis
     epoch, at = _place(windows, batch, drawn)
     order = generator(seed, 2**63 + epoch).permutation(windows)
     for number in count(drawn):
-        size = batch.size(number)
-        yield [(epoch, int(index)) for index in order[at : at + size]]
-        at += size
-        if at >= windows:
-            epoch, at = epoch + 1, 0
+        yield [(epoch, int(index)) for index in order[at : at + batch.size(number)]]
+        epoch, at = batch.after(number, windows, epoch, at)
+        if at == 0:
             order = generator(seed, 2**63 + epoch).permutation(windows)
 
 
@@ -73,9 +76,7 @@ def _place(windows: int, batch: Growth, drawn: int) -> tuple[int, int]:
     """The epoch, and the window in it, where batch `drawn` begins."""
     epoch = at = 0
     for number in range(drawn):
-        at += batch.size(number)
-        if at >= windows:
-            epoch, at = epoch + 1, 0
+        epoch, at = batch.after(number, windows, epoch, at)
     return epoch, at
 
 
@@ -122,9 +123,7 @@ class Stream:
     def __next__(self) -> list[Tensor]:
         batch = next(self._batches)
         if isinstance(self._batch, Growth):
-            self._at += self._batch.size(self.drawn)
-            if self._at >= self._windows:
-                self._passes, self._at = self._passes + 1, 0
+            self._passes, self._at = self._batch.after(self.drawn, self._windows, self._passes, self._at)
         self.drawn += 1
         return [tensor.to(self._device, non_blocking=True) for tensor in batch]
 

@@ -33,7 +33,8 @@ class Likelihood(Objective):
     gradients go back to the beginning of the chunk (truncated backpropagation, Williams and Peng 1990); None: whole
     windows. weights: of the losses of a symbol's features, where it has several; auto: so that each weighs the same
     over the first batches; None: their sum. predict: all symbols of a window, or only its last one, from those before.
-    valid_each: the held-out loss is of the first so many symbols of each piece; None: of whole pieces.
+    valid_each: the held-out loss is of the first so many symbols (of key states: steps) of each piece; None: of whole
+    ones.
     aside: with the last one only, what each of the others weighs beside it, for models that say something of them on
     their way.
     """
@@ -142,11 +143,12 @@ class Likelihood(Objective):
         return list(zip(weights, parts.values(), strict=True))
 
     def validate(self, model: Any, data: Encodings, split: Split, limit: int | None) -> dict[str, Any]:
-        pieces = [array[: self.valid_each] for array in data.part(split) if len(array)]
+        space = data.representation.space
+        each = None if self.valid_each is None else self.valid_each * space.frame
+        pieces = [array[:each] for array in data.part(split) if len(array)]
         if limit is not None:  # the first symbols, so that a long piece is not read to its end
             before = np.cumsum([0, *map(len, pieces)])
             pieces = [piece[: limit - n] for piece, n in zip(pieces, before, strict=False) if n < limit]
-        space = data.representation.space
         result = likelihoods(model, pieces, space)
         symbols = int(result.symbols.sum())
         parts = {name: float(values.sum()) / symbols for name, values in result.parts.items()}
