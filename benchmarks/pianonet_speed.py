@@ -24,6 +24,7 @@ from erato.models.base import Distribution, SequenceModel
 from erato.models.pianonet import Pianonet
 from erato.reporter import Reporter
 from erato.sampling import Draft, Sampler, Stop, drafted
+from erato.sampling.drafting import Counts
 from erato.sampling.threads import one_thread
 
 
@@ -85,6 +86,20 @@ class Given(SequenceModel):
         return self.model.keep(before, after, x, n)  # type: ignore[arg-type]
 
 
+class Watch:
+    """Seconds a key state, from the first pass on: a prompt is read before."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[float, int]] = []
+
+    def __call__(self, step: int, newest: list[np.ndarray | None]) -> None:
+        self.calls.append((time.perf_counter(), step))
+
+    def seconds(self) -> float:
+        (began, first), (ended, last) = self.calls[0], self.calls[-1]
+        return (ended - began) / (last - first)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("run")
@@ -112,13 +127,15 @@ def main() -> None:
     held = [run.representation.encode(pieces[index]).array for index in (*pieces.split("test"), *pieces.split("valid"))]
     described("held-out pieces", held, space.keys)
     longest = np.asarray(max(held, key=len))
-    prompt = longest[: round(given.prompt_seconds / space.step_s) * space.keys]
+    begin = round(given.prompt_seconds / space.step_s) * space.keys
+    prompts = [np.asarray(array[:begin]) for array in held if len(array) > 2 * begin] or [longest[:begin]]
+    prompt = prompts[0]
     states = round(given.seconds * rate)
     stop, plain = Stop(length=states), Sampler()
     draft, times = Draft(), []
     drafted(model, prompt, cursor(1), space, [0], plain, Stop(length=500))  # compiles
     with one_thread():
-        queues, slow, pieces_made = Queues(model), [], []
+        queues, slow, pieces_made, counts = Queues(model), [], [], []
         check(queues, model, space)
         few = round(given.reference_seconds * rate)
         for number in range(given.times):  # in turns, so that what the machine does meanwhile meets both
@@ -128,20 +145,22 @@ def main() -> None:
                 state = float(queues.read(state) > rng.random())
             slow.append((time.perf_counter() - began) / (few / rate))
             seed = given.seed + number
-            began = time.perf_counter()
-            made = drafted(model, prompt, cursor(1), space, [seed], plain, stop, draft=draft)
+            prompt = prompts[number % len(prompts)]
+            watch = Watch()
+            made = drafted(model, prompt, cursor(1), space, [seed], plain, stop, watch, draft=draft)
             pieces_made.append(made[0].array)
-            times.append((time.perf_counter() - began) / given.seconds)
+            times.append(watch.seconds() * rate)
+            counts += draft.counts
         reference = statistics.median(slow)
         print(f"reference, queues in numpy: {reference:.4f} s a second of music ({1 / reference:.2f} times real time)")
         described("composed", pieces_made, space.keys)
-        said("one stream, drafted", times, reference, draft, flop, rate, given.seconds)
+        described("what it goes on from", prompts[: given.times], space.keys)
+        said("one stream, drafted", times, reference, counts, flop, rate, given.seconds * given.times)
+        limit(model, flop, rate, counts)
 
-        began = time.perf_counter()
-        seconds = min(2.0, given.seconds)
-        short = Stop(length=round(seconds * rate))
-        ahead = drafted(model, prompt, cursor(1), space, [seed], plain, short, draft=Draft(1))
-        alone = (time.perf_counter() - began) / seconds
+        short, watch = Stop(length=round(min(2.0, given.seconds) * rate)), Watch()
+        ahead = drafted(model, prompt, cursor(1), space, [seed], plain, short, watch, draft=Draft(1))
+        alone = watch.seconds() * rate
         same = np.mean(ahead[0].array == made[0].array[: len(ahead[0].array)])
         print(
             f"one stream, cached, one by one: {alone:.4f} s, {reference / alone:.1f} times the reference; "
@@ -152,11 +171,10 @@ def main() -> None:
         times = []
         for _ in range(given.times):
             music = Given(model, longest)
-            began = time.perf_counter()
-            drafted(music, space.empty(), cursor(1), space, [0], plain, Stop(length=len(longest)), draft=draft)
-            times.append((time.perf_counter() - began) / (len(longest) / rate))
-        said("one stream, drafted over held-out music", times, reference, draft, flop, rate, len(longest) / rate)
-        limit(model, flop, rate, draft)
+            watch = Watch()
+            drafted(music, space.empty(), cursor(1), space, [0], plain, Stop(length=len(longest)), watch, draft=draft)
+            times.append(watch.seconds() * rate)
+        said("one stream, drafted over held-out music", times, reference, draft.counts, flop, rate, len(longest) / rate)
 
     torch.set_num_threads(torch.multiprocessing.cpu_count())
     times, stop = [], Stop(length=round(given.batch_seconds * rate))
@@ -168,7 +186,7 @@ def main() -> None:
         f"batch of {given.batch}, {torch.get_num_threads()} cores, a piece",
         times,
         reference,
-        draft,
+        draft.counts,
         flop,
         rate,
         given.batch_seconds * given.batch,
@@ -194,10 +212,10 @@ def described(name: str, arrays: list[np.ndarray], keys: int) -> None:
 
 
 def said(
-    name: str, times: list[float], reference: float, draft: Draft, flop: float, rate: float, seconds: float
+    name: str, times: list[float], reference: float, counts: list[Counts], flop: float, rate: float, seconds: float
 ) -> None:
     median = statistics.median(times)
-    passes, read, kept = (sum(getattr(c, what) for c in draft.counts) for what in ("passes", "read", "kept"))
+    passes, read, kept = (sum(getattr(c, what) for c in counts) for what in ("passes", "read", "kept"))
     print(
         f"{name}: {median:.4f} s a second of music ({1 / median:.1f} times real time), "
         f"{reference / median:.1f} times the reference; "
@@ -206,9 +224,9 @@ def said(
     )
 
 
-def limit(model: Pianonet, flop: float, rate: float, draft: Draft) -> None:
+def limit(model: Pianonet, flop: float, rate: float, counts: list[Counts]) -> None:
     """What the matrix products alone take."""
-    rows = max(1, round(sum(c.read for c in draft.counts) / sum(c.passes for c in draft.counts)))
+    rows = max(1, round(sum(c.read for c in counts) / sum(c.passes for c in counts)))
     rng = np.random.default_rng(0)
     pairs = [
         (rng.standard_normal((rows, 2 * layer.reads)).astype(np.float32), layer.weight.detach().numpy())

@@ -232,7 +232,9 @@ class WindowDataset(Dataset[Batch]):
         ]
         total, wanted, counted = sum(map(len, self.pieces)), windows.length or 1, "symbols"
         if not total:
-            raise CorpusError(f"nothing of the training part of {corpus} is left to learn from: add pieces, or crop less.")
+            raise CorpusError(
+                f"nothing of the training part of {corpus} is left to learn from: add pieces, or crop less."
+            )
         if total < wanted:
             if isinstance(self.space, Bits):  # say it as it is set
                 total, wanted, counted = total // self.space.keys, max(wanted // self.space.keys, 1), "steps"

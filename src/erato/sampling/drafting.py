@@ -37,19 +37,28 @@ OFTEN = 8  # passes after which the length is chosen anew
 
 @dataclass
 class Counts:
-    """What drafting came to: passes, the symbols that they read, and those that were kept."""
+    """What drafting came to: passes, the symbols that they read, and those that were kept.
+
+    How many were drafted right is counted apart shortly after a mistake, when fewer than `near` symbols were kept
+    since, and later: what changes changes together, and a chord is followed by a while without changes.
+    """
+
+    near: int = 1  # half a step in time, where symbols are parts of one
 
     passes: int = 0
     read: int = 0
     kept: int = 0
-    right: float = 16.0  # symbols drafted right, lately; and
-    wrong: float = 1.0  # wrong
-    best: int = 0  # the length that `length` said last
+    since: int = 0  # symbols that were kept since the last mistake
+    right: list[float] = field(default_factory=lambda: [16.0, 16.0])  # of late, long after mistakes and soon after
+    wrong: list[float] = field(default_factory=lambda: [1.0, 1.0])
+    best: list[int] = field(default_factory=lambda: [0, 0])  # the lengths that `length` chose last
 
-    def add(self, read: int, kept: int, wrong: bool) -> None:
+    def add(self, read: int, kept: int, missed: bool) -> None:
         self.passes, self.read, self.kept = self.passes + 1, self.read + read, self.kept + kept
-        self.right = FORGET * self.right + kept - 1  # the first was drawn, not drafted
-        self.wrong = FORGET * self.wrong + wrong
+        soon = int(self.since < self.near)
+        self.right[soon] = FORGET * self.right[soon] + kept - 1  # the first was drawn, not drafted
+        self.wrong[soon] = FORGET * self.wrong[soon] + missed
+        self.since = 0 if missed else self.since + kept
 
     def length(self, overhead: float) -> int:
         """How many symbols the next pass should read, if a pass costs as much as `overhead` symbols besides them.
@@ -58,9 +67,10 @@ class Counts:
         """
         if self.passes % OFTEN == 0:
             n = np.arange(SHORTEST, LONGEST + 1)
-            share = self.right / (self.right + self.wrong)
-            self.best = int(n[np.argmax((1 - share**n) / (n + overhead))])
-        return self.best
+            for soon in (0, 1):
+                share = self.right[soon] / (self.right[soon] + self.wrong[soon])
+                self.best[soon] = int(n[np.argmax((1 - share**n) / (n + overhead))])
+        return self.best[int(self.since < self.near)]
 
 
 @dataclass
@@ -100,7 +110,7 @@ def drafted(
     if not seeds or min(seeds) < 0:
         raise UsageError(f"seeds must be one or more numbers of 0 or more, got {list(seeds)}")
     draft, lock, halt = draft or Draft(), Lock(), Event()
-    draft.counts[:] = [Counts() for _ in seeds]
+    draft.counts[:] = [Counts(max(1, space.frame // 2)) for _ in seeds]
     told: list[Array | None] = [None] * len(seeds)
 
     with evaluating(model), one_thread():
