@@ -121,7 +121,7 @@ class SequenceRun(Run):
                 reporter.note(f"The prompt has {len(given):,} {states}, and the model sees the last {context:,}.")
             elif prompt is not None and isinstance(space, Bits) and len(given) < context:
                 reporter.note(f"The prompt has {len(given):,} {states} of {context:,}: silence lies before it.")
-        drafts = _drafts(draft, space, beams)
+        drafts = _drafts(draft, space, beams, sounding=given is None and begin == "nothing")
         seeds = [seed] * n if beams else list(range(seed, seed + n))
         shown: list[TextStream] = []
         first = True
@@ -288,10 +288,10 @@ class Clock:
         self.reporter.progress(int(music), self.total, f"composing, {pace:.1f} times real time: seconds of music")
 
 
-def _drafts(length: int | None, space: Space, beams: Beams | None) -> Draft | None:
-    """How to draft; UsageError where that cannot be."""
+def _drafts(length: int | None, space: Space, beams: Beams | None, sounding: bool) -> Draft | None:
+    """How to draft; UsageError where that cannot be. sounding: key states begin where a key is down."""
     if isinstance(space, Bits) and not beams:
-        return Draft(1 if length == 0 else length)  # a pass for each: as if nothing was drafted
+        return Draft(1 if length == 0 else length, sounding)  # 1: a pass for each, as if nothing was drafted
     if not length:
         return None
     if beams:

@@ -379,3 +379,34 @@ def test_both_ways_agree_on_how_long_a_piece_is() -> None:
             ]
             assert np.array_equal(made[0].array, made[1].array)
             assert len(made[0].array) == 10 or stop.length != 10
+
+
+@pytest.mark.parametrize("length", [None, 1, 4, 50])
+def test_silence_before_a_piece_is_left_out_where_that_is_asked_for(length: int | None) -> None:
+    model = built("one block")
+    with torch.no_grad():
+        model.out.weight.zero_()
+        model.out.bias.fill_(-5.0)  # a step sounds once in 25
+    for seed in range(12):
+        whole = drafted(model, prompt_of(0), KEYS.cursor(1), SPACE, [seed], Sampler(), Stop(length=3000))[0].array
+        begin = int(whole.argmax()) // 6 * 6
+        draft, heard = Draft(length, sounding=True), list[Array]()
+        told = lambda step, newest, heard=heard: heard.append(newest[0])  # noqa: E731
+        found = drafted(
+            model, prompt_of(0), KEYS.cursor(1), SPACE, [seed], Sampler(), Stop(seconds=0.5), told, draft=draft
+        )[0]
+        assert len(found.array) == 24 * 6 and found.array[:6].any()
+        assert np.array_equal(found.array, whole[begin : begin + 24 * 6])
+        assert np.array_equal(np.concatenate(heard), found.array)
+        chance = 1 / (1 + np.exp(5.0))
+        assert found.log_prob == pytest.approx(np.log(np.where(found.array, chance, 1 - chance)).sum(), abs=1e-6)
+
+
+def test_a_model_that_stays_silent_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = built("one block")
+    with torch.no_grad():
+        model.out.weight.zero_()
+        model.out.bias.fill_(-99.0)
+    draft = Draft(sounding=True)
+    found = drafted(model, prompt_of(0), KEYS.cursor(1), SPACE, [1], Sampler(), Stop(length=600), draft=draft)[0]
+    assert len(found.array) == 600 and not found.array.any()

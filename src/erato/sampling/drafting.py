@@ -32,6 +32,7 @@ LONGEST, SHORTEST = 288, 2  # symbols of a pass
 BLOCK = 65_536  # uniform numbers that are drawn at once
 RUNS = (4, 3, 2)  # symbols in a row that are looked for in the past, the longest first
 FORGET = 0.98  # of what was counted, at each pass
+SILENCE = 48 * 60  # steps
 OFTEN = 8  # passes after which the length is chosen anew
 
 
@@ -77,10 +78,12 @@ class Counts:
 class Draft:
     """How to draft. length: symbols of every pass; None: chosen from how many were drafted right.
 
-    counts: one a piece, filled while it is composed.
+    sounding: of key states, a piece begins with the first step in which a key is down, and the silence that was
+    composed before (at most `SILENCE` steps) is no part of it. counts: one a piece, filled while it is composed.
     """
 
     length: int | None = None
+    sounding: bool = False
     counts: list[Counts] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -184,6 +187,7 @@ def _states(work: Work) -> None:
     past = pieces.past(frame)
     before[frame - len(past) :] = past
     newest, guess, done = int(work.last[0, 0]), np.empty(0, np.int8), 0
+    silence = Silence(frame) if work.draft.sounding else None
     while done < total:
         length = work.length(done)
         x[0] = newest
@@ -201,12 +205,41 @@ def _states(work: Work) -> None:
         kept = place + 1 if missed else length
         work.keep(after, given, kept)
         del after  # so that what comes next may be written over what was not kept
-        pieces.push_all(drawn[:kept], float(log_probs[:kept].sum()))
+        new, costs = drawn[:kept], log_probs[:kept]
+        if silence is not None:
+            new, costs = silence.broken(new, costs)
+            silence = None if len(new) else silence
+            new, costs = new[: total - done], costs[: total - done]
+        pieces.push_all(new, float(costs.sum()))
         work.counts.add(length, kept, missed)
         u, newest, guess = u[kept:], int(drawn[kept - 1]), drawn[kept:]
         before = drawn[kept - frame : kept].copy() if kept >= frame else np.concatenate([before[kept:], drawn[:kept]])
-        done += kept
-        work.tell(done - 1, drawn[:kept])
+        done += len(new)
+        if len(new):
+            work.tell(done - 1, new)
+
+
+class Silence:
+    """The silence before a piece; whole steps of it are forgotten."""
+
+    def __init__(self, frame: int) -> None:
+        self.frame, self.states = frame, 0
+        self._costs = np.empty(0)  # the log-probabilities of the step that is not over
+
+    def broken(self, states: Array, costs: Array) -> tuple[Array, Array]:
+        """What is new of a piece after these key states, from the step on in which a key is down; none: it is silent.
+
+        costs: their log-probabilities.
+        """
+        begun = len(self._costs)
+        states, costs = np.concatenate([np.zeros(begun, np.int8), states]), np.concatenate([self._costs, costs])
+        self.states += len(states) - begun
+        whole = len(states) // self.frame * self.frame
+        if states.any() or self.states > SILENCE * self.frame:
+            whole = int(states.argmax()) // self.frame * self.frame
+            return states[whole:], costs[whole:]
+        self._costs = costs[whole:]
+        return states[:0], costs[:0]
 
 
 def _follow(draft: Array, guess: Array, before: Array) -> None:
