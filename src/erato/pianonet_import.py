@@ -7,22 +7,20 @@ recipe has it. Opens nothing that the files name. Knows nothing of training.
 """
 
 import json
-import math
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from erato.errors import UsageError
+from erato.foreign_json import Fields, as_list, as_number, as_whole, listed, one_of, pair, refuse, texts, written
 from erato.models import PianonetConfig
 from erato.recipe import Recipe
 from erato.representations import KeystatesConfig
 from erato.representations.pianoroll import TICKS_PER_QUARTER
 from erato.training import Likelihood, Optimizer
 
-T = TypeVar("T")
 NAME = "pianonet"  # of the recipe that has the parts of the original
 STEPS = 24  # a quarter
 ADAM = Optimizer("adam", lr=1e-3, betas=(0.9, 0.999))  # as Keras has it
@@ -31,7 +29,6 @@ SCRIPT = "basic_convolutional_with_blocks.py"
 RUN = ("data_description", "model_description", "training_description", "validation_description")
 DATA = ("file_name_prefix", "min_key_index", "num_keys", "midi_locator", "stretch_range", "validation_fraction")
 FOLDERS = "paths_to_directories_of_midi_files"
-_LONGEST, _MOST = 80, 24  # characters of a value, and names, that a sentence can hold
 
 
 @dataclass(frozen=True)
@@ -59,13 +56,13 @@ def read(file: str | Path) -> Description:
     """A description; UsageError where there is none."""
     wanted = "give one of the original PianoNet's JSON descriptions"
     try:
-        found = json.loads(Path(file).read_bytes(), parse_constant=_refuse)
+        found = json.loads(Path(file).read_bytes(), parse_constant=refuse)
     except OSError as error:
         raise UsageError(f"{file} cannot be read ({error.strerror or error}): {wanted}.") from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{file} is not JSON ({str(error).rstrip('.')}): {wanted}.") from None
     if not isinstance(found, dict):
-        raise UsageError(f"{file} must hold an object with fields, got {_json(found)}: {wanted}.")
+        raise UsageError(f"{file} must hold an object with fields, got {written(found)}: {wanted}.")
     return Description(Path(file), found)
 
 
@@ -89,7 +86,7 @@ def imported(recipe: Recipe, run: Description | None, data: Description | None) 
     if run is not None:
         told = _opened(run, RUN, DATA, "--import-data")
         if arrays := _arrays(told):
-            notes.append(f"{run.file}: the arrays {_listed(arrays)} are not read, as they are pickles: the corpus is.")
+            notes.append(f"{run.file}: the arrays {listed(arrays)} are not read, as they are pickles: the corpus is.")
         recipe = replace(_training(told, recipe, notes), model=_model(told, model, notes))
         measured = _measured(told, measured, notes)
         notes += told.unknown()
@@ -123,7 +120,7 @@ def folder(found: Imported, run: str | Path | None, data: str | Path | None) -> 
         if data is not None:
             raise UsageError(f"{data}: midi_locator.{FOLDERS} is missing: give the pieces with --corpus.")
         raise UsageError(
-            f"{run}: data_description names {_listed(found.arrays)}, and these are pickles, which can run code when "
+            f"{run}: data_description names {listed(found.arrays)}, and these are pickles, which can run code when "
             "opened: give the JSON description of the data with --import-data, or the pieces with --corpus."
         )
     if found.folders is None:
@@ -135,29 +132,29 @@ def folder(found: Imported, run: str | Path | None, data: str | Path | None) -> 
         )
     if not os.path.isdir(found.folders[0]):  # noqa: PTH112 (Path raises for names that are too long)
         raise UsageError(
-            f"{data}: midi_locator.{FOLDERS} must name a folder, and there is none at {_json(str(found.folders[0]))}: "
-            "give the pieces with --corpus."
+            f"{data}: midi_locator.{FOLDERS} must name a folder, and there is none at "
+            f"{written(str(found.folders[0]))}: give the pieces with --corpus."
         )
     return found.folders[0]
 
 
-def _arrays(told: "_Fields") -> tuple[str, ...]:
+def _arrays(told: "Fields") -> tuple[str, ...]:
     described = told.part("data_description")
     paths = [described.text(f"{part}_master_note_array_path") for part in ("training", "validation")]
-    return tuple(_json(path) for path in paths if path)
+    return tuple(written(path) for path in paths if path)
 
 
-def _model(told: "_Fields", model: PianonetConfig, notes: list[str]) -> PianonetConfig:
+def _model(told: "Fields", model: PianonetConfig, notes: list[str]) -> PianonetConfig:
     described = told.part("model_description")
     if weights := described.text("model_path"):
         notes.append(
-            f"{told.file}: the weights of model_path, {_json(weights)}, are Keras's and are not read: training begins "
-            "from nothing."
+            f"{told.file}: the weights of model_path, {written(weights)}, are Keras's and are not read: training "
+            "begins from nothing."
         )
     initializer = described.part("model_initializer")
     script = initializer.text("path")
     if script and script.replace("\\", "/").rpartition("/")[2] != SCRIPT:
-        notes.append(f"{told.file}: the script {_json(script)} is not run: the network is built as by {SCRIPT}.")
+        notes.append(f"{told.file}: the script {written(script)} is not run: the network is built as by {SCRIPT}.")
     given = initializer.part("params")
     widths = {key: given.take(key, _layers, _LAYERS) for key in ("filters", "filter_increments")}
     if widths["filters"] and widths["filter_increments"]:
@@ -179,7 +176,7 @@ def _model(told: "_Fields", model: PianonetConfig, notes: list[str]) -> Pianonet
     return given.made(lambda: replace(model, **changes))
 
 
-def _training(told: "_Fields", recipe: Recipe, notes: list[str]) -> Recipe:
+def _training(told: "Fields", recipe: Recipe, notes: list[str]) -> Recipe:
     described = told.part("training_description")
     changes: dict[str, Any] = {}
     if (batch := described.whole("batch_size")) is not None:
@@ -191,7 +188,7 @@ def _training(told: "_Fields", recipe: Recipe, notes: list[str]) -> Recipe:
     share = described.number("fraction_data_each_epoch", "above 0 and at most 1", lambda value: 0 < value <= 1)
     if share is not None:
         changes["epoch_share"] = share
-    described.take("loss", _one_of("binary_crossentropy"), "binary_crossentropy")
+    described.take("loss", one_of("binary_crossentropy"), "binary_crossentropy")
     if frozen := described.whole("num_non_trainable_layers", 0):
         notes.append(f"{told.file}: num_non_trainable_layers={frozen} is not carried over, as all layers learn.")
     length = described.whole("num_predicted_time_steps_in_sample")
@@ -202,8 +199,8 @@ def _training(told: "_Fields", recipe: Recipe, notes: list[str]) -> Recipe:
     return replace(recipe, training=replace(recipe.training, **changes), windows=windows)
 
 
-def _optimizer(told: "_Fields", notes: list[str]) -> Optimizer:
-    if told.take("type", _one_of("Adam", "Nadam"), "Adam or Nadam") == "Nadam":
+def _optimizer(told: "Fields", notes: list[str]) -> Optimizer:
+    if told.take("type", one_of("Adam", "Nadam"), "Adam or Nadam") == "Nadam":
         notes.append(f"{told.file}: the optimizer Nadam is not here: Adam takes its place.")
     given = told.part("kwargs")
     rates = [given.number(key, "above 0", lambda value: value > 0) for key in ("lr", "learning_rate")]
@@ -221,7 +218,7 @@ def _optimizer(told: "_Fields", notes: list[str]) -> Optimizer:
     )
 
 
-def _measured(told: "_Fields", usual: int | None, notes: list[str]) -> int | None:
+def _measured(told: "Fields", usual: int | None, notes: list[str]) -> int | None:
     """The steps of each held-out piece that are measured; None: all."""
     described = told.part("validation_description")
     steps = described.whole("num_predicted_time_steps_in_sample") or usual
@@ -237,18 +234,18 @@ def _measured(told: "_Fields", usual: int | None, notes: list[str]) -> int | Non
     return steps
 
 
-def _located(told: "_Fields") -> tuple[tuple[Path, ...] | None, tuple[str, ...]]:
+def _located(told: "Fields") -> tuple[tuple[Path, ...] | None, tuple[str, ...]]:
     locator = told.part("midi_locator")
-    folders = locator.take(FOLDERS, _texts, "a list of folders")
-    only = locator.take("whitelisted_midi_file_names", _texts, "a list of file names")
+    folders = locator.take(FOLDERS, texts, "a list of folders")
+    only = locator.take("whitelisted_midi_file_names", texts, "a list of file names")
     at = told.file.absolute().parent
     return None if folders is None else tuple(at / name for name in folders), only or ()
 
 
-def _keystates(told: "_Fields", representation: KeystatesConfig, notes: list[str]) -> KeystatesConfig:
+def _keystates(told: "Fields", representation: KeystatesConfig, notes: list[str]) -> KeystatesConfig:
     told.text("file_name_prefix")
     changes: dict[str, Any] = {
-        key: told.take(key, _whole, "a whole number")
+        key: told.take(key, as_whole, "a whole number")
         for key in ("min_key_index", "num_keys", "num_augmentations_per_midi_file")
     }
     changes["resolution"] = told.number(
@@ -257,7 +254,7 @@ def _keystates(told: "_Fields", representation: KeystatesConfig, notes: list[str
         lambda value: 0 < value <= 1 and abs((ticks := TICKS_PER_QUARTER / STEPS / value) - round(ticks)) < 0.01,
     )
     for key in ("end_padding_range_in_seconds", "stretch_range"):
-        changes[key] = told.take(key, _pair(_number), "a list of two numbers, or an empty one")
+        changes[key] = told.take(key, pair(as_number), "a list of two numbers, or an empty one")
     crop = told.take("time_steps_crop_range", _steps, "a list of two whole numbers, the smaller first, or an empty one")
     if crop:  # there the steps are counted before the resolution makes them fewer
         first, last = (round(step * (changes["resolution"] or representation.resolution)) for step in crop)
@@ -279,168 +276,28 @@ def _as_long(length: int, before: KeystatesConfig, after: KeystatesConfig) -> in
     return max(1, round(length / before.rate * after.rate))
 
 
-class _Fields:
-    """One object of a description, read key by key; those that are never asked for are unknown."""
-
-    def __init__(self, file: Path, at: str, found: Mapping[str, Any]) -> None:
-        self.file, self.at, self.found = file, at, found
-        self.asked: set[str] = set()
-        self.parts: list[_Fields] = []
-
-    def take(self, key: str, read: Callable[[Any], T], allowed: str) -> T | None:
-        """What `read` makes of the value of `key`, None where there is none; UsageError where it raises ValueError."""
-        self.asked.add(key)
-        if key not in self.found:
-            return None
-        try:
-            return read(self.found[key])
-        except (ValueError, OverflowError):
-            got = _json(self.found[key])
-            raise UsageError(f"{self.file}: {self.at}{key} must be {allowed}, got {got}.") from None
-
-    def part(self, key: str) -> "_Fields":
-        found = self.take(key, _object, "an object with fields")
-        self.parts.append(_Fields(self.file, f"{self.at}{key}.", found or {}))
-        return self.parts[-1]
-
-    def text(self, key: str) -> str | None:
-        return self.take(key, _text, "text")
-
-    def flag(self, key: str) -> bool | None:
-        return self.take(key, _flag, "true or false")
-
-    def whole(self, key: str, least: int = 1) -> int | None:
-        most = 10**9
-        return self.take(key, _within(_whole, lambda n: least <= n <= most), f"a whole number from {least} to {most:,}")
-
-    def number(self, key: str, allowed: str, right: Callable[[float], bool]) -> float | None:
-        return self.take(key, _within(_number, right), f"a number {allowed}")
-
-    def made(self, make: Callable[[], T]) -> T:
-        """What `make` makes of these fields; its UsageError with the name of the file."""
-        try:
-            return make()
-        except UsageError as error:
-            raise UsageError(f"{self.file}: {f'{self.at[:-1]}: ' if self.at else ''}{error}") from None
-
-    def unknown(self) -> list[str]:
-        """A sentence that names the keys that were never asked for, here and in all parts, where there are any."""
-        found = list(self._unknown())
-        return [f"{self.file}: not known, and not carried over: {_listed(found)}."] if found else []
-
-    def _unknown(self) -> Iterator[str]:
-        for key in (key for key in self.found if key not in self.asked):
-            close = get_close_matches(key, sorted(self.asked - self.found.keys()), n=1)
-            name = key if key.isidentifier() and len(key) < _LONGEST else _json(key)
-            yield f"{self.at}{name}" + (f" (did you mean {close[0]}?)" if close else "")
-        for part in self.parts:
-            yield from part._unknown()
-
-
-def _opened(description: Description, keys: Collection[str], others: Collection[str], option: str) -> _Fields:
+def _opened(description: Description, keys: Collection[str], others: Collection[str], option: str) -> Fields:
     """The fields of a description that is to have such keys; UsageError for the other of the two."""
     found = description.found.keys()
     if not found & set(keys) and found & set(others):
         raise UsageError(f"{description.file} is the other of the two descriptions: give it with {option}.")
-    return _Fields(description.file, "", description.found)
+    return Fields(description.file, "", description.found)
 
 
 _LAYERS = "a list of whole numbers, a layer each, or a list of such lists, a block each"
 
 
 def _layers(value: Any) -> tuple[tuple[int, ...], ...]:
-    blocks = _list(value)
+    blocks = as_list(value)
     if blocks and not isinstance(blocks[0], list):
         blocks = [blocks]
     if not blocks or not all(blocks):
         raise ValueError
-    return tuple(tuple(_whole(width) for width in _list(block)) for block in blocks)
-
-
-def _pair(read: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
-    def reader(value: Any) -> tuple[T, ...]:
-        if len(_list(value)) not in (0, 2):
-            raise ValueError
-        return tuple(read(item) for item in value)
-
-    return reader
+    return tuple(tuple(as_whole(width) for width in as_list(block)) for block in blocks)
 
 
 def _steps(value: Any) -> tuple[int, ...]:
-    found = _pair(_whole)(value)
+    found = pair(as_whole)(value)
     if found and not 0 <= found[0] < found[1]:
         raise ValueError
     return found
-
-
-def _within(read: Callable[[Any], T], right: Callable[[T], bool]) -> Callable[[Any], T]:
-    def reader(value: Any) -> T:
-        found = read(value)
-        if not right(found):
-            raise ValueError
-        return found
-
-    return reader
-
-
-def _one_of(*names: str) -> Callable[[Any], str]:
-    return _within(_text, names.__contains__)
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(_within(_text, bool)(item) for item in _list(value))
-
-
-def _object(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError
-    return value
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise ValueError
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError
-    value.encode()  # a half of a character is a ValueError
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError
-    return value
-
-
-def _whole(value: Any) -> int:
-    if type(value) is not int:
-        raise ValueError
-    return value
-
-
-def _number(value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
-        raise ValueError
-    return float(value)
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
-
-
-def _json(value: Any) -> str:
-    """A value as it stands in its file, cut where it is long."""
-    try:
-        text = json.dumps(value)
-    except RecursionError:
-        return "what is nested too deeply"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-
-
-def _listed(names: Collection[str]) -> str:
-    shown = list(names)[:_MOST]
-    return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")
