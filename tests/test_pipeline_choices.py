@@ -12,6 +12,7 @@ from symusic import Note, Score, TimeSignature, Track
 
 import erato
 from erato import pipeline
+from erato.config import override
 from erato.corpora import Folder
 from erato.errors import RunError, UsageError
 from erato.recipes import TINY
@@ -214,3 +215,37 @@ def test_seconds_of_key_states_are_exact_however_they_are_drawn(music_folder, tm
         assert (made.symbols, made.seconds) == (4 * 48 * 72, pytest.approx(4))
         after = run.sample(music_folder / "piece01.mid", seconds=0.5, draft=draft)[0]
         assert after.seconds == pytest.approx(0.5, abs=1e-6) and after.symbols == 24 * 72
+
+
+def test_samples_of_key_states_begin_with_one_window_of_the_training_pieces(music_folder, tmp_path):
+    recipe = override(TINY["pianonet"], ["training.steps=4", "training.evaluations=2"])
+    run = pipeline.train(recipe, music_folder, tmp_path / "run")
+    space = run.representation.space
+    window = space.from_json(json.loads((run.folder / "prompts.json").read_text())[0])
+    samples = sorted((run.folder / "samples").glob("*.mid"))
+    assert len(samples) == 2 and window.any()
+    for path in samples:
+        array = run.representation.encode(Score(path)).array
+        assert np.array_equal(array[: len(window)], window) and len(array) <= len(window) + 2 * space.keys
+
+
+def test_key_states_cost_what_their_chances_say(music_folder, tmp_path):
+    run = pipeline.train(TINY["pianonet"], music_folder, tmp_path / "run")
+    with torch.no_grad():
+        for parameter in run.model.parameters():
+            parameter.zero_()
+        run.model.out.bias.fill_(-2.0)  # every key is down with the same probability
+    found = run.evaluate(music_folder, split="valid")
+    pieces = Folder(music_folder).pieces("music", seed=run.recipe.seed)
+    arrays = [run.representation.encode(pieces[index]).array for index in pieces.split("valid")]
+    down, up = np.log1p(np.exp(2.0)), np.log1p(np.exp(-2.0))
+    costs = [np.where(array == 1, down, up).reshape(-1, 72).sum(1) for array in arrays]  # of each step
+    steps = sum(map(len, costs))
+    total = sum(cost.sum() for cost in costs)
+    assert found.symbols == 72 * steps
+    assert found.nats_per_key_state == pytest.approx(total / steps / 72, rel=1e-5)
+    assert found.nats_per_frame == pytest.approx(total / steps, rel=1e-5)
+    after = sum(cost[1:].sum() for cost in costs) / (steps - len(costs))
+    assert found.nats_per_frame_after_first == pytest.approx(after, rel=1e-5)
+    assert found.nats_per_second == pytest.approx(total / (steps / 48), rel=1e-4)
+    assert found.nats_per_token is None and "key states" in found.protocol

@@ -25,7 +25,7 @@ from erato.reading.text import line_ends
 from erato.renderers import renderer_for
 from erato.renderers.base import About
 from erato.reporter import Reporter, counts
-from erato.representations.base import Array, Bits, Space, Tokens
+from erato.representations.base import Array, Bits, Space
 from erato.run import Run, refuse_count
 from erato.sampling import Beams, Draft, Sampler, Stop
 from erato.score import Piece, note_count, pitch_number, with_program
@@ -289,15 +289,13 @@ class Clock:
 
 
 def _drafts(length: int | None, space: Space, beams: Beams | None, sounding: bool) -> Draft | None:
-    """How to draft; UsageError where that cannot be. sounding: key states begin where a key is down."""
+    """How to draft; UsageError where a search is asked for, too. sounding: key states begin where a key is down."""
     if isinstance(space, Bits) and not beams:
         return Draft(1 if length == 0 else length, sounding)  # 1: a pass for each, as if nothing was drafted
     if not length:
         return None
     if beams:
         raise UsageError(f"beam search drafts nothing: leave out the draft of {length}, or the beams.")
-    if not isinstance(space, Tokens):
-        raise UsageError(f"{space} are not drafted: leave out the draft of {length}.")
     return Draft(length)
 
 

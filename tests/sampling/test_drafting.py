@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from erato.errors import EratoError, UsageError
-from erato.models import Pianonet, PianonetConfig, SequenceModel, TransformerConfig
-from erato.representations import KeystatesConfig, RemiConfig
+from erato.models import FrameLstmConfig, Pianonet, PianonetConfig, SequenceModel, TransformerConfig
+from erato.representations import KeystatesConfig, PianorollConfig, RemiConfig
 from erato.representations.base import Array, Tokens
 from erato.sampling import Draft, Sampler, Stop, drafted, sample
-from erato.sampling.drafting import LookUp, _follow
+from erato.sampling.drafting import Counts, LookUp, _follow
 
 KEYS = KeystatesConfig(min_key_index=60, num_keys=6).restore(
     {
@@ -402,7 +402,7 @@ def test_silence_before_a_piece_is_left_out_where_that_is_asked_for(length: int 
         assert found.log_prob == pytest.approx(np.log(np.where(found.array, chance, 1 - chance)).sum(), abs=1e-6)
 
 
-def test_a_model_that_stays_silent_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_stays_silent_ends() -> None:
     model = built("one block")
     with torch.no_grad():
         model.out.weight.zero_()
@@ -410,3 +410,36 @@ def test_a_model_that_stays_silent_ends(monkeypatch: pytest.MonkeyPatch) -> None
     draft = Draft(sounding=True)
     found = drafted(model, prompt_of(0), KEYS.cursor(1), SPACE, [1], Sampler(), Stop(length=600), draft=draft)[0]
     assert len(found.array) == 600 and not found.array.any()
+
+
+def test_drafts_are_short_where_they_go_wrong_and_long_elsewhere() -> None:
+    counts = Counts(near=36)
+    for _ in range(40):  # mistakes come four in a row, then a long while none
+        for _ in range(4):
+            counts.add(12, 6, True)
+        assert counts.since == 0
+        counts.add(40, 40, False)
+        for _ in range(7):
+            counts.add(200, 200, False)
+    assert counts.passes % 8 == 0 and counts.since >= 36
+    late = counts.length(8.0)
+    counts.since = 0
+    soon = counts.length(8.0)
+    assert soon < 30 < 100 < late
+
+
+def test_what_is_not_drafted_is_refused_in_a_sentence() -> None:
+    representation = PianorollConfig().restore(PianorollConfig().fit([_one_note()]).state())
+    model = FrameLstmConfig(embedding=4, width=4, hidden=4, memory=0, neighbours=0).build(representation.space)
+    space = representation.space
+    with pytest.raises(UsageError, match="frames of 88 keys are not drafted"):
+        drafted(model, space.empty(), representation.cursor(1), space, [0], Sampler(), Stop(length=3))
+
+
+def _one_note() -> Any:
+    from symusic import Note, Score, Track
+
+    score = Score(480)
+    score.tracks.append(Track("", 0, False))
+    score.tracks[0].notes.append(Note(0, 480, 60, 80))
+    return score

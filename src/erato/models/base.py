@@ -70,7 +70,10 @@ class Distribution(ABC):
         """How many uniform numbers one draw takes."""
 
     def at(self, t: int) -> "Distribution":
-        """What may come next at position `t` alone, T = 1."""
+        """What may come next at position `t` alone, T = 1; only for distributions of what can be drafted.
+
+        Frames and notes are not: whoever drafts refuses their spaces.
+        """
         raise NotImplementedError(f"{type(self).__name__} is not drafted")
 
 

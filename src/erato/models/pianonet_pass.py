@@ -17,6 +17,7 @@ from numba import njit
 from torch import Tensor
 
 from erato.corpora.store import cache_folder
+from erato.models.pianonet import SAFE
 
 if TYPE_CHECKING:
     from erato.models.pianonet import Memory, Pianonet
@@ -153,7 +154,7 @@ def _activate(z, found, table, place, rows, norm, modes):  # type: ignore[no-unt
             mean /= computes
             for j in range(computes):
                 square += (z[i, j] - mean) ** 2
-            scale = 1.0 / np.sqrt(square / computes + 1e-3)
+            scale = 1.0 / np.sqrt(square / computes + SAFE)
             for j in range(computes):
                 z[i, j] = (z[i, j] - mean) * scale * norm[j] + norm[computes + j]
         for j in range(gives):

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from erato.errors import EratoError, UsageError
 from erato.models.base import SequenceModel, State, take
-from erato.representations.base import Array, Bits, Cursor, Space
+from erato.representations.base import Array, Bits, Cursor, Space, Tokens
 from erato.sampling.autoregressive import NO_NUMBERS
 from erato.sampling.filters import Sampler
 from erato.sampling.growing import Growing, Sampled, Stop, evaluating, read_prompt
@@ -112,9 +112,10 @@ def drafted(
     """
     if not seeds or min(seeds) < 0:
         raise UsageError(f"seeds must be one or more numbers of 0 or more, got {list(seeds)}")
+    if not isinstance(space, (Bits, Tokens)):
+        raise UsageError(f"{space} are not drafted: leave out the draft, or draw them one after another.")
     draft, lock, halt = draft or Draft(), Lock(), Event()
     draft.counts[:] = [Counts(max(1, space.frame // 2)) for _ in seeds]
-    told: list[Array | None] = [None] * len(seeds)
 
     with evaluating(model), one_thread():
         one, state, last = read_prompt(model, prompt, cursor, space)
@@ -124,9 +125,9 @@ def drafted(
                 if halt.is_set():
                     raise KeyboardInterrupt
                 if callback is not None:
+                    rows: list[Array | None] = [None] * len(seeds)
+                    rows[number] = newest
                     with lock:
-                        rows = [*told]
-                        rows[number] = newest
                         callback(step, rows)
 
             own = state if len(seeds) == 1 else take(state, torch.zeros(1, dtype=torch.long, device=last.device))

@@ -162,7 +162,7 @@ class Growing(Filters):
             if (symbols := cursor.symbols_until(last)) is None:
                 self._last_second = last
             else:
-                self.known = min(symbols, symbols if stop.length is None else stop.length)
+                self.known = symbols if stop.length is None else min(symbols, stop.length)
 
     @property
     def allowed(self) -> Tensor | None:  # type: ignore[override]
