@@ -1,23 +1,31 @@
 """What every renderer is: it writes a piece as one kind of file. Knows nothing of how the piece was made."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from erato.errors import UsageError
-from erato.score import Piece, Score
+from erato.score import Floats, Piece, Score
 
 Kind = Literal["music", "text"]
 
 
 @dataclass(frozen=True)
 class About:
-    """What to say of a piece: its title, and facts by name ("seed": "3"), shown in the order given."""
+    """What to say of a piece: its title, and facts by name ("seed": "3"), shown in the order given.
+
+    record: how it was made, for programs (JSON values); files carry it where their kind has a place for it. new_from:
+    the tick from which the piece was composed, where what comes before was given. surprise: nats of every note,
+    an array a track in the order of its notes; not-a-number where a note has none.
+    """
 
     title: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
+    new_from: int | None = None
+    surprise: Sequence[Floats] | None = None
 
 
 class Renderer(ABC):
