@@ -1,0 +1,112 @@
+"""A piece to an engraved score: MusicXML, SVG, PNG and PDF. In: a score. Out: files, and what was changed to write it.
+
+How the music is notated is in `engraving/`; this names the kinds of file.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from erato import files
+from erato.renderers.base import About, Renderer, as_score
+from erato.renderers.engraving import drawing
+from erato.renderers.engraving.musicxml import to_musicxml
+from erato.renderers.engraving.notating import MOST_BARS, sheet_of
+from erato.renderers.engraving.sheet import Sheet
+from erato.score import Piece, Score
+
+MOST_PAGES = 40
+
+
+@dataclass(frozen=True)
+class Engraving:
+    """A score as pictures: one standalone SVG a page, and sentences on what was changed and left out."""
+
+    svgs: list[str]
+    said: list[str]
+
+
+def sheet(score: Score, about: About, most_bars: int = MOST_BARS) -> Sheet:
+    """The sheet of a score with its title, who composed it, and how it was made."""
+    found = sheet_of(score, about.title, _credit(about), most_bars)
+    found.facts = [(name, value) for name, value in about.facts.items()]
+    found.rights = about.facts.get("licence", "")
+    found.record = _record(about)
+    return found
+
+
+def _record(about: About) -> str:
+    return json.dumps(about.record, sort_keys=True, separators=(",", ":"), ensure_ascii=True) if about.record else ""
+
+
+def _credit(about: About) -> str:
+    """Who or what composed it: "composed by RECIPE with seed S"."""
+    recipe, seed = about.facts.get("recipe"), about.facts.get("seed")
+    if recipe and seed is not None:
+        return f"composed by {recipe} with seed {seed}"
+    return ""
+
+
+def musicxml(score: Score, about: About | None = None) -> str:
+    """The MusicXML document of a score."""
+    return to_musicxml(sheet(score, about or About(), most_bars=10**9))
+
+
+def engrave(score: Score, about: About | None = None, pages: int | None = None) -> Engraving:
+    """The pages of a score as pictures, at most `pages` of them (40, if None)."""
+    about = about or About()
+    most = MOST_PAGES if pages is None else pages
+    made = sheet(score, about)
+    made.record, made.facts = "", []
+    svgs, count = drawing.pages(to_musicxml(made, credits=False), made.credit, most)
+    said = list(made.said)
+    if count > len(svgs):
+        said.append(f"Only the first {len(svgs)} of {count} pages are shown.")
+    return Engraving(svgs, said)
+
+
+class MusicXml(Renderer):
+    suffix = ".musicxml"
+    summary = "score for notation programs (MusicXML 4.0)"
+    noun = "a MusicXML file"
+
+    def write(self, piece: Piece, path: Path, about: About) -> None:
+        files.write_text(path, musicxml(as_score(piece, path, self), about))
+
+
+class ScoreSvg(Renderer):
+    suffix = ".score.svg"
+    summary = "engraved score as a drawing, its pages under each other"
+    noun = "an engraved score"
+
+    def write(self, piece: Piece, path: Path, about: About) -> None:
+        from erato.renderers.records import svg_with_record
+
+        drawn = drawing.stacked(engrave(as_score(piece, path, self), about).svgs)
+        files.write_text(path, svg_with_record(drawn, about))
+
+
+class Svg(ScoreSvg):
+    suffix = ".svg"
+
+
+class ScorePng(Renderer):
+    suffix = ".score.png"
+    summary = "picture of the engraved score, its pages under each other"
+    noun = "an engraved score"
+
+    def write(self, piece: Piece, path: Path, about: About) -> None:
+        from erato.renderers.records import png_with_record
+
+        drawn = drawing.stacked(engrave(as_score(piece, path, self), about).svgs)
+        files.write_bytes(path, png_with_record(drawing.png(drawn), about))
+
+
+class Pdf(Renderer):
+    suffix = ".pdf"
+    summary = "engraved score to print, page by page"
+    noun = "an engraved score"
+
+    def write(self, piece: Piece, path: Path, about: About) -> None:
+        drawn = engrave(as_score(piece, path, self), about)
+        files.write_bytes(path, drawing.pdf(drawn.svgs, about.title, _record(about)))

@@ -1,0 +1,340 @@
+"""A sheet of music to MusicXML 4.0. In: a `Sheet`. Out: the document as text. Knows nothing of how the sheet came about.
+
+Whatever anyone typed is escaped; what XML cannot hold becomes a space.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+import erato
+from erato.renderers.engraving.chord_symbols import parse
+from erato.renderers.engraving.drums import place_of
+from erato.renderers.engraving.sheet import UNIT, Clef, Event, Head, Measure, Part, Sheet
+from erato.renderers.names import one_line
+
+_HEADER = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
+    '"http://www.musicxml.org/dtds/partwise.dtd">\n'
+)
+RECORD = "erato"  # the name of the field that says how a piece was made
+_LOUD = 90  # the velocity that MusicXML calls 100 %
+
+
+def to_musicxml(sheet: Sheet, credits: bool = True) -> str:
+    """The MusicXML document of a sheet; credits: whether title and composer are also said as words on the page."""
+    root = Element("score-partwise", version="4.0")
+    if sheet.title:
+        _text(SubElement(root, "work"), "work-title", sheet.title)
+    _identification(root, sheet)
+    for kind, words, place, size in (("title", sheet.title, "center", "22"), ("composer", sheet.credit, "right", "11")):
+        if words and credits:
+            credit = SubElement(root, "credit", page="1")
+            _text(credit, "credit-type", kind)
+            style = {"justify": place, "halign": place, "valign": "top", "font-size": size}
+            _text(credit, "credit-words", words, **style)
+    parts = SubElement(root, "part-list")
+    divisions = _divisions(sheet)
+    for number, part in enumerate(sheet.parts, 1):
+        _score_part(parts, number, part)
+    for number, part in enumerate(sheet.parts, 1):
+        root.append(_Writer(sheet, part, number, divisions).element())
+    indent(root, " ")
+    return _HEADER + tostring(root, encoding="unicode") + "\n"
+
+
+def _text(parent: Element, tag: str, text: object, /, **attributes: str) -> Element:
+    element = SubElement(parent, tag, attributes)
+    element.text = one_line(text) if isinstance(text, str) else str(text)
+    return element
+
+
+def _identification(root: Element, sheet: Sheet) -> None:
+    said = SubElement(root, "identification")
+    if sheet.credit:
+        _text(said, "creator", sheet.credit, type="composer")
+    if sheet.rights:
+        _text(said, "rights", sheet.rights)
+    encoding = SubElement(said, "encoding")
+    _text(encoding, "software", f"Erato {erato.__version__}")
+    fields = [*sheet.facts, *((RECORD, record) for record in [sheet.record] if record)]
+    if fields:
+        more = SubElement(said, "miscellaneous")
+        for name, value in fields:
+            _text(more, "miscellaneous-field", value, name=one_line(name))
+
+
+def _divisions(sheet: Sheet) -> int:
+    """The fewest divisions a quarter that make every time whole."""
+    times = {UNIT}
+    for part in sheet.parts:
+        for staff in part.bars:
+            for bar in staff:
+                times.update(event.length for voice in bar.voices for event in voice.events)
+                times.update(event.start for voice in bar.voices for event in voice.events)
+        times.update(at for at, _ in part.chords)
+    times.update(at for at, _, _ in sheet.tempos)
+    times.update(measure.length for measure in sheet.measures)
+    return UNIT // math.gcd(*times)
+
+
+def _score_part(parts: Element, number: int, part: Part) -> None:
+    score_part = SubElement(parts, "score-part", id=f"P{number}")
+    name = _text(score_part, "part-name", part.name)
+    if not part.name:
+        name.set("print-object", "no")
+    elif len(part.name) > 12:
+        _text(score_part, "part-abbreviation", abbreviation(part.name))
+    else:
+        _text(score_part, "part-abbreviation", part.name[:1] + ".")
+    drums = sorted({head.pitch for head in part.heads()}) if part.is_drum else [None]
+    for drum in drums:
+        instrument = SubElement(score_part, "score-instrument", id=_instrument(number, drum))
+        _text(instrument, "instrument-name", part.name or "Piano")
+    for drum in drums:
+        midi = SubElement(score_part, "midi-instrument", id=_instrument(number, drum))
+        _text(midi, "midi-channel", 10 if part.is_drum else (number - 1) % 9 + 1)
+        _text(midi, "midi-program", part.program + 1)
+        if drum is not None:
+            _text(midi, "midi-unpitched", drum + 1)
+
+
+def abbreviation(name: str) -> str:
+    """The first letters of up to three words: "Acoustic Grand Piano" is A.G.P."""
+    words = [word for word in name.replace("(", " ").replace(")", " ").split() if word[0].isalnum()]
+    return "".join(f"{word[0]}." for word in words[:3]) or name[:3]
+
+
+def _instrument(number: int, drum: int | None) -> str:
+    return f"P{number}-I1" if drum is None else f"P{number}-I{drum + 1}"
+
+
+class _Writer:
+    """Writes one part."""
+
+    def __init__(self, sheet: Sheet, part: Part, number: int, divisions: int) -> None:
+        self.sheet, self.part, self.number, self.divisions = sheet, part, number, divisions
+        self.staves = len(part.bars)
+
+    def duration(self, length: int) -> str:
+        return str(length * self.divisions // UNIT)
+
+    def element(self) -> Element:
+        root = Element("part", id=f"P{self.number}")
+        tempos = self.sheet.tempos if self.number == 1 else []
+        for place, measure in enumerate(self.sheet.measures):
+            last = place == len(self.sheet.measures) - 1
+            bar = SubElement(root, "measure", number=str(measure.number))
+            if measure.partial and (measure.number == 0 or last):
+                bar.set("implicit", "yes")
+            self._attributes(bar, place, measure)
+            signs: list[tuple[int, Element]] = []
+            for at, rate, printed in tempos:
+                if measure.start <= at < measure.end:
+                    signs.append((at - measure.start, self._tempo(measure, rate, printed)))
+            for at, text in self.part.chords:
+                if measure.start <= at < measure.end:
+                    signs.append((at - measure.start, self._harmony(text)))
+            self._voices(bar, place, measure, sorted(signs, key=lambda sign: sign[0]))
+            if last:
+                line = SubElement(bar, "barline", location="right")
+                _text(line, "bar-style", "light-heavy")
+        return root
+
+    def _attributes(self, bar: Element, place: int, measure: Measure) -> None:
+        said = Element("attributes")
+        if place == 0:
+            _text(said, "divisions", self.divisions)
+        if measure.fifths is not None and not self.part.is_drum:
+            key = SubElement(said, "key")
+            _text(key, "fifths", measure.fifths)
+            _text(key, "mode", "minor" if measure.minor else "major")
+        if measure.new_meter:
+            time = SubElement(said, "time")
+            _text(time, "beats", measure.beats)
+            _text(time, "beat-type", measure.denominator)
+        if place == 0 and self.staves > 1:
+            _text(said, "staves", self.staves)
+        for staff, bars in enumerate(self.part.bars, 1):
+            said.extend(self._clef(clef, staff) for at, clef in bars[place].clefs if at == 0)
+        if len(said):
+            bar.append(said)
+
+    def _clef(self, clef: Clef, staff: int) -> Element:
+        element = Element("clef")
+        if self.staves > 1:
+            element.set("number", str(staff))
+        _text(element, "sign", clef.sign)
+        if clef.sign != "percussion":
+            _text(element, "line", clef.line)
+        if clef.octave:
+            _text(element, "clef-octave-change", clef.octave)
+        return element
+
+    def _tempo(self, measure: Measure, rate: float, printed: bool) -> Element:
+        exact = f"{rate:.6f}".rstrip("0").rstrip(".")
+        direction = Element("direction", placement="above")
+        kind = SubElement(direction, "direction-type")
+        if printed:
+            compound = measure.denominator >= 8 and measure.beats % 3 == 0
+            mark = SubElement(kind, "metronome", parentheses="no")
+            _text(mark, "beat-unit", "quarter")
+            if compound:
+                SubElement(mark, "beat-unit-dot")
+            shown = rate / 1.5 if compound else rate
+            _text(mark, "per-minute", round(shown) if shown >= 20 else f"{shown:.1f}")
+        else:
+            words = _text(kind, "words", "")
+            words.set("print-object", "no")
+        SubElement(direction, "sound", tempo=exact)
+        return direction
+
+    def _harmony(self, text: str) -> Element:
+        chord = parse(text.removeprefix("chord:"))
+        harmony = Element("harmony")
+        if chord is None:
+            direction = Element("direction", placement="above")
+            _text(SubElement(direction, "direction-type"), "words", text.removeprefix("chord:"))
+            return direction
+        root = SubElement(harmony, "root")
+        _text(root, "root-step", chord.root[0])
+        if chord.root[1]:
+            _text(root, "root-alter", chord.root[1])
+        _text(harmony, "kind", chord.kind, text=one_line(chord.text))
+        if chord.bass is not None:
+            bass = SubElement(harmony, "bass")
+            _text(bass, "bass-step", chord.bass[0])
+            if chord.bass[1]:
+                _text(bass, "bass-alter", chord.bass[1])
+        return harmony
+
+    def _voices(self, bar: Element, place: int, measure: Measure, signs: list[tuple[int, Element]]) -> None:
+        at = 0
+        for staff, bars in enumerate(self.part.bars, 1):
+            for number, voice in enumerate(bars[place].voices, 1):
+                if at:
+                    _text(SubElement(bar, "backup"), "duration", self.duration(at))
+                at = 0
+                events = _merged_gaps(voice.events)
+                changes = [change for change in bars[place].clefs if change[0] and number == 1]
+                for index, event in enumerate(events):
+                    while changes and changes[0][0] <= event.start:
+                        SubElement(bar, "attributes").append(self._clef(changes.pop(0)[1], staff))
+                    while signs and (signs[0][0] < event.start + event.length or index == len(events) - 1):
+                        when, sign = signs.pop(0)
+                        if when > event.start:
+                            offset = Element("offset")
+                            offset.text = self.duration(when - event.start)
+                            place_in = list(sign).index(sign.find("sound")) if sign.find("sound") is not None else len(sign)
+                            sign.insert(place_in, offset)
+                        if sign.tag == "harmony" and self.staves > 1:
+                            _text(sign, "staff", 1)
+                        bar.append(sign)
+                    self._event(bar, event, voice.stem, staff, 4 * (staff - 1) + number)
+                at = measure.length
+
+    def _event(self, bar: Element, event: Event, stem: str | None, staff: int, voice: int) -> None:
+        if event.hidden:
+            gap = SubElement(bar, "forward")
+            _text(gap, "duration", self.duration(event.length))
+            _text(gap, "voice", voice)
+            if self.staves > 1:
+                _text(gap, "staff", staff)
+            return
+        if not event.heads:
+            note = SubElement(bar, "note")
+            rest = SubElement(note, "rest")
+            if not event.value:
+                rest.set("measure", "yes")
+            self._rest_of_note(note, event, None, stem, staff, voice, first=True)
+            return
+        for head in event.graces:
+            note = SubElement(bar, "note")
+            SubElement(note, "grace", slash="yes")
+            self._pitch(note, head)
+            _text(note, "voice", voice)
+            _text(note, "type", "eighth")
+            if head.sign:
+                _text(note, "accidental", head.sign)
+            if self.staves > 1:
+                _text(note, "staff", staff)
+        for index, head in enumerate(sorted(event.heads, key=lambda head: head.pitch)):
+            note = SubElement(bar, "note")
+            if head.velocity:
+                note.set("dynamics", f"{head.velocity * 100 / _LOUD:.2f}")
+            if index:
+                SubElement(note, "chord")
+            self._pitch(note, head)
+            self._rest_of_note(note, event, head, stem, staff, voice, first=index == 0)
+
+    def _pitch(self, note: Element, head: Head) -> None:
+        if self.part.is_drum:
+            place = SubElement(note, "unpitched")
+            _text(place, "display-step", head.name.step)
+            _text(place, "display-octave", head.name.octave)
+            return
+        pitch = SubElement(note, "pitch")
+        _text(pitch, "step", head.name.step)
+        if head.name.alter:
+            _text(pitch, "alter", head.name.alter)
+        _text(pitch, "octave", head.name.octave)
+
+    def _rest_of_note(
+        self, note: Element, event: Event, head: Head | None, stem: str | None, staff: int, voice: int, first: bool
+    ) -> None:
+        _text(note, "duration", self.duration(event.length))
+        ties = [kind for kind, has in (("stop", head and head.tie_from), ("start", head and head.tie_to)) if has]
+        for kind in ties:
+            SubElement(note, "tie", type=kind)
+        if head is not None and self.part.is_drum:
+            SubElement(note, "instrument", id=_instrument(self.number, head.pitch))
+        _text(note, "voice", voice)
+        if event.value:
+            _text(note, "type", event.value)
+        for _ in range(event.dots):
+            SubElement(note, "dot")
+        if head is not None and head.sign:
+            _text(note, "accidental", head.sign)
+        if event.tuplet is not None:
+            change = SubElement(note, "time-modification")
+            _text(change, "actual-notes", event.tuplet.actual)
+            _text(change, "normal-notes", event.tuplet.normal)
+        if head is not None and stem and event.value not in ("whole", "breve"):
+            _text(note, "stem", stem)
+        if head is not None and self.part.is_drum and place_of(head.pitch).head != "normal":
+            _text(note, "notehead", place_of(head.pitch).head)
+        if self.staves > 1:
+            _text(note, "staff", staff)
+        if first:
+            for level, beam in enumerate(event.beams, 1):
+                _text(note, "beam", beam, number=str(level))
+        self._notations(note, event, ties, first)
+        if first and event.lyric is not None:
+            lyric = SubElement(note, "lyric", number="1")
+            _text(lyric, "syllabic", event.lyric[0])
+            _text(lyric, "text", event.lyric[1])
+
+    def _notations(self, note: Element, event: Event, ties: Sequence[str], first: bool) -> None:
+        said = Element("notations")
+        for kind in ties:
+            SubElement(said, "tied", type=kind)
+        if first:
+            for edge in event.tuplet_edges:
+                SubElement(said, "tuplet", type=edge, number="1", bracket="yes" if not event.beams else "no")
+            if event.fermata:
+                SubElement(said, "fermata", type="upright")
+        if len(said):
+            note.append(said)
+
+
+def _merged_gaps(events: Iterable[Event]) -> list[Event]:
+    """The events with hidden gaps that follow each other as one; one at the end is left out."""
+    merged: list[Event] = []
+    for event in events:
+        before = merged[-1] if merged else None
+        if event.hidden and before is not None and before.hidden:
+            merged[-1] = Event(before.start, before.length + event.length, [], before.value, hidden=True)
+        else:
+            merged.append(event)
+    return merged
