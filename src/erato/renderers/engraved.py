@@ -13,9 +13,11 @@ from erato.renderers.engraving import drawing
 from erato.renderers.engraving.musicxml import to_musicxml
 from erato.renderers.engraving.notating import MOST_BARS, sheet_of
 from erato.renderers.engraving.sheet import Sheet
+from erato.renderers.names import one_line
 from erato.score import Piece, Score
 
 MOST_PAGES = 40
+_BARS = 40  # hardly more fit on a page
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class Engraving:
     said: list[str]
 
 
-def sheet(score: Score, about: About, most_bars: int = MOST_BARS) -> Sheet:
+def sheet(score: Score, about: About, whole: bool = True, most_bars: int = MOST_BARS) -> Sheet:
     """The sheet of a score with its title, who composed it, and how it was made."""
-    found = sheet_of(score, about.title, _credit(about), most_bars)
+    found = sheet_of(score, about.title, _credit(about), whole, most_bars)
     found.facts = [(name, value) for name, value in about.facts.items()]
     found.rights = about.facts.get("licence", "")
     found.record = _record(about)
@@ -36,7 +38,10 @@ def sheet(score: Score, about: About, most_bars: int = MOST_BARS) -> Sheet:
 
 
 def _record(about: About) -> str:
-    return json.dumps(about.record, sort_keys=True, separators=(",", ":"), ensure_ascii=True) if about.record else ""
+    if not about.record:
+        return ""
+    said = json.dumps(about.record, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return said.replace("  ", " \\u0020")  # two spaces in a row would become one
 
 
 def _credit(about: About) -> str:
@@ -49,20 +54,38 @@ def _credit(about: About) -> str:
 
 def musicxml(score: Score, about: About | None = None) -> str:
     """The MusicXML document of a score."""
-    return to_musicxml(sheet(score, about or About(), most_bars=10**9))
+    return to_musicxml(sheet(score, about or About()))
 
 
 def engrave(score: Score, about: About | None = None, pages: int | None = None) -> Engraving:
     """The pages of a score as pictures, at most `pages` of them (40, if None)."""
     about = about or About()
     most = MOST_PAGES if pages is None else pages
-    made = sheet(score, about)
+    made = sheet(score, about, whole=False, most_bars=min(MOST_BARS, most * _BARS))
     made.record, made.facts = "", []
-    svgs, count = drawing.pages(to_musicxml(made, credits=False), made.credit, most)
+    _shorten(made)
+    svgs, count = drawing.pages(to_musicxml(made, credits=False), made.title, made.credit, most)
     said = list(made.said)
     if count > len(svgs):
         said.append(f"Only the first {len(svgs)} of {count} pages are shown.")
     return Engraving(svgs, said)
+
+
+def _shorten(made: Sheet) -> None:
+    """Words that no page has room for, cut: the files of music keep them whole."""
+    made.title, made.credit = shortened(made.title, 60), shortened(made.credit, 80)
+    for part in made.parts:
+        part.name = shortened(part.name, 24)
+        part.chords = [(at, shortened(text, 18)) for at, text in part.chords]
+        for event in part.events():
+            if event.lyric is not None:
+                event.lyric = event.lyric[0], shortened(event.lyric[1], 24)
+
+
+def shortened(text: str, most: int) -> str:
+    """`text` on one line of at most `most` characters."""
+    text = one_line(text)
+    return text if len(text) <= most else text[: most - 1].rstrip() + "\u2026"
 
 
 class MusicXml(Renderer):

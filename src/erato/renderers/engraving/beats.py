@@ -66,17 +66,14 @@ def _onsets(score: Score) -> tuple[Floats, Floats, Floats]:
         begin = seconds_at(score, notes["time"].astype(np.int64))
         end = seconds_at(score, notes["time"].astype(np.int64) + notes["duration"])
         rows.append(np.stack([begin, np.clip(end - begin, 0.05, 2.0), notes["pitch"], notes["velocity"]], axis=1))
-    notes = np.concatenate(rows)
-    notes = notes[np.argsort(notes[:, 0], kind="stable")]
-    groups = np.split(notes, np.flatnonzero(np.diff(notes[:, 0]) > _CHORD) + 1)
+    all_notes = np.concatenate(rows)
+    all_notes = all_notes[np.argsort(all_notes[:, 0], kind="stable")]
+    groups = np.split(all_notes, np.flatnonzero(np.diff(all_notes[:, 0]) > _CHORD) + 1)
     times = np.array([np.average(group[:, 0], weights=group[:, 3] + 1) for group in groups])
     low = np.array([group[:, 2].min() for group in groups])
     around = np.array([np.median(low[max(0, place - 6) : place + 7]) for place in range(len(low))])
     weights = np.array(
-        [
-            (group[:, 3].max() / 127) * (1 + 0.5 * np.log(len(group)) + 0.6 * group[:, 1].max())
-            for group in groups
-        ]
+        [(group[:, 3].max() / 127) * (1 + 0.5 * np.log(len(group)) + 0.6 * group[:, 1].max()) for group in groups]
     )
     weights += 0.5 * np.clip((around - low) / 6, 0, 1.5)  # lower than what is around it
     weights[0] += 1.0
@@ -139,8 +136,8 @@ def _usual_gap(gaps: Floats) -> float:
 def _periods(curve: Floats, gap: float, said: float | None) -> Ints:
     """The period of the beat around each step: the best row of autocorrelation peaks, which changes slowly.
 
-    gap: seconds from onset to onset, as a rule; beats of about two of them are the easiest to read. said: seconds a beat as
-    the file says, where it says it.
+    gap: seconds from onset to onset, as a rule; beats of two or four of them are the easiest to read. said: seconds a
+    beat as the file says, where it says it.
     """
     lags = np.arange(int(_FASTEST / _HOP), int(_SLOWEST / _HOP) + 1)
     width, hop = int(8.0 / _HOP), int(1.0 / _HOP)

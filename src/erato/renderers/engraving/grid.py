@@ -13,8 +13,20 @@ from erato.renderers.engraving.sheet import UNIT
 from erato.score import Floats, Ints
 
 # Steps a quarter in the order of what is easiest to read; each with what it costs to choose it for times off the grid.
-_GRIDS = ((1, 0.0), (2, 0.5), (4, 1.0), (3, 2.0), (6, 2.6), (8, 3.0), (12, 5.0), (5, 6.0), (7, 7.0), (16, 6.0), (24, 8.0))
-_PLAIN = (1, 2, 4, 3, 6, 8, 12)
+_GRIDS = (
+    (1, 0.0),
+    (2, 0.5),
+    (4, 1.0),
+    (3, 2.0),
+    (6, 2.6),
+    (8, 3.0),
+    (12, 5.0),
+    (5, 6.0),
+    (7, 7.0),
+    (16, 6.0),
+    (24, 8.0),
+)
+_ALL = (1, 2, 4, 3, 6, 8, 12, 5, 7, 16, 24)
 _FINEST = UNIT // 8  # a note lasts at least a 32nd
 _CHORD = 0.04  # seconds
 _GATE = UNIT / 8  # gaps up to this are how notes are detached, not rests
@@ -31,12 +43,17 @@ class Snapped:
     lengthened: int
 
 
-def is_on_grid(times: Floats, tolerance: float) -> bool:
-    """Whether music with these onsets was written on a grid of 16ths and triplets, not played freely (units)."""
+def is_on_grid(times: Floats, tolerance: float, tick: float) -> bool:
+    """Whether music with these onsets was written, on a grid of 16ths and triplets, not played freely.
+
+    tolerance: how far off a grid still counts; tick: how fine the clock is. All in units.
+    """
     if not len(times):
         return True
-    simple = np.minimum(_off(times, 4), _off(times, 6)) <= tolerance
-    return bool(simple.mean() >= 0.6)
+    if float((np.minimum(_off(times, 4), _off(times, 6)) <= tolerance).mean()) >= 0.6:
+        return True
+    by_chance = 16 * max(tick, 2 * tolerance) / UNIT
+    return by_chance < 0.35 and float((np.minimum(_off(times, 8), _off(times, 12)) <= tolerance).mean()) >= 0.95
 
 
 def is_near_grid(times: Floats) -> bool:
@@ -110,8 +127,8 @@ def _ends(
             coarse = steps if steps in (3, 6) else 4
             found[index] = round(beats[beat]) + int(_to(inside, coarse)[0])
             continue
-        same = [more for more in _PLAIN + (5, 7, 16, 24) if more % steps == 0]  # the same grid, or a finer one of its kind
-        fitting = [one for one in (*same, *_PLAIN, 5, 7, 16, 24) if _off(inside, one)[0] <= tolerance]
+        same = [more for more in _ALL if more % steps == 0]  # the same grid, or a finer one of its kind
+        fitting = [one for one in (*same, *_ALL) if _off(inside, one)[0] <= tolerance]
         best = fitting[0] if fitting else (steps if steps > 2 else 4)
         found[index] = round(beats[beat]) + int(_to(inside, best)[0])
     return np.maximum(found, onsets)

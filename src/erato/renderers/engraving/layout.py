@@ -7,11 +7,12 @@ of its own. Knows nothing of bars.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from erato.renderers.engraving.sheet import ALTO, BASS, BASS_8, PERCUSSION, TREBLE, TREBLE_8, Clef
 from erato.general_midi import instrument_name
+from erato.renderers.engraving.sheet import ALTO, BASS, BASS_8, PERCUSSION, TREBLE, TREBLE_8, Clef
 from erato.renderers.names import one_line, track_labels
 from erato.score import Ints, Score
 
@@ -51,10 +52,7 @@ def plan(score: Score, tracks: Sequence[int]) -> list[Plan]:
     labels = dict(enumerate(track_labels(score.tracks)))
     melodic = [index for index in tracks if not score.tracks[index].is_drum]
     if len(melodic) == 4 and _is_choir(score, melodic, pitches, notes):
-        names = [one_line(score.tracks[index].name) for index in melodic]
-        name = ", ".join(_short(one) for one in names) if all(names) else ""
         upper, lower = Staff(melodic[:2], (TREBLE,)), Staff(melodic[2:], (BASS,))
-        del name
         program = score.tracks[melodic[0]].program
         choir = Plan("", program, False, [upper, lower])
         return [choir, *(_drums(score, index, labels) for index in tracks if index not in melodic)]
@@ -110,7 +108,7 @@ def _clefs(program: int, name: str, pitches: Ints) -> tuple[Clef, ...]:
         return (TREBLE_8,)
     if program in _BASSES:
         return (BASS_8,) if middle < 43 else (BASS, TREBLE)
-    if program == _VIOLA:
+    if program == _VIOLA or name.casefold().startswith("viola"):
         return (ALTO, TREBLE)
     return (TREBLE, BASS) if middle >= 59 else (BASS, TREBLE)
 
@@ -119,14 +117,18 @@ def _is_choir(score: Score, tracks: Sequence[int], pitches: dict[int, Ints], not
     """Whether these four tracks are voices that a keyboard score would print on two staves."""
     found = [score.tracks[index] for index in tracks]
     names = [one_line(track.name).casefold() for track in found]
-    if not all(wanted in name for wanted, name in zip(_CHOIR, names, strict=True)) and len(
-        {track.program for track in found}
-    ) != 1:
+    if (
+        not all(wanted in name for wanted, name in zip(_CHOIR, names, strict=True))
+        and len({track.program for track in found}) != 1
+    ):
         return False
     middles = [float(np.median(pitches[index])) for index in tracks]
-    ordered = all(a >= b for a, b in zip(middles, middles[1:], strict=False))
-    return ordered and middles[1] >= 57 > middles[3] and middles[2] < 64 and all(
-        _is_one_voice(notes[index]) for index in tracks
+    ordered = all(a >= b for a, b in pairwise(middles))
+    return (
+        ordered
+        and middles[1] >= 57 > middles[3]
+        and middles[2] < 64
+        and all(_is_one_voice(notes[index]) for index in tracks)
     )
 
 
@@ -154,9 +156,8 @@ def _are_hands(score: Score, first: int, second: int, melodic: Sequence[int], pi
 
 
 def _shared_name(score: Score, first: int, second: int) -> str:
-    names = [" ".join(_HANDS.sub("", one_line(score.tracks[index].name)).split()).strip(" -:,()") for index in (first, second)]
+    names = [
+        " ".join(_HANDS.sub("", one_line(score.tracks[index].name)).split()).strip(" -:,()")
+        for index in (first, second)
+    ]
     return names[0] if names[0] == names[1] and names[0] else instrument_name(score.tracks[first].program, False)
-
-
-def _short(name: str) -> str:
-    return name[:1]

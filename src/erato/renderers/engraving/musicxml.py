@@ -1,4 +1,4 @@
-"""A sheet of music to MusicXML 4.0. In: a `Sheet`. Out: the document as text. Knows nothing of how the sheet came about.
+"""A sheet of music to MusicXML 4.0. In: a `Sheet`. Out: the document as text. Knows nothing of how it was notated.
 
 Whatever anyone typed is escaped; what XML cannot hold becomes a space.
 """
@@ -36,8 +36,16 @@ def to_musicxml(sheet: Sheet, credits: bool = True) -> str:
             _text(credit, "credit-words", words, **style)
     parts = SubElement(root, "part-list")
     divisions = _divisions(sheet)
+    families = [_family(part) for part in sheet.parts]
     for number, part in enumerate(sheet.parts, 1):
+        family, around = families[number - 1], ["", *families, ""]
+        if family and family != around[number - 1] and family == around[number + 1]:
+            group = SubElement(parts, "part-group", type="start", number="1")
+            _text(group, "group-symbol", "bracket")
+            _text(group, "group-barline", "yes")
         _score_part(parts, number, part)
+        if family and family == around[number - 1] and family != around[number + 1]:
+            SubElement(parts, "part-group", type="stop", number="1")
     for number, part in enumerate(sheet.parts, 1):
         root.append(_Writer(sheet, part, number, divisions).element())
     indent(root, " ")
@@ -84,10 +92,8 @@ def _score_part(parts: Element, number: int, part: Part) -> None:
     name = _text(score_part, "part-name", part.name)
     if not part.name:
         name.set("print-object", "no")
-    elif len(part.name) > 12:
-        _text(score_part, "part-abbreviation", abbreviation(part.name))
     else:
-        _text(score_part, "part-abbreviation", part.name[:1] + ".")
+        _text(score_part, "part-abbreviation", abbreviation(part.name))
     drums = sorted({head.pitch for head in part.heads()}) if part.is_drum else [None]
     for drum in drums:
         instrument = SubElement(score_part, "score-instrument", id=_instrument(number, drum))
@@ -100,10 +106,46 @@ def _score_part(parts: Element, number: int, part: Part) -> None:
             _text(midi, "midi-unpitched", drum + 1)
 
 
+_SHORT = {
+    "violin": "Vln.",
+    "viola": "Vla.",
+    "violoncello": "Vc.",
+    "cello": "Vc.",
+    "contrabass": "Cb.",
+    "flute": "Fl.",
+    "oboe": "Ob.",
+    "clarinet": "Cl.",
+    "bassoon": "Bsn.",
+    "horn": "Hn.",
+    "trumpet": "Tpt.",
+    "trombone": "Tbn.",
+    "piano": "Pno.",
+    "guitar": "Gtr.",
+    "organ": "Org.",
+    "drums": "Dr.",
+}
+
+
 def abbreviation(name: str) -> str:
-    """The first letters of up to three words: "Acoustic Grand Piano" is A.G.P."""
+    """How a part is called from the second system on: "Violin II" is Vln. II, "Acoustic Grand Piano" is A.G.P."""
     words = [word for word in name.replace("(", " ").replace(")", " ").split() if word[0].isalnum()]
-    return "".join(f"{word[0]}." for word in words[:3]) or name[:3]
+    if not words:
+        return name[:3]
+    if words[0].casefold() in _SHORT:
+        return " ".join([_SHORT[words[0].casefold()], *words[1:2]])[:8]
+    if len(words) == 1:
+        return words[0][:1] + "."
+    return "".join(f"{word[0]}." for word in words[:3])
+
+
+def _family(part: Part) -> str:
+    """What is bracketed together: strings, voices, brass, reeds, pipes; nothing of keyboards and drums."""
+    if part.is_drum or len(part.bars) > 1:
+        return ""
+    word = part.name.casefold()
+    if any(one in word for one in ("violin", "viola", "cello")) or 40 <= part.program <= 51:
+        return "strings"
+    return {6: "voices", 7: "brass", 8: "reeds", 9: "pipes"}.get(part.program // 8, "")
 
 
 def _instrument(number: int, drum: int | None) -> str:
@@ -132,7 +174,7 @@ class _Writer:
             signs: list[tuple[int, Element]] = []
             for at, rate, printed in tempos:
                 if measure.start <= at < measure.end:
-                    signs.append((at - measure.start, self._tempo(measure, rate, printed)))
+                    signs += [(at - measure.start, sign) for sign in self._tempo(measure, rate, printed)]
             for at, text in self.part.chords:
                 if measure.start <= at < measure.end:
                     signs.append((at - measure.start, self._harmony(text)))
@@ -172,23 +214,28 @@ class _Writer:
             _text(element, "clef-octave-change", clef.octave)
         return element
 
-    def _tempo(self, measure: Measure, rate: float, printed: bool) -> Element:
-        exact = f"{rate:.6f}".rstrip("0").rstrip(".")
-        direction = Element("direction", placement="above")
-        kind = SubElement(direction, "direction-type")
+    def _tempo(self, measure: Measure, rate: float, printed: bool) -> list[Element]:
+        """The tempo as it sounds, exactly, and, where it is printed, as people read it."""
+        signs = []
+        compound = measure.denominator >= 8 and measure.beats % 3 == 0
+        shown = rate / 1.5 if compound else rate
+        exact = abs(shown - round(shown)) < 1e-6
+        if not (printed and exact):
+            sounding = Element("direction")
+            _text(SubElement(sounding, "direction-type"), "words", "").set("print-object", "no")
+            SubElement(sounding, "sound", tempo=_number(rate))
+            signs.append(sounding)
         if printed:
-            compound = measure.denominator >= 8 and measure.beats % 3 == 0
-            mark = SubElement(kind, "metronome", parentheses="no")
+            direction = Element("direction", placement="above")
+            mark = SubElement(SubElement(direction, "direction-type"), "metronome", parentheses="no")
             _text(mark, "beat-unit", "quarter")
             if compound:
                 SubElement(mark, "beat-unit-dot")
-            shown = rate / 1.5 if compound else rate
-            _text(mark, "per-minute", round(shown) if shown >= 20 else f"{shown:.1f}")
-        else:
-            words = _text(kind, "words", "")
-            words.set("print-object", "no")
-        SubElement(direction, "sound", tempo=exact)
-        return direction
+            _text(mark, "per-minute", round(shown) if exact or shown >= 20 else f"{shown:.1f}")
+            if exact:
+                SubElement(direction, "sound", tempo=_number(rate))
+            signs.append(direction)
+        return signs
 
     def _harmony(self, text: str) -> Element:
         chord = parse(text.removeprefix("chord:"))
@@ -226,7 +273,8 @@ class _Writer:
                         if when > event.start:
                             offset = Element("offset")
                             offset.text = self.duration(when - event.start)
-                            place_in = list(sign).index(sign.find("sound")) if sign.find("sound") is not None else len(sign)
+                            sound = sign.find("sound")
+                            place_in = len(sign) if sound is None else list(sign).index(sound)
                             sign.insert(place_in, offset)
                         if sign.tag == "harmony" and self.staves > 1:
                             _text(sign, "staff", 1)
@@ -326,6 +374,10 @@ class _Writer:
                 SubElement(said, "fermata", type="upright")
         if len(said):
             note.append(said)
+
+
+def _number(value: float) -> str:
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def _merged_gaps(events: Iterable[Event]) -> list[Event]:

@@ -55,12 +55,15 @@ class _Track:
         return left_hand(self.onsets, self.pitches)
 
 
-def sheet_of(score: Score, title: str = "", credit: str = "", most_bars: int = MOST_BARS) -> Sheet:
-    """The sheet of a score; what had to be changed or left out is in its `said`."""
-    score, said = _within(score, most_bars)
+def sheet_of(score: Score, title: str = "", credit: str = "", whole: bool = False, most_bars: int = MOST_BARS) -> Sheet:
+    """The sheet of a score; what had to be changed or left out is in its `said`.
+
+    whole: all its bars and tracks, however many; otherwise as many as can be drawn and read.
+    """
+    score, said = (score, []) if whole else _within(score, most_bars)
     line = timeline(score)
     sounding = [index for index, track in enumerate(score.tracks) if len(track.notes)]
-    if len(sounding) > MOST_PARTS:
+    if len(sounding) > MOST_PARTS and not whole:
         said.append(f"{len(sounding)} tracks have notes; the first {MOST_PARTS} are shown.")
         sounding = sounding[:MOST_PARTS]
     tracks, changes = _on_grid(score, line, sounding)
@@ -82,7 +85,9 @@ def _within(score: Score, most_bars: int) -> tuple[Score, list[str]]:
     found = bars(score)
     if len(found) <= most_bars:
         return score, []
-    return between(score, 0, found[most_bars - 1].end), [f"Only the first {most_bars} of {len(found)} bars are written."]
+    return between(score, 0, found[most_bars - 1].end), [
+        f"Only the first {most_bars} of {len(found)} bars are written."
+    ]
 
 
 def _on_grid(score: Score, line: Timeline, sounding: Sequence[int]) -> tuple[dict[int, _Track], list[str]]:
@@ -108,14 +113,16 @@ def _on_grid(score: Score, line: Timeline, sounding: Sequence[int]) -> tuple[dic
             track.graces.setdefault(by_time[at], []).append((int(pitches[place]), int(velocities[place])))
     said = []
     if moved and not line.played:
-        said.append(f"{moved:,} of {note_count(score):,} notes were moved or cut to the nearest value that can be written.")
+        said.append(
+            f"{moved:,} of {note_count(score):,} notes were moved or cut to the nearest value that can be written."
+        )
     if lengthened and not line.played:
         said.append(f"{lengthened:,} notes without length are written as 32nds.")
     return tracks, said
 
 
 def _graces(notes: dict[str, Ints]) -> dict[int, float]:
-    """Notes of no length that stand with others, by their place: the onset of the notes before which they are played."""
+    """Notes of no length that stand with others, by their place: the onset of what they are played before."""
     long = set(notes["time"][notes["duration"] > 0].tolist())
     return {
         place: float(time)
@@ -133,7 +140,9 @@ def _as_long(line: Timeline, end: int) -> Timeline:
         if last.partial and last.length < full and end <= last.start + full:
             measures[-1] = replace(last, length=full, partial=False)
         else:
-            measures.append(replace(last, number=last.number + 1, start=last.end, length=full, partial=False, new_meter=False))
+            measures.append(
+                replace(last, number=last.number + 1, start=last.end, length=full, partial=False, new_meter=False)
+            )
     return replace(line, measures=measures)
 
 
@@ -185,7 +194,9 @@ def _spell(score: Score, line: Timeline, keys: Sequence[tuple[int, int, bool]], 
 def _with_keys(measures: Sequence[Measure], keys: Sequence[tuple[int, int, bool]]) -> list[Measure]:
     said = {at: (sharps, minor) for at, sharps, minor in keys}
     return [
-        replace(measure, fifths=said[measure.start][0], minor=said[measure.start][1]) if measure.start in said else measure
+        replace(measure, fifths=said[measure.start][0], minor=said[measure.start][1])
+        if measure.start in said
+        else measure
         for measure in measures
     ]
 
@@ -237,7 +248,9 @@ def _played_ends(onsets: Ints, ends: Ints, pitches: Ints) -> Ints:
 
 def _plain(lengths: Ints) -> Ints:
     """The nearest lengths that have a value of their own, from a 16th on."""
-    values = np.array([UNIT // 4, UNIT // 2, 3 * UNIT // 4, UNIT, 3 * UNIT // 2, 2 * UNIT, 3 * UNIT, 4 * UNIT, 8 * UNIT])
+    values = np.array(
+        [UNIT // 4, UNIT // 2, 3 * UNIT // 4, UNIT, 3 * UNIT // 2, 2 * UNIT, 3 * UNIT, 4 * UNIT, 8 * UNIT]
+    )
     result: Ints = values[np.abs(np.log(np.maximum(lengths, 1)[:, None] / values)).argmin(axis=1)]
     return result
 
@@ -254,7 +267,7 @@ class _Builder:
         self.fermatas = {round(float(at)) for at in line.at(np.array(marks, dtype=float))} if marks else set()
 
     def empty(self) -> Part:
-        rests = [StaffBar([Voice([Event(0, measure.length, [])])]) for measure in self.measures]
+        rests = [StaffBar([_rest(measure)]) for measure in self.measures]
         rests[0].clefs.append((0, TREBLE))
         return Part("", 0, False, [rests])
 
@@ -265,7 +278,7 @@ class _Builder:
     def chord_symbols(self, part: Part) -> None:
         """Chord symbols stand over the first part."""
         found = [marker for marker in self.score.markers if marker.text.startswith(CHORD)]
-        times = self.line.at(np.array([float(marker.time) for marker in found])) if found else []
+        times = self.line.at(np.array([float(marker.time) for marker in found])).tolist()
         part.chords = [(round(float(at)), marker.text) for at, marker in zip(times, found, strict=True)]
 
     def _staff(self, part: Plan, staff: Staff) -> list[StaffBar]:
@@ -285,7 +298,7 @@ class _Builder:
         self._clefs(bars, lines, staff)
         for place, bar in enumerate(bars):
             if not bar.voices:
-                bar.voices.append(Voice([Event(0, self.measures[place].length, [])]))
+                bar.voices.append(_rest(self.measures[place]))
             if len(bar.voices) > 1:
                 for number, voice in enumerate(bar.voices):
                     voice.stem = "down" if number % 2 else "up"
@@ -296,9 +309,7 @@ class _Builder:
 
     def _clefs(self, bars: Sequence[StaffBar], lines: Iterable[tuple[int, list[Chord]]], staff: Staff) -> None:
         """Says where the clef changes, at the beginning of a bar or of a beat."""
-        slots = [
-            (place, at) for place, measure in enumerate(self.measures) for at in Meter.of(measure).groups or (0,)
-        ]
+        slots = [(place, at) for place, measure in enumerate(self.measures) for at in Meter.of(measure).groups or (0,)]
         starts = np.array([self.measures[place].start + at for place, at in slots])
         names: list[list[Name]] = [[] for _ in slots]
         for index, line in lines:
@@ -338,7 +349,7 @@ class _Builder:
             ]
             meter = Meter.of(measure)
             if not here:
-                bars[place].voices.append(Voice([Event(0, measure.length, [])]))
+                bars[place].voices.append(_rest(measure))
                 continue
             shown = fixed or not bars[place].voices
             pieces = written(spans, meter)
@@ -379,7 +390,7 @@ class _Builder:
         return spell([pitch], [key.fifths or 0], [key.minor])[0]
 
     def _lyrics(self, index: int, line: Sequence[Chord]) -> dict[int, tuple[str, str]]:
-        """The syllables of a track by the onset of the note that sings them; a hyphen at its end joins it to the next."""
+        """The syllables of a track by the onset of the note that sings them; a hyphen joins one to the next."""
         onsets = np.array([chord.onset for chord in line])
         found: dict[int, tuple[str, str]] = {}
         inside = False
@@ -401,7 +412,10 @@ class _Builder:
         usual = key_signs(key)
         state: dict[tuple[str, int], int] = {}
         events = sorted(
-            (event.start, number, event) for number, voice in enumerate(bar.voices) for event in voice.events if event.heads
+            (event.start, number, event)
+            for number, voice in enumerate(bar.voices)
+            for event in voice.events
+            if event.heads
         )
         for _, _, event in sorted(events, key=lambda row: row[:2]):
             for head in [*event.graces, *event.heads]:
@@ -411,6 +425,13 @@ class _Builder:
                 if state.get(line, usual[head.name.step]) != head.name.alter:
                     head.sign = _SIGNS[head.name.alter]
                 state[line] = head.name.alter
+
+
+def _rest(measure: Measure) -> Voice:
+    """A bar of silence: one rest for a whole bar, as many as it takes where the bar is shorter than its meter."""
+    if not measure.partial:
+        return Voice([Event(0, measure.length, [])])
+    return Voice([Event(one.start, one.length, [], one.value, one.dots) for one in written([], Meter.of(measure))])
 
 
 def _one_fermata(bar: StaffBar) -> None:
@@ -424,5 +445,3 @@ def _one_fermata(bar: StaffBar) -> None:
 
 
 _SIGNS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
-
-

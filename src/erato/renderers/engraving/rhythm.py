@@ -120,7 +120,7 @@ class Piece:
 def written(spans: Sequence[tuple[int, int]], meter: Meter, rests: bool = True) -> list[Piece]:
     """The pieces that fill a bar: spans are (start, end) of its notes, in order, none overlapping.
 
-    rests: whether gaps become rests; otherwise nothing stands there. Ends of spans must lie on a grid that `fits` found.
+    rests: whether gaps become rests; otherwise nothing stands there. Spans must lie on a grid.
     """
     spans = [(start, end) for start, end in spans if end > start]
     stretches = _stretches(spans, meter)
@@ -152,9 +152,7 @@ def written(spans: Sequence[tuple[int, int]], meter: Meter, rests: bool = True) 
 
 
 def _with_edge(piece: Piece, edge: str) -> Piece:
-    return Piece(
-        piece.start, piece.length, piece.note, piece.value, piece.dots, piece.tuplet, (*piece.edges, edge)
-    )
+    return Piece(piece.start, piece.length, piece.note, piece.value, piece.dots, piece.tuplet, (*piece.edges, edge))
 
 
 def tuplet_of(offsets: Sequence[int], length: int) -> Tuplet | None:
@@ -216,7 +214,7 @@ def _cut(
 
 @cache
 def _fewest(start: int, end: int, rest: bool, meter: Meter) -> list[tuple[int, int, str, int]]:
-    places = list(range(start, end, STRAIGHT)) + [end]
+    places = [*range(start, end, STRAIGHT), end]
     best: dict[int, tuple[tuple[int, int], list[tuple[int, int, str, int]]]] = {start: ((0, 0), [])}
     for at in places[:-1]:
         if at not in best:
@@ -244,9 +242,11 @@ def _allowed(start: int, stop: int, dots: int, rest: bool, meter: Meter) -> bool
     if meter.denominator >= 8:  # groups of three, and odd ones: only whole groups may be joined
         if inside >= BEAT_LEVEL:
             return min(here, there) >= BEAT_LEVEL and (meter.compound or not dots)
-        if rest and dots:
-            return False
-        return inside <= edge or (not rest and not dots and here == there and inside - edge == 1)
+        if rest:
+            group = max(at for at in meter.groups if at <= start)
+            whole = here >= BEAT_LEVEL and there >= BEAT_LEVEL
+            return whole if dots else whole or (start - group) % length == 0
+        return inside <= edge or (not dots and here == there and inside - edge == 1)
     if rest:
         group = UNIT * meter.beats * 4 // meter.denominator if meter.beats == 3 else 0
         aligned = start % length == 0

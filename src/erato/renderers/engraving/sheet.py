@@ -97,12 +97,17 @@ class Part:
     bars: list[list[StaffBar]]
     chords: list[tuple[int, str]] = field(default_factory=list)
 
-    def heads(self) -> Iterator[Head]:
+    def events(self) -> Iterator[Event]:
+        """All chords and rests."""
         for staff in self.bars:
             for bar in staff:
                 for voice in bar.voices:
-                    for event in voice.events:
-                        yield from event.heads
+                    yield from voice.events
+
+    def heads(self) -> Iterator[Head]:
+        """All note heads."""
+        for event in self.events():
+            yield from event.heads
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ class Measure:
 
 @dataclass
 class Sheet:
-    """A whole piece. tempos: (unit, quarters a minute, whether it is printed); said: what was changed to write it down."""
+    """A whole piece. tempos: (unit, quarters a minute, whether it is printed); said: what was changed to write it."""
 
     title: str
     credit: str

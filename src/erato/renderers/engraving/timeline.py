@@ -18,7 +18,7 @@ _APART = 2 * UNIT  # and this far from the one before
 
 @dataclass(frozen=True)
 class Timeline:
-    """Measures, and where a tick is in them. tempos: (unit, quarters a minute, printed); played: times are a player's."""
+    """Measures, and where ticks are in them. tempos: (unit, quarters a minute, printed); played: times are a player's."""
 
     measures: list[Measure]
     at: Callable[[Floats], Floats]
@@ -45,11 +45,13 @@ class Timeline:
 
 def timeline(score: Score) -> Timeline:
     """The bars of a score: its own where its notes keep to them, else those that are heard in it."""
-    onsets = np.concatenate([np.zeros(0), *(t.notes.numpy()["time"].astype(float) for t in score.tracks if len(t.notes))])
+    onsets = np.concatenate(
+        [np.zeros(0), *(t.notes.numpy()["time"].astype(float) for t in score.tracks if len(t.notes))]
+    )
     scale = UNIT / score.ticks_per_quarter
     tolerance = 0.51 * scale if UNIT % score.ticks_per_quarter else 0.0
     in_units = onsets * scale
-    if is_on_grid(in_units, max(tolerance, 1e-6)):
+    if is_on_grid(in_units, max(tolerance, 1e-6), scale):
         return _own(score, scale, tolerance, played=False)
     if is_near_grid(in_units) and len(score.time_signatures):
         return _own(score, scale, tolerance, played=True)
