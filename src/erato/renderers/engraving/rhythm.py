@@ -203,8 +203,7 @@ def _cut(
         return _fewest(start, end, rest, meter)
     ratio = tuplet.actual, tuplet.normal  # as if the tuplet were written without its number
     wide = (last - first) * ratio[0] // ratio[1]
-    inner = Meter(wide * 8 // (4 * UNIT) or 1, 8, wide) if wide * 8 % (4 * UNIT) == 0 else Meter(1, 4, wide)
-    inner = Meter(1, 64, wide) if tuplet.actual != 3 else inner
+    inner = Meter(tuplet.actual, (8 if tuplet.actual == 3 else 16) * UNIT // (last - first), wide)
     low, high = ((at - first) * ratio[0] // ratio[1] for at in (start, end))
     return [
         (first + a * ratio[1] // ratio[0], first + b * ratio[1] // ratio[0], value, dots)

@@ -14,6 +14,7 @@ from erato.score import Floats, Ints
 _MAJOR = np.array([5.0, 2.0, 3.5, 2.0, 4.5, 4.0, 2.0, 4.5, 2.0, 3.5, 1.5, 4.0])
 _MINOR = np.array([5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0])
 _BEFORE, _AFTER = 10, 42  # notes of context, as published
+_KEY = 4  # notes that the printed key speaks for: decides where there is little context
 _LETTERS = "CDEFGAB"
 _NATURAL = (0, 2, 4, 5, 7, 9, 11)
 _STEPS = (0, 1, 1, 2, 2, 3, 3, 4, 5, 5, 6, 6)  # letters above the tonic of each of twelve semitones
@@ -66,7 +67,7 @@ def spell(pitches: Sequence[int], sharps: Sequence[int], minor: Sequence[bool]) 
         tonic, letter = _tonic(sharps[index], minor[index])
         low, high = max(0, index - _BEFORE), min(len(classes), index + _AFTER)
         window = (counts[high] - counts[low]).astype(float)
-        window[tonic] += 0.5 * (high - low)  # the key that is printed speaks with half the notes' voice
+        window[tonic] += _KEY
         strength = np.zeros(7)
         for place in range(12):
             if window[place]:

@@ -18,7 +18,7 @@ _APART = 2 * UNIT  # and this far from the one before
 
 @dataclass(frozen=True)
 class Timeline:
-    """Measures, and where ticks are in them. tempos: (unit, quarters a minute, printed); played: times are a player's."""
+    """Measures, and where ticks are in them. tempos: (unit, quarters a minute, printed); played: a player's times."""
 
     measures: list[Measure]
     at: Callable[[Floats], Floats]
