@@ -177,14 +177,8 @@ def test_words_of_a_song_are_syllables() -> None:
         song.lyrics.append(TextMetaTick(at * Q, text))
     root = xml(score_of(song))
     said = [(lyric.findtext("syllabic"), lyric.findtext("text")) for lyric in root.iter("lyric")]
-    assert said == [
-        ("begin", "Lo"),
-        ("end", "be"),
-        ("single", "den"),
-        ("begin", "Her"),
-        ("middle", "ren"),
-        ("end", "tag"),
-    ]
+    assert said[:3] == [("begin", "Lo"), ("end", "be"), ("single", "den")]
+    assert said[3:] == [("begin", "Mor"), ("middle", "gen"), ("end", "stern")]
 
 
 def test_chord_symbols_and_fermatas() -> None:
