@@ -180,7 +180,7 @@ def test_a_text_is_shown_while_it_is_composed(monkeypatch, capsys, erato, runs):
     text = Path("here/001-seed0.txt").read_text()
     assert len(text) == 14
     assert watched.getvalue() == text + "\n"
-    assert capsys.readouterr().err == "seed 0: 10 symbols -> here/001-seed0.txt\n"
+    assert capsys.readouterr().err == "seed 0: 10 symbols -> here/001-seed0.txt, here/001-seed0.json\n"
     growing = [part for part in seen if len(part) <= len(text)]
     assert growing[0] == "the " and len(growing) > 8
     assert all(later.startswith(earlier) for earlier, later in pairwise(growing))
@@ -188,7 +188,7 @@ def test_a_text_is_shown_while_it_is_composed(monkeypatch, capsys, erato, runs):
 
 def test_several_texts_are_shown_one_after_another(compose):
     code, out, _ = compose("lyrics-lstm", "--prompt", "the ", "--length", 10, "--n", 2)
-    texts = [path.read_text() for path in sorted(Path("here").iterdir())]
+    texts = [path.read_text() for path in sorted(Path("here").glob("*.txt"))]
     assert code == 0 and len(texts) == 2
     assert all(text in out for text in texts)
 

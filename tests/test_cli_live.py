@@ -167,7 +167,7 @@ def test_when_interrupted_all_notes_end_and_a_whole_piece_is_kept(erato, run_dir
     assert 12 <= 2 * len(notes) < 200
     kept = Path(run_dir, "pieces", "001-seed0.mid")
     assert kept.exists() == whole
-    assert (f"The piece was whole: {kept}." in err) == whole
+    assert (f"The piece was whole: {kept}, {kept.with_suffix('.json')}." in err) == whole
 
 
 @pytest.mark.parametrize(

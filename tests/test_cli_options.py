@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from symusic import KeySignature
 
-from erato import pipeline
+from erato import pipeline, rendering
 from erato.config import override
 from erato.errors import UsageError
 from erato.recipes import RECIPES, TINY
@@ -163,6 +163,27 @@ def test_nothing_as_a_number_is_not_nothing(composed):
     _, given, changes = composed("compose run --seed 0 --top-k 0 --min-p 0 --begin nothing")
     assert (given["seed"], given["begin"]) == (0, "nothing")
     assert changes == {"top_k": 0, "min_p": 0.0}
+
+
+def test_what_is_asked_of_sound_arrives(erato, make_score, monkeypatch):
+    score = make_score()
+    stems = Spy(rendering.write_stems, [Path("x-01-Melody.wav")])
+    written, refused = Spy(rendering.write, Path("x.wav")), Spy(rendering.refuse_without_sound, False)
+    monkeypatch.setattr(rendering, "find_piece", lambda name, reporter: (score, "piece"))
+    for name, spy in (("write", written), ("write_stems", stems), ("refuse_without_sound", refused)):
+        monkeypatch.setattr(rendering, name, spy)
+    line = "render piece.mid x.wav x.png --soundfont own.sf2 --stems --force --json"
+    code, out, _ = erato(*shlex.split(line))
+    assert (code, json.loads(out)) == (0, {"files": ["x.wav", "x.wav", "x-01-Melody.wav"]})
+    assert [(call["path"], call["soundfont"]) for call in written.calls] == [
+        ("x.wav", Path("own.sf2")),
+        ("x.png", Path("own.sf2")),
+    ]
+    (asked,) = stems.calls
+    assert (asked["out"], asked["soundfont"], asked["force"]) == (["x.wav", "x.png"], Path("own.sf2"), True)
+    assert refused.calls == [{"out": ["x.wav", "x.png"], "soundfont": Path("own.sf2"), "stems": True}]
+    erato(*shlex.split("render piece.mid y.wav"))
+    assert len(stems.calls) == 1 and written.calls[-1]["soundfont"] is None
 
 
 @pytest.fixture

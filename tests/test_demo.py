@@ -9,6 +9,7 @@ import pytest
 from erato import demo, pipeline
 from erato.errors import RunError
 from erato.recipes import TINY
+from erato.renderers.page import page_record
 from erato.reporter import Reporter
 from erato.score import Score, bars, has_pickup
 
@@ -19,24 +20,27 @@ def check(page, folder):
     """All that the page of a demonstration in `folder` must hold."""
     assert page == folder / "index.html"
     files = sorted((folder / "pieces").iterdir())
-    assert [path.name for path in files] == [f"{name}.{suffix}" for name in NAMES for suffix in ("mid", "png")]
+    assert [path.name for path in files] == [f"{name}.{suffix}" for name in NAMES for suffix in ("json", "mid", "png")]
     text = page.read_text("utf-8")
-    shown = re.findall(r'download="([^"]+)"', text)
-    assert shown == [path.name for path in files]
-    held = [base64.b64decode(data) for data in re.findall(r'href="data:[^"]*?;base64,([^"]*)" download', text)]
-    assert held == [path.read_bytes() for path in files]
+    links = re.findall(r'<a href="data:[^"]*?;base64,([^"]*)" download="([^"]+)"', text)
+    held = {name: base64.b64decode(data) for data, name in links}
+    assert list(held) == [f"chorale-{n}.{suffix}" for n in (1, 2, 3, 4) for suffix in ("mid", "mxl")]
+    assert [held[f"chorale-{n}.mid"] for n in (1, 2, 3, 4)] == [path.read_bytes() for path in files[1::3]]
     assert [html.unescape(name) for name in re.findall(r"<h2[^>]*>(.*?)</h2>", text)][:4] == [
         f"Chorale {n}" for n in (1, 2, 3, 4)
     ]
     assert re.findall(r"<dt>seed</dt><dd>(\d)</dd>", text) == ["1", "2", "3", "4"]
-    assert len(re.findall(r"<img [^>]*src=\"data:image/png", text)) == 4
+    for shown in ('<img src="data:image/png', '<audio [^>]*src="data:audio/mpeg'):
+        assert len(re.findall(shown, text)) == 4
+    assert len(re.findall('<img src="data:image/svg', text)) >= 4
     assert not re.search(r"(src|href)=\"(?!data:|#)", text)  # it asks no other place for anything
-    for path in files[::2]:
+    assert [record["seed"] for record in page_record(text)["pieces"]] == [1, 2, 3, 4]
+    for path in files[1::3]:
         piece = Score(path)
         assert len(bars(piece)) - has_pickup(piece) == 8
-    pictures = [path.read_bytes() for path in files[1::2]]
+    pictures = [path.read_bytes() for path in files[2::3]]
     assert all(picture.startswith(b"\x89PNG") for picture in pictures)
-    assert len({path.read_bytes() for path in files}) == 8
+    assert len({path.read_bytes() for path in files}) == 12
     return text
 
 

@@ -228,8 +228,8 @@ def test_training_listens_to_the_recipes_seed(run):
 
 def test_pieces_are_written_as_others_are(run, tmp_path):
     run.learned_here = False  # it has no manifest
-    ((midi, picture),) = run.write(run.sample(seed=6, bars=2), tmp_path / "pieces", ["mid", "png"])
-    assert (midi.name, picture.name) == ("001-seed6.mid", "001-seed6.png")
+    ((midi, picture, said),) = run.write(run.sample(seed=6, bars=2), tmp_path / "pieces", ["mid", "png"])
+    assert [path.name for path in (midi, picture, said)] == ["001-seed6.mid", "001-seed6.png", "001-seed6.json"]
     assert np.array_equal(run.representation.encode(Score(midi)).array, run.sample(seed=6, bars=2)[0].array)
 
 

@@ -277,7 +277,7 @@ def test_twenty_at_once_write_twenty_pieces(trained, tmp_path):
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(write, range(20)))
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == sorted(f"{n:03d}-seed0.{suffix}" for n in range(1, 21) for suffix in ("mid", "txt"))
+    assert names == sorted(f"{n:03d}-seed0.{suffix}" for n in range(1, 21) for suffix in ("mid", "txt", "json"))
 
 
 def test_numbers_go_on_after_999(tmp_path):

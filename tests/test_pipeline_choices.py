@@ -177,7 +177,7 @@ def test_what_is_composed_says_whose_music_was_learned_from(music_folder, tmp_pa
     assert list(origin.values()) == ["event-transformer", "music", "CC BY 4.0", "A. Maker, Twelve Walks (2020)"]
     assert (origin["licence"], origin["citation"]) == ("CC BY 4.0", "A. Maker, Twelve Walks (2020)")
     assert erato.load(run.folder).origin() == origin
-    ((path, page),) = run.write(run.sample(seed=3, length=20), tmp_path / "pieces", ["mid", "html"])
+    ((path, page, _),) = run.write(run.sample(seed=3, length=20), tmp_path / "pieces", ["mid", "html"])
     assert set(texts(path)) >= {"seed: 3", *(f"{key}: {value}" for key, value in origin.items())}
     assert all(value in page.read_text() for value in origin.values())
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from erato.pipeline import Run
     from erato.reporter import Reporter
     from erato.sampling import Beams
+    from erato.score import Piece
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -176,11 +177,12 @@ def _train(given: argparse.Namespace) -> int:
         measure, unit = run.recipe.objective.measure, run.recipe.objective.unit
         print(f"Trained {found['steps']} steps in {found['seconds']:.0f} s; best {measure} {best:.4f} {unit}.")
         print(f"The run is {run.folder}. Compose with it: erato compose {run.folder}")
+        print(f"See how it learned: erato render {run.folder} training.html")
     return 0
 
 
 def _compose(given: argparse.Namespace) -> int:
-    from erato import pipeline
+    from erato import pipeline, provenance
     from erato.renderers import renderers_for
 
     beams, changes = _how(given)
@@ -209,8 +211,8 @@ def _compose(given: argparse.Namespace) -> int:
             samples, written = _live(given, run, asked, lambda samples: run.write(samples, out, formats))
         else:
             samples = run.sample(given.prompt, **asked)
-            if "given" in phrases:
-                samples = [replace(sample, made={"given": given.given, **sample.made}) for sample in samples]
+            if "given" in phrases and not isinstance(phrases["given"], Path):  # a piece of a corpus has no name
+                samples = [replace(one, record=provenance.named(one.record, "given", given.given)) for one in samples]
             written = run.write(samples, out, formats)
     rows: list[dict[str, Any]] = [
         {
@@ -221,7 +223,7 @@ def _compose(given: argparse.Namespace) -> int:
             "symbols": sample.symbols,
             "bars": sample.bars,
             "seconds": sample.seconds,
-            "made": sample.made,
+            "made": {**provenance.facts(sample.record), **sample.made},
             "files": [str(path) for path in paths],
         }
         for sample, paths in zip(samples, written, strict=True)
@@ -289,19 +291,23 @@ def _phrases(given: argparse.Namespace, run: "Run") -> dict[str, Any]:
     found = {name: getattr(given, name) for name in names if _said(getattr(given, name))}
     if not found:
         return {}
-    from erato import pipeline
     from erato.phrase_run import PhraseRun
 
     if not isinstance(run, PhraseRun):
         said = ", ".join(f"--{name.replace('_', '-')}" for name in found)
         raise UsageError(f"{said} is for runs that write whole phrases, as musegan: leave it out.")
     if "given" in found:
-        found["given"] = pipeline.find_piece(given.given)[0]
-        if isinstance(found["given"], str):
-            raise UsageError(f"{given.given} is text, and this run composes to music: give a piece.")
+        found["given"] = _piece(given.given)
     if "given_tracks" in found:
         found["given_tracks"] = given.given_tracks.split(",")
     return found
+
+
+def _piece(name: str) -> "Piece | Path":
+    """The path of a file, or the piece that CORPUS:PIECE names."""
+    from erato import pipeline
+
+    return Path(name) if Path(name).is_file() else pipeline.find_piece(name)[0]
 
 
 def _how(given: argparse.Namespace) -> "tuple[Beams | None, dict[str, Any]]":
@@ -443,21 +449,76 @@ def _evaluate(given: argparse.Namespace) -> int:
 
 
 def _render(given: argparse.Namespace) -> int:
-    from erato import pipeline
+    from erato import rendering  # not the pipeline, which takes a second to import
     from erato.renderers import renderers_for
+    from erato.renderers.base import About
 
-    renderers_for([Path(out).suffix for out in given.out])
+    of_run = Path(given.piece).is_dir() and _pictures_of_run(given)
+    if not of_run:
+        renderers_for(["".join(Path(out).suffixes[-2:]) for out in given.out])
+    if given.surprise is not None:
+        rendering.refuse_without_roll(given.out)
+    soundfont = Path(given.soundfont) if given.soundfont else None
+    if not of_run:
+        rendering.refuse_without_sound(given.out, soundfont, given.stems)
     for out in given.out:
         if Path(out).exists() and not given.force:
             raise UsageError(f"{out} exists: give another name, or --force to overwrite it.")
     with _reporter(given.json) as reporter:
-        piece, title = pipeline.find_piece(given.piece, reporter)
-        piece = pipeline.excerpt(piece, given.first, given.last)
-        files = [str(pipeline.render(piece, out, title)) for out in given.out]
+        if of_run:
+            from erato import picturing
+
+            files = [str(picturing.picture(given.piece, out)) for out in given.out]
+        else:
+            piece, title = rendering.find_piece(given.piece, reporter)
+            about = About(title)
+            if given.surprise is not None:
+                from erato import pipeline
+
+                piece, about = pipeline.surprised(piece, given.surprise, title, reporter)
+            piece, about = rendering.excerpt_with(piece, about, given.first, given.last)
+            stems = rendering.write_stems(piece, given.out, about, soundfont, given.force) if given.stems else []
+            written = [rendering.write(piece, out, about, soundfont) for out in given.out]
+            files = [str(path) for path in [*written, *stems]]
     if given.json:
         _print_json({"files": files})
     else:
         print("\n".join(files))
+    return 0
+
+
+def _pictures_of_run(given: argparse.Namespace) -> bool:
+    """Whether pictures of a run are asked for, and can be had as they are asked for."""
+    from erato import picturing
+
+    if not picturing.is_run(given.piece):
+        return False
+    picturing.check_names(given.out)
+    if (given.first, given.last, given.surprise) != (None, None, None):
+        raise UsageError("a run has no bars and no notes: leave out --from, --to and --surprise.")
+    if given.soundfont or given.stems:
+        raise UsageError("a run has no sound: leave out --soundfont and --stems.")
+    return True
+
+
+def _replay(given: argparse.Namespace) -> int:
+    from erato import pipeline
+
+    if given.out and Path(given.out).is_file():
+        raise UsageError(f"{given.out} exists: give another name with --out.")
+    handed = None if given.given is None else _piece(given.given)
+    with _reporter(given.json) as reporter:
+        found = pipeline.replay(given.file, given.run, prompt=given.prompt, given=handed, reporter=reporter)
+    out = [str(path) for path in found.write(given.out)] if given.out else []
+    if given.json:
+        said = {"identical": found.identical, "reason": found.reason or None, "notes": found.notes}
+        _print_json({"file": given.file, **said, "files": [*found.files], "record": found.sample.record, "out": out})
+    elif found.identical:
+        print("\n".join(f"{name} made again, byte-identical." for name in found.files))
+    if out and not given.json:
+        print(f"Written: {', '.join(out)}")
+    if not found.identical:
+        raise UsageError(found.reason)
     return 0
 
 
@@ -481,5 +542,6 @@ _ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
     "compose": _compose,
     "evaluate": _evaluate,
     "render": _render,
+    "replay": _replay,
     "demo": _demo,
 }

@@ -283,16 +283,35 @@ COMMANDS = {
         ],
     ),
     "render": Command(
-        "Writes a piece as other kinds of file, by suffix.",
+        "Writes a piece as other kinds of file, by suffix; of a run, pictures of how it learned.",
         "erato render piece.mid piece.png piece.html",
         [
             _option(
-                "piece", metavar="FILE|CORPUS:PIECE", help="a file, or a piece of a corpus, as in bach-chorales:bwv66.6"
+                "piece",
+                metavar="FILE|CORPUS:PIECE|RUN",
+                help="a file, a piece of a corpus as in bach-chorales:bwv66.6, or the folder of a run",
             ),
             _option("out", nargs="+", metavar="OUT", help="the files to write"),
             _option("--from", dest="first", type=_whole, metavar="BAR", help="the first bar to show"),
             _option("--to", dest="last", type=_whole, metavar="BAR", help="the last bar to show"),
+            _option(
+                "--soundfont", metavar="FILE", help="of sound: the instruments (.sf2, .sf3; default: General MIDI)"
+            ),
+            _option("--stems", action="store_true", help="of sound: also every track alone, OUT-01-TRACK beside OUT"),
+            _option("--surprise", metavar="RUN", help="colour the notes of the piano roll by how a run expects them"),
             _option("--force", action="store_true", help="overwrite files that exist"),
+            _JSON,
+        ],
+    ),
+    "replay": Command(
+        "Makes a composed file again, or says what is missing.",
+        "erato replay runs/RUN/pieces/001-seed0.mid",
+        [
+            _option("file", metavar="FILE", help="what erato compose wrote; a .json: all files that it lies beside"),
+            _option("--run", metavar="RUN", help="the run that made it (default: as the .json says, or above pieces/)"),
+            _option("--prompt", metavar="FILE|TEXT", help="what it goes on from, where that is not found"),
+            _option("--given", metavar="FILE", help="the piece it was composed to (CORPUS:PIECE)"),
+            _option("--out", metavar="FILE|DIR", help="write what was made again, too"),
             _JSON,
         ],
     ),

@@ -7,7 +7,7 @@ search choose their first symbols. Knows nothing of how a page is drawn. Legend:
 import math
 import time
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from erato.composing import Sample
 from erato.errors import UsageError
 from erato.models.base import Categorical, masked
 from erato.renderers import renderer_for
-from erato.renderers.base import About
 from erato.renderers.comparison import Card, Node, Tree, write_comparison, write_tree
 from erato.renderers.pianoroll import piano_roll
 from erato.reporter import Reporter
@@ -79,7 +78,7 @@ class Made:
 
     piece: as composing gives it; prompt, text: of a text, what it began with and what was added; log_prob: of the new
     symbols under the model itself, in nats; distinct: see `distinct`, of 1, 2 and 3 symbols; longest_repeat,
-    longest_loop: see `repeats`; took: seconds of work. refused: why there is no piece.
+    longest_loop: see `repeats`; took: seconds of work. refused: why there is no piece. sample: all that is known of it.
     """
 
     name: str
@@ -94,6 +93,7 @@ class Made:
     longest_loop: int = 0
     took: float = 0.0
     refused: str = ""
+    sample: Sample | None = field(default=None, repr=False, compare=False)
 
     @property
     def log_prob_per_symbol(self) -> float | None:
@@ -241,9 +241,10 @@ def write(run: Run, comparison: Comparison, out: Path, reporter: Reporter | None
             row, card = made.to_json(), Card(made.name, made.meaning, _numbers(made), refused=made.refused)
             if isinstance(made.piece, str):
                 card = Card(made.name, made.meaning, _numbers(made), made.prompt, made.text)
-            elif made.piece is not None:
+            elif made.piece is not None and made.sample is not None:
                 name = f"{stem}-{''.join(c if c.isalnum() or c == '.' else '-' for c in made.name)}.mid"
-                about = About(f"{run.recipe.name}, {made.name}", {"seed": str(comparison.seed), **run.origin()})
+                record = {**made.sample.record, "title": f"{run.recipe.name}, {made.name}"}
+                about = run.about(replace(made.sample, record=record))
                 renderer_for(out / name).write(made.piece, out / name, about)
                 picture = piano_roll(made.piece)
                 card = Card(made.name, made.meaning, _numbers(made), picture=picture, links=[name])
@@ -325,6 +326,7 @@ def _made(name: str, meaning: str, representation: Representation, sampled: Samp
         found.longest,
         found.loop,
         took,
+        sample=sampled,
     )
 
 

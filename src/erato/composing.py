@@ -3,15 +3,17 @@
 Sampling knows symbols; this knows where bars and seconds lie in the music that they stand for. Knows nothing of files.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from erato.models.base import SequenceModel
 from erato.representations.base import Array, Representation
 from erato.sampling import Beams, Draft, Sampled, Sampler, Stop, beam_search, drafted, sample
-from erato.score import Piece, Score, bar_line, bars, clip, has_pickup, seconds, slice_bars, tick_at
+from erato.score import Piece, Score, bar_line, bars, clip, end_tick, has_pickup, seconds, slice_bars, tick_at
 
 _LIMIT = 8192  # symbols of a piece that does not end by itself
 _DENSEST = 2048  # symbols a bar, or a second
@@ -24,7 +26,9 @@ class Sample:
     log_prob: of the new symbols, in nats, at temperature 1; None where the model gives none. bars, seconds: of new
     music; None where there are none. array: the new symbols, as the model gave them; prompt: those that it went on
     from, whether the piece begins with them or not. score: what beam search ranked it by; None where it was drawn.
-    made: what beside the seed decided it, for people.
+    made: what beside the seed decided it, for people; record: all that did, as `erato.provenance` has it; taken: the
+    files that it was made from, by what they were for. new_from: the tick where what is new begins, in a score that
+    begins with its prompt.
     """
 
     piece: Piece
@@ -37,6 +41,9 @@ class Sample:
     prompt: Array = field(repr=False, compare=False)
     score: float | None = None
     made: dict[str, str] = field(default_factory=dict, compare=False)
+    record: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    taken: Mapping[str, Path] = field(default_factory=dict, repr=False, compare=False)
+    new_from: int | None = field(default=None, compare=False)
 
 
 def compose_after(
@@ -94,8 +101,20 @@ def compose_after(
                 start_bars, start_seconds = 0, 0.0
             if stop.seconds is not None:
                 piece = clip(piece, tick_at(piece, start_seconds + stop.seconds))
-        found.append(_sample(piece, prompt, sampled, has_bars, start_bars, start_seconds))
+        one = _sample(piece, prompt, sampled, has_bars, start_bars, start_seconds)
+        new = _new_from(piece, before) if include_prompt else None
+        found.append(replace(one, new_from=new))
     return found
+
+
+def _new_from(piece: Piece, before: Piece | None) -> int | None:
+    """The tick of the first note that the prompt does not have; where there is none, where the prompt ends."""
+    if not isinstance(piece, Score) or not isinstance(before, Score):
+        return None
+    ratio = piece.ticks_per_quarter / before.ticks_per_quarter
+    there = {(round(note.time * ratio), note.pitch) for track in before.tracks for note in track.notes}
+    onsets = ((note.time, note.pitch) for track in piece.tracks for note in track.notes)
+    return min((time for time, pitch in onsets if (time, pitch) not in there), default=round(end_tick(before) * ratio))
 
 
 def _full_bars(piece: Piece) -> int:

@@ -129,7 +129,7 @@ def _coerce(hint: Any, value: Any, known: Mapping[str, type], at: str) -> Any:
             return tuple(_coerce(inner, item, known, at) for item in value)
         if origin is typing.Literal and value in typing.get_args(option):
             return value
-        if isinstance(option, type) and isinstance(value, dict):
+        if isinstance(option, type) and option is not type(None) and isinstance(value, dict):
             return from_record(option, value, known, at)
         if option is float and isinstance(value, (int, float)) and not isinstance(value, bool):
             return float(value)

@@ -1,10 +1,10 @@
-"""The demonstration: Bach's chorales learned in a minute and a half, four new ones, one page that shows them."""
+"""The demonstration: Bach's chorales learned in a minute and a half, four new ones, a page that plays and shows them."""
 
 from pathlib import Path
 
 from erato import pipeline
 from erato.errors import RunError
-from erato.renderers.page import PageItem, write_page
+from erato.renderers.page import write_page_of
 from erato.reporter import Reporter
 
 _SEEDS = (1, 2, 3, 4)
@@ -18,22 +18,13 @@ def demo(minutes: float, out: Path | None, reporter: Reporter) -> Path:
         raise RunError(f"{folder} exists: give the name of a new folder with --out.")
     run = pipeline.train("event-transformer", "bach-chorales", folder / "run", minutes=minutes, reporter=reporter)
     samples = run.sample(n=len(_SEEDS), seed=_SEEDS[0], bars=_BARS)
-    written = run.write(samples, folder / "pieces", ["mid", "png"])
-    items = [
-        PageItem(
-            name=f"Chorale {number}",
-            piece=sample.piece,
-            facts={"seed": str(sample.seed)},
-            picture=picture.read_bytes(),
-            files={midi.name: midi.read_bytes(), picture.name: picture.read_bytes()},
-        )
-        for number, (sample, (midi, picture)) in enumerate(zip(samples, written, strict=True), 1)
-    ]
+    run.write(samples, folder / "pieces", ["mid", "png"])
     page = folder / "index.html"
     intro = (
         "Composed on this computer by a small Transformer that had learned from "
         f"{run.manifest['corpus']} for {minutes:g} minutes. "
-        "The pieces are shown as they came, with seeds 1 to 4; none was picked or touched up."
+        "The pieces are as they came, with seeds 1 to 4; none was picked or touched up."
     )
-    write_page(page, "Four new chorales", intro, items, run.origin())
+    pieces = [(f"Chorale {number}", sample.piece, run.about(sample)) for number, sample in enumerate(samples, 1)]
+    write_page_of(page, "Four new chorales", intro, pieces, run.origin())
     return page

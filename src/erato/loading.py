@@ -39,15 +39,8 @@ def load(path: str | Path, checkpoint: int | None = None) -> Run:
         return _load_checkpoint(str(path), checkpoint)
     if not folder.is_dir():
         raise RunError(f"there is no run folder at {folder}: train one, or give the folder that `erato train` named.")
-    record = run_folder.read_json(folder, "recipe.json")
-    if "recipe" not in record:
-        raise RunError(f"{folder / 'recipe.json'} is not the recipe of a run: give a folder that `erato train` made.")
-    try:
-        recipe = from_record(Recipe, record["recipe"], _CLASSES)
-        representation = recipe.representation.restore(run_folder.read_json(folder, "representation.json"))
-        model = recipe.model.build(representation.space)
-    except UsageError as error:
-        raise RunError(f"{folder} cannot be used: {error}") from None
+    recipe = load_recipe(folder)
+    representation, model = load_parts(folder, recipe)
     weights = folder / "model.safetensors"
     if checkpoint is not None:
         found = dict(kept(folder / "steps"))
@@ -58,15 +51,40 @@ def load(path: str | Path, checkpoint: int | None = None) -> Run:
     elif not weights.is_file():
         raise RunError(f"{weights} is missing: training had not come to its first evaluation, or the file was removed.")
     load_weights(model, weights)
-    return run_of(folder, recipe, representation, model.to(device()).eval())
+    return run_of(folder, recipe, representation, model.to(device()).eval(), checkpoint=checkpoint)
+
+
+def load_recipe(folder: Path) -> Recipe:
+    """The recipe of the run in `folder`; RunError says what is wrong."""
+    record = run_folder.read_json(folder, "recipe.json")
+    if "recipe" not in record:
+        raise RunError(f"{folder / 'recipe.json'} is not the recipe of a run: give a folder that `erato train` made.")
+    try:
+        return from_record(Recipe, record["recipe"], _CLASSES)
+    except UsageError as error:
+        raise RunError(f"{folder} cannot be used: {error}") from None
+
+
+def load_parts(folder: Path, recipe: Recipe) -> tuple[Representation, Model]:
+    """The representation, and a model that has not learned anything; RunError says what is wrong."""
+    try:
+        representation = recipe.representation.restore(run_folder.read_json(folder, "representation.json"))
+        return representation, recipe.model.build(representation.space)
+    except UsageError as error:
+        raise RunError(f"{folder} cannot be used: {error}") from None
 
 
 def run_of(
-    folder: Path, recipe: Recipe, representation: Representation, model: Model, learned_here: bool = True
+    folder: Path,
+    recipe: Recipe,
+    representation: Representation,
+    model: Model,
+    learned_here: bool = True,
+    checkpoint: int | None = None,
 ) -> Run:
     """The run of a model that is there already, of the kind that its model asks for."""
     kind = PhraseRun if isinstance(model, LatentModel) else SequenceRun
-    return kind(folder, recipe, representation, model, learned_here)
+    return kind(folder, recipe, representation, model, learned_here, checkpoint)
 
 
 def _is_checkpoint(path: str) -> bool:

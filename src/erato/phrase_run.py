@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from erato import provenance
 from erato.accompanying import read_given
 from erato.composing import Sample
 from erato.errors import UsageError, unknown
 from erato.evaluating import Evaluation
 from erato.evaluating_phrases import evaluate_phrases
+from erato.evaluation import Surprise
 from erato.general_midi import program_number
 from erato.models.base import LatentModel
+from erato.provenance import Settings
 from erato.renderers import renderer_for
 from erato.renderers.base import About
 from erato.reporter import Reporter
@@ -86,9 +89,16 @@ class PhraseRun(Run):
         if isinstance(given_tracks, str):
             given_tracks = [given_tracks]
         made = {name: _named(one) for name, one in seeds.items()}
+        parts: dict[str, Any] = {name: provenance.seeds(one) for name, one in seeds.items()}
+        settings = Settings(
+            n, seed, bars, seconds, length, program=number, morph=morph, morph_steps=morph_steps, one_piece=one_piece,
+            given_tracks=tuple(given_tracks), **parts,
+        )  # fmt: skip
         if given is not None:
+            given = Path(given) if isinstance(given, str) else given
             found = self._accompany(given, given_tracks, n, seed, seeds, number, reporter)
-            return [replace(sampled, made=made | sampled.made) for sampled in found]
+            found = [replace(sampled, made=made | sampled.made) for sampled in found]
+            return self._recorded(found, settings, given=provenance.take(given))
         steps = self._steps(asked, latents, morph_steps, one_piece)
         phrases = math.ceil(steps / self._space.phrase)
         if latents is not None:
@@ -107,7 +117,7 @@ class PhraseRun(Run):
             sampled = _sample(piece if number is None else with_program(piece, number), one, array, self._space)
             found.append(replace(sampled, made={**made}))
             reporter.progress(done, len(pieces), "composing: pieces")
-        return found
+        return self._recorded(found, settings, latents=None if latents is None else provenance.latents_hash(latents))
 
     def _accompany(
         self,
@@ -240,6 +250,12 @@ class PhraseRun(Run):
 
     def score(self, piece: Piece | Path, *, reporter: Reporter | None = None) -> Evaluation:
         raise UsageError("this run writes whole phrases and gives no likelihood of a piece: leave the piece out.")
+
+    def surprise(self, piece: Piece | Path, *, reporter: Reporter | None = None) -> Surprise:
+        raise UsageError(
+            "this run writes whole phrases and gives no likelihood, so that no note surprises it: choose a run that "
+            "composes note after note."
+        )
 
     def _evaluated(
         self, arrays: list[Array], split: str, training: list[Array] | None, reporter: Reporter

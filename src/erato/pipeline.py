@@ -4,7 +4,8 @@
     load(path) -> Run           a run folder, ready to use
     Run.compose(...) -> [piece] sampling, and back through the representation
     Run.evaluate(...)           nats of held-out pieces
-    render(piece, path)         one file, by suffix
+    render(piece, path)         one file, by suffix; of a run, pictures of how it learned
+    replay(path) -> Replay      a composed file again, to the byte, from what it says of itself
 
 `Run` is in `erato.run`, how its two kinds compose in `erato.sequence_run` and `erato.phrase_run`, `load` in
 `erato.loading`. The command line calls these same functions. They print nothing: who
@@ -19,7 +20,7 @@ from typing import Any, Literal
 
 import torch
 
-from erato import corpora, hub, models, pianonet_import, recipes, representations, run_folder, training
+from erato import corpora, hub, models, pianonet_import, provenance, recipes, representations, run_folder, training
 from erato.composing import Sample
 from erato.config import lookup, override
 from erato.corpora.base import Corpus, Pieces, Report
@@ -29,16 +30,18 @@ from erato.loading import load, run_of
 from erato.models.base import Model
 from erato.models.describe import count_parameters
 from erato.models.pretrained import PretrainedConfig
-from erato.reading import read_piece
+from erato.picturing import picture
 from erato.recipe import Recipe
 from erato.renderers import RENDERERS, renderer_for
 from erato.renderers.base import About
+from erato.rendering import excerpt, find_piece
+from erato.replaying import Replay, replay
 from erato.reporter import Reporter, counts
 from erato.representations import SubwordsConfig
 from erato.run import Run, device
-from erato.score import Piece, bars, has_pickup, slice_bars
+from erato.score import Piece, Score
 
-__all__ = ["Run", "catalogue", "check", "excerpt", "find_piece", "load", "render", "train"]
+__all__ = ["Replay", "Run", "catalogue", "check", "excerpt", "find_piece", "load", "render", "replay", "train"]
 
 
 def check(path: str | Path, max_files: int | None = None, reporter: Reporter | None = None) -> Report:
@@ -131,43 +134,33 @@ def train(
     return load(folder)
 
 
-def render(piece: Piece | Sample, path: str | Path, title: str = "", facts: dict[str, str] | None = None) -> Path:
-    """Writes a piece as the kind of file that the suffix of `path` names; overwrites."""
-    path = Path(path)
-    renderer_for(path).write(piece.piece if isinstance(piece, Sample) else piece, path, About(title, facts or {}))
+def render(piece: Piece | Sample | Run, path: str | Path, title: str = "", facts: dict[str, str] | None = None) -> Path:
+    """Writes a piece as the kind of file that the suffix of `path` names; overwrites.
+
+    A sample says how it was made, where neither title nor facts say anything else. Of a run, what shows how it learned:
+    its page (.html), its curves (.curves.svg, .curves.png), its model (.model.svg, .model.png); title and facts are
+    its own.
+    """
+    if isinstance(piece, Run):
+        return picture(piece, path)
+    path, about = Path(path), About(title, facts or {})
+    if isinstance(piece, Sample) and piece.record:
+        record = {**piece.record, **({"title": title} if title else {})}
+        said = {"seed": str(piece.seed), **provenance.facts(record), **piece.made, **provenance.origin(record)}
+        about = About(title or f"{record['recipe']}, seed {piece.seed}", facts or said, record, piece.new_from)
+    renderer_for(path).write(piece.piece if isinstance(piece, Sample) else piece, path, about)
     return path
 
 
-def find_piece(name: str, reporter: Reporter | None = None) -> tuple[Piece, str]:
-    """The piece in a file, or the one that "corpus:piece" names, and its title."""
-    corpus, colon, wanted = name.partition(":")
-    if colon and not Path(name).exists() and corpus in corpora.CORPORA:
-        found = corpora.find(corpus)
-        pieces = found.pieces("text" if found.kind == "text" else "music", progress=(reporter or Reporter()).progress)
-        names = {entry.name: index for index, entry in enumerate(pieces.entries)}
-        short = {Path(name).stem: name for name in names}  # bwv66.6 for bach/bwv66.6.mxl
-        return pieces[lookup(f"piece of {corpus}", short.get(wanted, wanted), names)], wanted
-    path = Path(name)
-    if not path.is_file():
-        raise UsageError(
-            f"there is no file {name!r}: give the path of a piece, or CORPUS:PIECE as in bach-chorales:bwv66.6."
-        )
-    return read_piece(path), path.stem
-
-
-def excerpt(piece: Piece, first: int | None, last: int | None) -> Piece:
-    """Bars `first` to `last` (from 1, both included) of a score; the whole piece if neither is given."""
-    if first is None and last is None:
-        return piece
-    if isinstance(piece, str):
-        raise UsageError("text has no bars: leave out --from and --to.")
-    count = len(bars(piece)) - has_pickup(piece)
-    first, last = 1 if first is None else first, count if last is None else last
-    if not 1 <= first <= last <= count:
-        raise UsageError(
-            f"--from {first} --to {last} must lie within the piece's {count} bars, the first not after the last."
-        )
-    return slice_bars(piece, first, last)
+def surprised(
+    piece: Piece, run: str | Path | Run, title: str = "", reporter: Reporter | None = None
+) -> tuple[Score, About]:
+    """The piece as a run (or the one in a folder) holds it, and what to say of it: how much each note surprises."""
+    run = run if isinstance(run, Run) else load(run)
+    found = run.surprise(piece, reporter=reporter)
+    said = f"{found.nats:,.1f} nats in all, {found.remainder:,.1f} of them in no note"
+    facts = {"surprise under": f"{run.recipe.name} ({run.folder.absolute().name}), {said}"}
+    return found.score, About(title, facts, surprise=found.notes)
 
 
 def catalogue() -> dict[str, list[dict[str, Any]]]:

@@ -4,26 +4,32 @@ How it composes is in `erato.sequence_run` (symbol after symbol) and `erato.phra
 to be in `erato.pipeline`, how it is opened in `erato.loading`.
 """
 
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from erato import corpora, run_folder
+from erato import corpora, provenance, run_folder
 from erato.composing import Sample
 from erato.corpora.base import SPLITS, Corpus, Pieces, Split
 from erato.datasets import encode_corpus, encode_pieces
-from erato.errors import UsageError
+from erato.errors import RunError, UsageError
 from erato.evaluating import Evaluation
+from erato.evaluation import Surprise
+from erato.files import write_json
 from erato.models.base import Model
 from erato.models.pretrained import Pretrained
 from erato.models.pretrained_files import save_checkpoint
+from erato.provenance import Identity, LearnedFrom, Record, Settings, Taken
 from erato.recipe import Recipe
-from erato.renderers import renderers_for
+from erato.renderers import Renderer, renderers_for
 from erato.renderers.base import About
 from erato.reporter import Reporter, counts
 from erato.representations import Subwords
@@ -31,12 +37,14 @@ from erato.representations.base import Array, Frames, Representation
 from erato.score import Piece
 
 MOST_PIECES = 100_000  # at once
-_FILE = re.compile(r"\S+\.(txt|md|mid|midi|xml|musicxml|mxl|abc)", re.IGNORECASE)  # what no text is
 _PART = re.compile(r" \((train|valid|test)\)$")  # of a piece that was cut in three: who learned from one knows it
 
 
 class Run(ABC):
-    """A trained model with all it needs, in a folder. learned_here: whether that holds what it learned from."""
+    """A trained model with all it needs, in a folder.
+
+    learned_here: whether that holds what it learned from; checkpoint: the step whose weights these are, None: the best.
+    """
 
     def __init__(
         self,
@@ -45,9 +53,11 @@ class Run(ABC):
         representation: Representation,
         model: Model,
         learned_here: bool = True,
+        checkpoint: int | None = None,
     ) -> None:
         self.folder, self.recipe, self.representation, self.model = folder, recipe, representation, model
-        self.learned_here = learned_here
+        self.learned_here, self.checkpoint = learned_here, checkpoint
+        self._hashed: tuple[object, str] | None = None  # the weights that were hashed last, and their hash
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, recipe={self.recipe.name!r})"
@@ -151,6 +161,10 @@ class Run(ABC):
     def score(self, piece: Piece | Path, *, reporter: Reporter | None = None) -> Evaluation:
         """What the model costs one piece; UsageError where it cannot be held, or the model gives no likelihood."""
 
+    @abstractmethod
+    def surprise(self, piece: Piece | Path, *, reporter: Reporter | None = None) -> Surprise:
+        """What each note costs, of the piece as the run holds it; UsageError as `score` has it, and for text."""
+
     def _pieces(self, corpus: str | Path | Corpus | None, reporter: Reporter) -> Pieces:
         """The pieces of `corpus`; None: those that the run learned from, split in the same way."""
         kind, seed = self.representation.kind, self.recipe.seed
@@ -185,23 +199,99 @@ class Run(ABC):
         save_checkpoint(folder, self.model.net, self.representation.state()["tokenizer"], self.representation.space.end)
         return folder
 
+    @property
+    def identity(self) -> Identity:
+        """The run by the hashes of what decides its pieces: its weights as they are in memory, and three files."""
+        weights = self._weights_hash()
+        return Identity(
+            self.folder.absolute().name, provenance.digest([weights.encode(), *self._said()]), weights, self.checkpoint
+        )
+
+    def _weights_hash(self) -> str:
+        parts = self.model.state_dict()
+        now = tuple((part.data_ptr(), part._version) for part in parts.values())  # what was hashed need not be again
+        if self._hashed is None or self._hashed[0] != now:
+            self._hashed = now, provenance.weights_hash(parts)
+        return self._hashed[1]
+
+    def _said(self) -> list[bytes]:
+        """The files beside the weights that decide a piece; of a checkpoint for transformers, its tokenizer."""
+        if not self.learned_here:
+            return [json.dumps(self.representation.state(), sort_keys=True).encode()]
+        paths = (self.folder / name for name in ("recipe.json", "representation.json", "prompts.json"))
+        return [path.read_bytes() if path.is_file() else b"" for path in paths]
+
+    def _recorded(
+        self,
+        samples: Sequence[Sample],
+        settings: Settings,
+        prompt: Taken | None = None,
+        given: Taken | None = None,
+        latents: str | None = None,
+    ) -> list[Sample]:
+        """The pieces that were composed together, with the record of how each was made; latents: a hash."""
+        said: dict[str, Any] = {}
+        with suppress(RunError):  # it composes without a manifest, too
+            said = self.manifest
+        names = (said.get(name) for name in ("corpus", "hash", "licence", "citation"))
+        record = Record(
+            provenance.VERSION,
+            self.identity,
+            self.recipe.name,
+            settings.seed,
+            settings,
+            settings.strategy,
+            corpus=LearnedFrom(*(None if name is None else str(name) for name in names)),
+            prompt=prompt and prompt.source,
+            given=given and given.source,
+            latents=latents,
+            threads=torch.get_num_threads(),
+            device=next((part.device.type for part in self.model.parameters()), "cpu"),
+            libraries=provenance.libraries(),
+        )
+        files = {name: one.path for name, one in (("prompt", prompt), ("given", given)) if one and one.path}
+        return [
+            replace(sampled, record=replace(record, seed=sampled.seed, place=place).to_json(), taken=files)
+            for place, sampled in enumerate(samples)
+        ]
+
     def facts(self, sampled: Sample) -> dict[str, str]:
         """How a piece of this run was made and what it owes to whom, for people."""
-        return {"seed": str(sampled.seed), **sampled.made, **self.origin()}
+        return {
+            "seed": str(sampled.seed),
+            **provenance.facts(sampled.record),
+            **sampled.made,
+            **self.origin(),
+        }
+
+    def about(self, sampled: Sample) -> About:
+        """What the files of a piece say of it."""
+        title = sampled.record.get("title") or f"{self.recipe.name}, seed {sampled.seed}"
+        return About(title, self.facts(sampled), sampled.record, sampled.new_from)
 
     def write(self, samples: Sequence[Sample], out: Path, formats: Sequence[str]) -> list[list[Path]]:
-        """Writes each sample as `<NNN>-seed<S>.<suffix>` in `out`, next free numbers; the files of each sample."""
+        """Writes each sample as `<NNN>-seed<S>.<suffix>` in `out`, next free numbers; the files of each sample.
+
+        The last of these is a `.json` that says how it was made, the hashes of the others, and where the run lies.
+        """
         renderers = renderers_for(formats, self.representation.kind)
         written = []
         for sampled in samples:
             with run_folder.piece_number(out) as number:
                 stem = f"{number:03d}-seed{sampled.seed}"
-                about = About(f"{self.recipe.name}, seed {sampled.seed}", self.facts(sampled))
-                paths = [out / f"{stem}{renderer.suffix}" for renderer in renderers]
-                for renderer, path in zip(renderers, paths, strict=True):
-                    renderer.write(sampled.piece, path, about)
-                written.append(paths)
+                paths = self.write_as(sampled, out, stem, renderers)
+                said = out / f"{stem}.json"
+                write_json(said, provenance.beside(sampled.record, paths, out, self.folder, sampled.taken))
+                written.append([*paths, said])
         return written
+
+    def write_as(self, sampled: Sample, folder: Path, stem: str, renderers: Sequence[Renderer]) -> list[Path]:
+        """Writes one sample as one file a renderer, all with the same stem; overwrites."""
+        about = self.about(sampled)
+        paths = [folder / f"{stem}{renderer.suffix}" for renderer in renderers]
+        for renderer, path in zip(renderers, paths, strict=True):
+            renderer.write(sampled.piece, path, about)
+        return paths
 
 
 def _unlearnt(pieces: Pieces, indices: Sequence[int], manifest: dict[str, Any]) -> list[int]:

@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from erato import run_folder
+from erato import provenance, run_folder
 from erato.composing import Sample, compose_after
 from erato.config import to_record
-from erato.errors import RunError, UsageError
+from erato.errors import EratoError, RunError, UsageError
 from erato.evaluating import Evaluation, evaluate
+from erato.evaluation import Surprise, surprise
 from erato.general_midi import program_number
 from erato.models.base import SequenceModel
+from erato.provenance import Settings
 from erato.reading import read_piece
 from erato.reading.text import line_ends
 from erato.renderers import renderer_for
@@ -28,6 +30,7 @@ from erato.reporter import Reporter, counts
 from erato.representations.base import Array, Bits, Space
 from erato.run import Run, refuse_count
 from erato.sampling import Beams, Draft, Sampler, Stop
+from erato.sampling.autoregressive import NO_NUMBERS
 from erato.score import Piece, note_count, pitch_number, with_program
 from erato.text_stream import TextStream
 
@@ -107,6 +110,7 @@ class SequenceRun(Run):
             raise UsageError(f"a text has no instrument: leave out the program {program!r}.")
         writer = self.representation if step is None else self.representation.paced(step)
         given = self._prompt(prompt, reporter)
+        taken = None if prompt is None else provenance.take(self._named(prompt))
         begin = begin or self.recipe.begin
         if given is None and begin == "prompt":
             if not self.recipe.prompt:
@@ -162,18 +166,28 @@ class SequenceRun(Run):
                 else replace(sampled, piece=with_program(sampled.piece, number))
                 for sampled in found
             ]
-        return found
+        ends = stop == Stop()
+        asked = Settings(
+            n, seed, bars, seconds, limit if ends else stop.length, ends, None if taken else begin, rule, beams, step,
+            draft, number,
+        )  # fmt: skip
+        return self._recorded(found, asked, taken)
+
+    def _named(self, prompt: Piece | Path) -> Piece | Path:
+        """A prompt that is the path of a file as such."""
+        named = isinstance(prompt, str) and (self.representation.kind == "music" or names_a_file(prompt))
+        return Path(str(prompt)) if named else prompt
 
     def _prompt(self, prompt: Piece | Path | None, reporter: Reporter) -> Array | None:
         """The symbols of what is to be continued."""
         if prompt is None:
             return None
         kind = self.representation.kind
-        if isinstance(prompt, Path) or (isinstance(prompt, str) and (kind == "music" or _names_a_file(prompt))):
-            path = Path(str(prompt))
-            if not path.is_file():
+        prompt = self._named(prompt)
+        if isinstance(prompt, Path):
+            if not prompt.is_file():
                 raise UsageError(f"there is no file {str(prompt)!r} to continue: give the path of a {kind} file.")
-            prompt = read_piece(path)
+            prompt = read_piece(prompt)
         if isinstance(prompt, str):
             prompt = line_ends(prompt)
         if isinstance(prompt, str) != (kind == "text"):
@@ -227,6 +241,22 @@ class SequenceRun(Run):
 
     def score(self, piece: Piece | Path, *, reporter: Reporter | None = None) -> Evaluation:
         """What the model costs one piece, from its first symbol to its last; UsageError where it cannot be held."""
+        return evaluate(self.model, self.representation, [self._held(piece, reporter or Reporter())], "piece")
+
+    def surprise(self, piece: Piece | Path, *, reporter: Reporter | None = None) -> Surprise:
+        """What each note costs, of the piece as the run holds it, by the same likelihood as `score`."""
+        reporter = reporter or Reporter()
+        if self.representation.kind == "text":
+            raise UsageError(f"a surprise is that of notes, and {self.recipe.name} writes text: choose a run of music.")
+        found = surprise(self.model, self.representation, self._held(piece, reporter))
+        if not np.isfinite(found.nats):
+            raise EratoError(NO_NUMBERS)
+        if not found.complete:
+            reporter.note("This run predicts times without a likelihood: the surprise is that of the pitches alone.")
+        return found
+
+    def _held(self, piece: Piece | Path, reporter: Reporter) -> Array:
+        """The symbols of a piece as this run holds it; UsageError where it holds nothing of it."""
         if isinstance(piece, Path):
             piece = read_piece(piece)
         if isinstance(piece, str) != (self.representation.kind == "text"):
@@ -235,8 +265,8 @@ class SequenceRun(Run):
         if not len(encoded.array):
             raise UsageError("nothing of the piece can be held by this run: give one like those it learned from.")
         if encoded.lost:
-            (reporter or Reporter()).note(f"Not held by the representation: {counts(encoded.lost)}.")
-        return evaluate(self.model, self.representation, [encoded.array], "piece")
+            reporter.note(f"Not held by the representation: {counts(encoded.lost)}.")
+        return encoded.array
 
     def listen(self, step: int) -> None:
         """Writes what the model composes at this step from the run's fixed prompt and seed."""
@@ -299,7 +329,7 @@ def _drafts(length: int | None, space: Space, beams: Beams | None, sounding: boo
     return Draft(length)
 
 
-def _names_a_file(prompt: str) -> bool:
+def names_a_file(prompt: str) -> bool:
     """Whether a prompt is a path, not a text: of a file, of a folder (by its slash) or, by its suffix, of nothing."""
     folder = "/" in prompt and os.path.isdir(prompt)  # noqa: PTH112 (of a long text, Path raises)
     return folder or os.path.isfile(prompt) or bool(_FILE.fullmatch(prompt))  # noqa: PTH113

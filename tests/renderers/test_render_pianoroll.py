@@ -1,6 +1,7 @@
 """Piano rolls: the right size, every note in its colour where it belongs, the same bytes each time."""
 
 import io
+import re
 import struct
 import time
 from pathlib import Path
@@ -8,11 +9,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from symusic import Note, Score, TimeSignature, Track
+from defusedxml.ElementTree import fromstring
+from symusic import Note, Score, Tempo, TimeSignature, Track
 
 from erato.errors import UsageError
 from erato.renderers import RENDERERS, About
-from erato.renderers.pianoroll import COLORS, MAX_ROWS, Lanes, hidden_tracks, piano_roll, rows_of
+from erato.renderers.palette import COLORS, NO_NUMBER, SCALE
+from erato.renderers.pianoroll import piano_roll, picture, roll_svg
+from erato.renderers.roll_heading import GIVEN_PAPER
+from erato.renderers.roll_layout import Lanes, hidden_tracks, rows_of
+from erato.renderers.roll_page import MAX_ROWS
 
 Pixels = npt.NDArray[np.int64]
 DPI = 120
@@ -163,7 +169,7 @@ def test_the_same_bytes_each_time_and_nothing_of_today_in_them() -> None:
     score = score_of([(0, 960, 72, 100)], [(960, 960, 60, 80)])
     first = piano_roll(score, About("Title", {"seed": "1"}))
     assert first == piano_roll(score.copy(), About("Title", {"seed": "1"}))
-    assert b"tEXt" not in first and b"tIME" not in first and b"Matplotlib" not in first
+    assert b"tIME" not in first and b"Matplotlib" not in first
     assert first != piano_roll(score, About("Title", {"seed": "2"}))
 
 
@@ -192,10 +198,12 @@ def test_many_tracks_and_facts_fit() -> None:
 
 
 def test_ten_thousand_notes_are_drawn_in_a_moment() -> None:
-    score = score_of([(index * 24, 48, 36 + index * 7 % 50, 64) for index in range(10_000)])
+    score = score_of([(index * 24, 48, 36 + index * 7 % 50, 1 + index % 127) for index in range(10_000)])
     begin = time.process_time()
     piano_roll(score)
+    svg = roll_svg(score)
     assert time.process_time() - begin < 10  # half a second; a drawing call a note would take a minute
+    assert len(svg) < 100 * 10_000
 
 
 def test_no_global_state_of_matplotlib_is_touched(tmp_path: Path) -> None:
@@ -205,6 +213,103 @@ def test_no_global_state_of_matplotlib_is_touched(tmp_path: Path) -> None:
     RENDERERS[".png"].write(score_of([(0, 960, 72, 100)]), tmp_path / "x.png", About())
     assert dict(matplotlib.rcParams) == before
     assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
+
+
+def test_an_hour_is_drawn_up_to_where_it_says_and_a_hundred_tracks_all_show() -> None:
+    hour = score_of([(480 * beat, 480, 60 + beat % 12, 64) for beat in range(7200)])
+    found = picture(hour)
+    assert len(found.rows) == MAX_ROWS and found.height < 9000
+    assert found.rows[-1].points[-1][0] == pytest.approx(MAX_ROWS * 32 * 0.5)  # eight bars at 120 quarters a minute
+    many = roll_svg(score_of(*[[(480 * index, 480, 20 + index % 100, 64)] for index in range(100)]))
+    assert "and 76 more tracks" in many
+
+
+def test_a_picture_says_where_each_second_lies() -> None:
+    score = score_of([(0, 480 * 4 * 9, 60, 127)])  # nine bars of 4/4 in two rows
+    score.tempos.extend([Tempo(0, 120), Tempo(480 * 2, 60)])  # the second half of bar 1 is twice as slow
+    found = picture(score)
+    assert struct.unpack(">II", found.png[16:24]) == (found.width, found.height)
+    first, second = found.rows
+    seconds, x = zip(*first.points, strict=True)
+    assert seconds == pytest.approx([0, 1, 3, 7, 11, 15, 19, 23, 27, 31])
+    beat = (x[1] - x[0]) / 2
+    assert np.diff(x) == pytest.approx([2 * beat, 2 * beat, *[4 * beat] * 7])
+    assert second.points[0] == pytest.approx((31, x[0])) and second.points[-1][0] == pytest.approx(35)
+    assert first.top < first.bottom < second.top < second.bottom < found.height
+    # The note is drawn from the first second to the last.
+    rows, columns = places(pixels(found.png), COLORS[0])
+    above = columns[rows < first.bottom]
+    assert (above.min(), above.max()) == pytest.approx((x[0], x[-1]), abs=3)
+    assert rows.min() > first.top and rows.max() < second.bottom
+
+
+def test_what_was_given_is_tinted_and_hatched_up_to_a_line_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    score = score_of([(480 * beat, 480, 60, 127) for beat in range(8)])
+    found = picture(score, About(new_from=480 * 5))
+    (row,) = found.rows
+    (at,) = np.interp([2.5], *zip(*row.points, strict=True))  # five beats at 120 quarters a minute
+    drawn = pixels(found.png)
+    left, right = drawn[int(row.top) + 2 : int(row.bottom), : int(at) - 2], drawn[int(row.top) + 2 :, int(at) + 2 :]
+    assert like(left, GIVEN_PAPER).sum() > 3000 and not like(right, GIVEN_PAPER).any()
+    dark = drawn[int(row.top) + 5 : int(row.bottom) - 5, int(at) - 2 : int(at) + 2].sum(2).min(1) < 150
+    assert dark.all()  # the line is as high as the row
+    grey = drawn[int(row.bottom) + 1 : int(row.bottom) + 6].sum(2)  # the edge below the row, in black and white
+    assert np.ptp(grey[:, 120 : int(at) - 5]) > 250 > 0 == np.ptp(grey[:, int(at) + 5 : int(row.points[-1][1])])
+    svg = roll_svg(score, About(new_from=480 * 5))
+    assert svg.count("composed from here") == 1 and ">given<" in svg
+    for nothing in (None, 0):
+        assert "composed from here" not in roll_svg(score, About(new_from=nothing))
+        assert not like(pixels(piano_roll(score, About(new_from=nothing))), GIVEN_PAPER).any()
+    whole = roll_svg(score, About(new_from=480 * 8))  # all of it was given
+    assert "composed from here" not in whole and ">given<" in whole
+
+
+def test_surprise_colours_each_note_and_says_what_the_colours_mean() -> None:
+    score = score_of([(0, 480, 60, 127), (480, 480, 62, 127), (960, 480, 64, 127)], [(1440, 480, 72, 127)])
+    nats = [np.array([0.0, 8.0, np.nan]), np.array([4.0])]
+    svg = roll_svg(score, About(surprise=nats))
+    fills = re.findall(r'<path fill="(#\w+)" d="M[^"]*"/>(?=\n</g>|\n<path fill="#\w+" d)', svg)
+    assert {SCALE[0], SCALE[-1], SCALE[4], NO_NUMBER} <= set(fills)  # 0, 8 of 8, 4 of 8, and none
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+    assert {"nats", "bits", "0", "2", "4", "6", "8", "10", "not known"} <= set(texts)  # 8 nats are 11.5 bits
+    assert "Surprise of each note, on average 4.00 nats:" in texts
+    assert any("darker is more surprising" in text for text in texts)
+    drawn = pixels(piano_roll(score, About(surprise=nats)))
+    assert all(len(places(drawn, color)[0]) > 100 for color in (SCALE[0], SCALE[-1], NO_NUMBER))
+    assert not len(places(drawn, COLORS[1])[0])
+
+
+@pytest.mark.parametrize("nats", [[], [np.nan], [0.0], [1e9], [0.001, 0.002]])
+def test_any_surprise_can_be_drawn(nats: list[float]) -> None:
+    score = score_of([(480 * index, 480, 60, 64) for index in range(len(nats))])
+    assert piano_roll(score, About(surprise=[np.array(nats)]))
+    assert "nats" in roll_svg(score, About(surprise=[np.array(nats)]))
+
+
+def test_one_outlier_does_not_make_all_others_alike() -> None:
+    nats = np.append(np.linspace(0, 4, 200), 500.0)
+    score = score_of([(48 * index, 48, 60, 64) for index in range(201)])
+    assert ">4+<" in roll_svg(score, About(surprise=[nats]))
+
+
+def test_the_svg_is_the_same_drawing_and_its_text_is_text() -> None:
+    score = score_of([(0, 960, 72, 127)], [(960, 960, 60, 127)])
+    name = "</text><script>& 日本語\x00\x1b[31m\ufffe\ud800"
+    score.tracks[0].name = "<b>&amp;</b>"
+    svg = roll_svg(score, About(name, {name: name}))
+    root = fromstring(svg)  # XML that can be read
+    assert svg == roll_svg(score.copy(), About(name, {name: name}))
+    found = picture(score, About(name, {name: name}))
+    assert (root.get("width"), root.get("height")) == (str(found.width), str(found.height))
+    texts = [element.text or "" for element in root.iterfind(".//{*}text")]
+    assert any("<script>" in text and "日本語" in text for text in texts)
+    assert any("<b>&amp;</b>" in text for text in texts)
+    assert {element.tag.rpartition("}")[2] for element in root.iter()} == {"svg", "title", "desc", "g", "path", "text"}
+    boxes = re.findall(rf'<path fill="{COLORS[0].lower()}" d="M(\S+) (\S+)h([^v]+)v([^h]+)h', svg)
+    x, y, width, height = map(float, boxes[-1])  # the first is the legend's
+    rows, columns = places(pixels(found.png), COLORS[0])
+    assert (columns.min(), columns.max()) == pytest.approx((x, x + width), abs=2)
+    assert (rows.min(), rows.max()) == pytest.approx((y, y + height), abs=2)
 
 
 def test_a_text_is_no_piano_roll(tmp_path: Path) -> None:

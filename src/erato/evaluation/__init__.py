@@ -3,11 +3,13 @@
 from erato.evaluation.features import Statistics, compare, copies, diversity, gap, interval, phrases_of, statistics
 from erato.evaluation.likelihood import Likelihood, likelihoods
 from erato.evaluation.ngram import Ngram
+from erato.evaluation.surprise import Surprise, surprise
 
 __all__ = [
     "Likelihood",
     "Ngram",
     "Statistics",
+    "Surprise",
     "compare",
     "copies",
     "diversity",
@@ -16,4 +18,5 @@ __all__ = [
     "likelihoods",
     "phrases_of",
     "statistics",
+    "surprise",
 ]

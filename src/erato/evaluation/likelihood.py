@@ -26,13 +26,14 @@ class Likelihood:
     """What a model says of pieces; `parts` are sums a piece, of each feature of a symbol where it has several.
 
     log_probs: a piece, [T] natural logarithms; correct: a piece, how many symbols were the likeliest. complete: whether
-    they are the probabilities of whole symbols.
+    they are the probabilities of whole symbols. terms: a piece, [T, M] what the logarithms are sums of, if asked for.
     """
 
     log_probs: list[Floats]
     correct: npt.NDArray[np.int64]
     parts: dict[str, Floats] = field(default_factory=dict)
     complete: bool = True
+    terms: list[Floats] = field(default_factory=list)
 
     @property
     def nats(self) -> Floats:
@@ -64,15 +65,19 @@ def likelihoods(
     batch_symbols: int = 16_384,
     block: int = BLOCK,
     device: torch.device | str | None = None,
+    terms: bool = False,
 ) -> Likelihood:
     """The exact log-likelihood of every symbol of each piece; arrays: [T, ...] each, without what stands before.
 
     batch_symbols: how many symbols are in memory at once; block: how many of a piece are read at once; they change the
-    speed, not the result. device: where the model is (found out if None). The model's training flag is restored.
+    speed, not the result. device: where the model is (found out if None). terms: whether to keep what each logarithm is
+    the sum of (`Distribution.terms`). The model's training flag is restored.
     """
     device = device or next((p.device for p in model.parameters()), torch.device("cpu"))
     lengths = np.array([len(array) for array in arrays], np.int64)
     result = Likelihood([np.zeros(length) for length in lengths], np.zeros(len(arrays), np.int64))
+    if terms:
+        result.terms.extend(np.zeros((length, 1)) for length in lengths)
     order = np.argsort(-lengths, kind="stable")
     order = order[lengths[order] > 0]
     batch_symbols = min(batch_symbols, MOST // space.tokens)
@@ -127,8 +132,21 @@ def _score(
         for row, piece in enumerate(pieces):
             stop = min(begin + width, int(lengths[row]))
             result.log_probs[piece][begin:stop] = log_probs[row, : stop - begin]
+        if result.terms:
+            _keep_terms(result.terms, pieces, begin, numbers(distribution.terms(y), real.unsqueeze(-1)), lengths)
         result.correct[pieces] += (distribution.hits(y) & real).sum(1).cpu().numpy()
         for name, values in distribution.parts(y).items():
             sums = result.parts.setdefault(name, np.zeros(len(arrays)))
             sums[pieces] += numbers(values).sum(1)
-    return Likelihood(result.log_probs, result.correct, result.parts, complete)
+    return Likelihood(result.log_probs, result.correct, result.parts, complete, result.terms)
+
+
+def _keep_terms(
+    kept: list[Floats], pieces: npt.NDArray[np.intp], begin: int, terms: Floats, lengths: npt.NDArray[np.int64]
+) -> None:
+    """Puts terms [B, T, M] of the symbols from `begin` on where they belong; how many there are shows only here."""
+    for row, piece in enumerate(pieces):
+        if kept[piece].shape[1] != terms.shape[2]:
+            kept[piece] = np.zeros((len(kept[piece]), terms.shape[2]))
+        stop = min(begin + terms.shape[1], int(lengths[row]))
+        kept[piece][begin:stop] = terms[row, : stop - begin]

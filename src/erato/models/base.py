@@ -53,6 +53,10 @@ class Distribution(ABC):
     def hits(self, y: Tensor) -> Tensor:
         """[B, T] whether y was the likeliest."""
 
+    def terms(self, y: Tensor) -> Tensor:
+        """[B, T, M] the numbers that log_prob is the sum of: of a frame one a key, and what else there is; else one."""
+        return self.log_prob(y).unsqueeze(-1)
+
     def parts(self, y: Tensor) -> dict[str, Tensor]:
         """[B, T] the loss of each feature of a symbol by name, where it has several."""
         return {}

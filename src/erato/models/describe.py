@@ -14,20 +14,11 @@ def describe(model: Model, space: Space) -> str:
     left, middle, right = (max(len(row[i]) for row in rows) for i in range(3))
     lines = [f"{name:<{left}}  {shape:<{middle}}  {count:>{right}}" for name, shape, count in rows]
     rule = "-" * len(lines[0])
-    fact = ""
-    if isinstance(model, LatentModel):
-        fact = f"writes   phrases of {model.space.bars} bars from " + ", ".join(
-            f"{name} {' × '.join(map(str, shape))}" for name, shape in model.latents.items()
-        )
-    elif isinstance(model, SequenceModel):
-        fact = "context  " + (
-            "unlimited (a recurrent state)" if model.context is None else f"{model.context:,} symbols"
-        )
     return "\n".join(
         [
             type(model).__name__,
             f"  reads    {space}",
-            f"  {fact}",
+            f"  {'writes ' if isinstance(model, LatentModel) else 'context'}  {reach(model)}",
             *([f"  {said}"] if (said := model.summary(space)) else []),
             "",
             lines[0],
@@ -40,6 +31,16 @@ def describe(model: Model, space: Space) -> str:
             "",
         ]
     )
+
+
+def reach(model: Model) -> str:
+    """How far a model sees; of one that writes whole phrases, how long these are, and from what."""
+    if isinstance(model, LatentModel):
+        return f"phrases of {model.space.bars} bars from " + ", ".join(
+            f"{name} {' × '.join(map(str, shape))}" for name, shape in model.latents.items()
+        )
+    context = model.context if isinstance(model, SequenceModel) else None
+    return "unlimited (a recurrent state)" if context is None else f"{context:,} symbols"
 
 
 def count_parameters(model: nn.Module) -> int:

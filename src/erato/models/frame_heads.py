@@ -57,7 +57,11 @@ class Bernoulli(Distribution):
         return self.logits.shape[-1]
 
     def log_prob(self, y: Tensor) -> Tensor:
-        return -F.binary_cross_entropy_with_logits(self.logits.float(), y.float(), reduction="none").sum(-1)
+        return self.terms(y).sum(-1)
+
+    def terms(self, y: Tensor) -> Tensor:
+        """[B, T, K]"""
+        return -F.binary_cross_entropy_with_logits(self.logits.float(), y.float(), reduction="none")
 
     def hits(self, y: Tensor) -> Tensor:
         return ((self.logits > 0) == (y > 0)).all(-1)
@@ -159,13 +163,22 @@ class FrameAR(Distribution):
     def hits(self, y: Tensor) -> Tensor:
         return self._scored(y)[1]
 
-    def _scored(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, T] the log-probability, and whether each step's likeliest came; worked out once for both."""
+    def terms(self, y: Tensor) -> Tensor:
+        """[B, T, K + 1] of each key that is on, given those below it, and of the end; 0 for the others."""
+        of_step, frame, target = self._scored(y)[2]
+        found = of_step.new_zeros(y.shape[0] * y.shape[1], self.head.keys + 1)
+        return found.index_put((frame, target), of_step).view(*y.shape[:2], -1)
+
+    def _scored(self, y: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """[B, T] the log-probability, and whether each step's likeliest came; worked out once for both.
+
+        And that of each step, [N], with the frame and the key that it is of.
+        """
         if self._y is not y:
             self._y, self._found = y, self._score(y)
         return self._found
 
-    def _score(self, y: Tensor) -> tuple[Tensor, Tensor]:
+    def _score(self, y: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
         head, on = self.head, (y.flatten(0, 1) > 0)  # [M, K]; padding is silence
         keys = torch.arange(head.keys, device=y.device)
         ended = F.pad(on, (0, 1), value=True)
@@ -181,7 +194,7 @@ class FrameAR(Distribution):
         of_step = logits.log_softmax(-1).gather(1, target.unsqueeze(1)).squeeze(1)
         log_probs = of_step.new_zeros(len(on)).index_add(0, frame, of_step)
         misses = torch.zeros(len(on), device=y.device).index_add(0, frame, (logits.argmax(-1) != target).float())
-        return log_probs.view(y.shape[:2]), (misses == 0).view(y.shape[:2])
+        return log_probs.view(y.shape[:2]), (misses == 0).view(y.shape[:2]), (of_step, frame, target)
 
     def sample(self, u: Tensor | None, filters: Filters) -> Tensor:
         head, rows = self.head, len(self.h)

@@ -4,27 +4,52 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from erato.errors import UsageError, unknown
+from erato.renderers.audio import Audio, Flac, Mp3, Ogg, Wav
 from erato.renderers.base import About, Kind, Renderer, refusal
+from erato.renderers.engraved import MusicXml, Pdf, ScorePng, ScoreSvg, Svg
 from erato.renderers.matrix import Matrix
 from erato.renderers.midi import Midi
 from erato.renderers.page import Page, PageItem, write_page
-from erato.renderers.pianoroll import PianoRoll
+from erato.renderers.pianoroll import PianoRoll, RollPng, RollSvg
 from erato.renderers.text import Csv, Text
 
-__all__ = ["RENDERERS", "About", "PageItem", "Renderer", "renderer_for", "renderers_for", "write_page"]
+__all__ = ["RENDERERS", "About", "Audio", "PageItem", "Renderer", "renderer_for", "renderers_for", "write_page"]
 
 RENDERERS: dict[str, Renderer] = {
-    renderer.suffix: renderer for renderer in (Midi(), PianoRoll(), Matrix(), Page(), Text(), Csv())
+    renderer.suffix: renderer
+    for renderer in (
+        Midi(),
+        PianoRoll(),
+        RollPng(),
+        RollSvg(),
+        MusicXml(),
+        Svg(),
+        ScoreSvg(),
+        ScorePng(),
+        Pdf(),
+        Matrix(),
+        Wav(),
+        Flac(),
+        Ogg(),
+        Mp3(),
+        Page(),
+        Text(),
+        Csv(),
+    )
 }
 
 
-def renderer_for(path: Path) -> Renderer:
-    """The renderer for the suffix of `path`, or for its last two; UsageError for one that nothing here writes."""
+def renderer_for(path: Path, soundfont: Path | None = None) -> Renderer:
+    """The renderer for the suffix of `path`, or for its last two; UsageError for one that nothing here writes.
+
+    soundfont: what instruments sound like, of renderers to which it matters.
+    """
     both = "".join(path.suffixes[-2:]).lower()
     suffix = both if both in RENDERERS else path.suffix.lower()
     if suffix not in RENDERERS:
         raise unknown("suffix of a file to write", suffix or path.name, RENDERERS)
-    return RENDERERS[suffix]
+    found = RENDERERS[suffix]
+    return type(found)(soundfont) if soundfont and isinstance(found, Audio) else found
 
 
 def renderers_for(suffixes: Sequence[str], kind: Kind | None = None) -> list[Renderer]:

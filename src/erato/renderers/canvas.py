@@ -1,20 +1,24 @@
-"""A page to draw on, in inches: boxes, lines and text in, PNG bytes out. Knows nothing of music.
+"""A page to draw on, in inches: boxes, lines and text in, a PNG or an SVG out. Knows nothing of music.
 
-Uses matplotlib's objects, never its global state. What the font has no glyph for is drawn as an empty box.
+What the font has no glyph for is measured, and in a PNG drawn, as an empty box.
 """
 
-import io
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 from unicodedata import bidirectional
 
 import numpy as np
 
+from erato.renderers import shapes_png, shapes_svg
 from erato.renderers.names import one_line
+from erato.renderers.palette import rgb
+from erato.renderers.shapes import BOLD, DPI, REGULAR, Align, Boxes, Lines, Shape, Text
+from erato.renderers.shapes_png import font_file
 
-DPI = 120
-REGULAR, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
+__all__ = ["BOLD", "DPI", "REGULAR", "Canvas"]
+
 MISSING = "\u25a1"
 LEFT_TO_RIGHT = "\u200e"
 
@@ -23,34 +27,19 @@ class Canvas:
     """A page of a given width that grows downwards: y is 0 at its top and negative below."""
 
     def __init__(self, width: float) -> None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        self._figure = Figure(figsize=(width, 1), dpi=DPI, facecolor="white")
-        self._agg = FigureCanvasAgg(self._figure)
-        self._axes = self._figure.add_axes((0, 0, 1, 1))
-        self._axes.set_axis_off()
         self._width = width
-        self._above = 0  # what is drawn later lies above
+        self._shapes: list[Shape] = []  # what is drawn later lies above
 
-    def boxes(self, boxes: Any, fill: Any, edge: Any = "none", line: float = 0.0) -> None:
-        """Rectangles, boxes: [N, 4] of left, right, bottom, top; fill: a colour each."""
-        from matplotlib.collections import PolyCollection
-
-        corners = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)[:, [0, 2, 0, 3, 1, 3, 1, 2]].reshape(-1, 4, 2)
-        if len(corners):
-            shapes = PolyCollection(list(corners), facecolors=fill, edgecolors=edge, linewidths=line)
-            self._axes.add_collection(shapes, autolim=False)
-            self._lift(shapes)
+    def boxes(self, boxes: Any, fill: Any, edge: str = "none", line: float = 0.0) -> None:
+        """Rectangles, boxes: [N, 4] of left, right, bottom, top; fill: a colour each, or [N, 3] of 0 to 1."""
+        sides = np.asarray(boxes, np.float64).reshape(-1, 4)
+        if len(sides):
+            self._shapes.append(Boxes(sides, fill if isinstance(fill, np.ndarray) else rgb(fill), edge, line))
 
     def lines(self, lines: Sequence[Any], color: str, width: float) -> None:
         """Straight lines, each a list of points (x, y); width in points."""
-        from matplotlib.collections import LineCollection
-
         if len(lines):
-            shapes = LineCollection(lines, colors=color, linewidths=width, capstyle="butt")
-            self._axes.add_collection(shapes, autolim=False)
-            self._lift(shapes)
+            self._shapes.append(Lines(lines, color, width))
 
     def text(
         self,
@@ -60,27 +49,23 @@ class Canvas:
         size: float,
         color: str,
         font: str = REGULAR,
-        align: str = "left",
+        align: Align = "left",
         room: float | None = None,
     ) -> None:
         """One line of text on the base line y, size in points, cut to `room` inches."""
-        text = _drawable(text, font) if room is None else self.shorten(text, size, room, font)
-        shape = self._axes.text(
-            x, y, text, size=size, color=color, ha=align, va="baseline", font=_path(font), parse_math=False
-        )
-        self._lift(shape)
+        text = one_line(text) if room is None else self.shorten(text, size, room, font)
+        self._shapes.append(Text(x, y, text, size, color, font, align))
 
     def width_of(self, text: str, size: float, font: str = REGULAR) -> float:
         """How wide `text` is drawn, in inches."""
-        from matplotlib.font_manager import FontProperties
-
-        properties = FontProperties(fname=_path(font), size=size)
-        measure = self._agg.get_renderer().get_text_width_height_descent
-        return float(measure(_drawable(text, font), properties, False)[0]) / DPI
+        face = _face(font)
+        face.set_size(size, DPI)
+        face.set_text(_drawable(text, font))
+        return float(face.get_width_height()[0]) / 64 / DPI
 
     def shorten(self, text: str, size: float, room: float, font: str = REGULAR) -> str:
         """`text`, or as much of it as fits into `room` inches and three dots."""
-        text = _drawable(text[:400], font)
+        text = one_line(text[:400])
         if self.width_of(text, size, font) <= room:
             return text
         low, high = 0, len(text)  # the longest beginning that fits
@@ -103,33 +88,27 @@ class Canvas:
 
     def png(self, height: float) -> bytes:
         """The page, cut at `height` inches below its top."""
-        self._figure.set_size_inches(self._width, height)
-        self._axes.set_xlim(0, self._width)
-        self._axes.set_ylim(-height, 0)
-        data = io.BytesIO()
-        self._agg.print_png(data, metadata={"Software": None})  # nothing that changes from one day to the next
-        return data.getvalue()
+        drawable = [
+            replace(shape, text=_drawable(shape.text, shape.font)) if isinstance(shape, Text) else shape
+            for shape in self._shapes
+        ]
+        return shapes_png.png(drawable, self._width, height)
 
-    def _lift(self, shape: Any) -> None:
-        self._above += 1
-        shape.set_zorder(self._above)
+    def svg(self, height: float) -> str:
+        """The page, cut at `height` inches below its top; a unit is a pixel of the PNG."""
+        return shapes_svg.svg(self._shapes, self._width, height)
 
 
 @cache
-def _path(font: str) -> Any:
-    """The file of a font that matplotlib brings along."""
-    from pathlib import Path
+def _face(font: str) -> Any:
+    from matplotlib.ft2font import FT2Font
 
-    from matplotlib import get_data_path
-
-    return Path(get_data_path()) / "fonts" / "ttf" / font
+    return FT2Font(str(font_file(font)))
 
 
 @cache
 def _glyphs(font: str) -> frozenset[int]:
-    from matplotlib.ft2font import FT2Font
-
-    return frozenset(FT2Font(str(_path(font))).get_charmap())
+    return frozenset(_face(font).get_charmap())
 
 
 def _drawable(text: str, font: str) -> str:

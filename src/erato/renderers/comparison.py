@@ -5,24 +5,25 @@ that need nothing else. Knows nothing of runs, models or how anything was compos
 `erato.renderers.page`.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from unicodedata import category, east_asian_width
 
 from erato import files
-from erato.renderers.page import POLICY, STYLE, html_line, html_text
+from erato.renderers.markup import STYLE, data_uri, document, facts_list, html_line, html_text, paragraphs
 
-_OWN_STYLE = """.numbers { margin: 0 0 1.25rem; }
-.numbers dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 0.35rem 1.5rem; }
-.numbers dl { margin: 0; }
-.numbers dd { text-align: left; font-size: 1.2rem; font-variant-numeric: tabular-nums; }
-.numbers dt { max-width: none; font-size: 0.85rem; }
-.prompt { color: var(--soft); border-bottom: 2px dotted var(--line); }
-.tree { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; padding: 0.75rem; }
-.tree svg { display: block; }
-.refused { font-style: italic; }
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+_OWN_STYLE = """.erato .numbers { margin: 0 0 1.25rem; }
+.erato .numbers dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 0.35rem 1.5rem; }
+.erato .numbers dl { margin: 0; }
+.erato .numbers dd { text-align: left; font-size: 1.2rem; font-variant-numeric: tabular-nums; }
+.erato .numbers dt { max-width: none; font-size: 0.85rem; }
+.erato .prompt { color: var(--soft); border-bottom: 2px dotted var(--line); }
+.erato .tree { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; padding: 0.75rem; }
+.erato .tree svg { display: block; }
+.erato .refused { font-style: italic; }
 """
 _TREE_STYLE = """.t-box { fill: var(--card); stroke: var(--soft); stroke-width: 1.5; }
 .t-line { fill: none; stroke: var(--soft); stroke-width: 1.5; }
@@ -109,26 +110,10 @@ def comparison_page(
     """The page as HTML: intro (paragraphs apart by empty lines), a card a way, the trees, the facts."""
     links = [f'<li><a href="#way-{i}">{html_line(card.name)}</a></li>' for i, card in enumerate(cards, 1)]
     links += [f'<li><a href="#tree-{html_line(tree.key)}">{html_line(tree.title)}</a></li>' for tree in trees]
-    rows = "".join(f"<div><dt>{html_line(name)}</dt><dd>{html_line(value)}</dd></div>" for name, value in facts.items())
-    return "\n".join(
-        [
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="color-scheme" content="light dark">',
-            '<meta name="referrer" content="no-referrer">',
-            f"<title>{html_line(title)}</title>\n<style>\n{STYLE}{_OWN_STYLE}{_TREE_STYLE}</style>\n</head>\n<body>\n<header>",
-            f"<h1>{html_line(title)}</h1>",
-            *(f"<p>{html_line(paragraph)}</p>" for paragraph in intro.split("\n\n") if paragraph.strip()),
-            f'<nav aria-label="Ways of composing"><ol>{"".join(links)}</ol></nav>',
-            "</header>\n<main>",
-            *(_card(number, card) for number, card in enumerate(cards, 1)),
-            *(_tree(tree) for tree in trees),
-            "</main>\n<footer>",
-            f'<section class="facts"><h2>How this was made</h2><dl>{rows}</dl></section>' if rows else "",
-            "</footer>\n</body>\n</html>\n",
-        ]
-    )
+    nav = f'<nav aria-label="Ways of composing"><ol>{"".join(links)}</ol></nav>'
+    main = [*(_card(number, card) for number, card in enumerate(cards, 1)), *(_tree(tree) for tree in trees)]
+    style, footer = STYLE + _OWN_STYLE + _TREE_STYLE, facts_list(facts, "How this was made", 2)
+    return document(title, _POLICY, style, f"{paragraphs(intro)}\n{nav}", "\n".join(main), footer)
 
 
 def _card(number: int, card: Card) -> str:
@@ -147,7 +132,7 @@ def _card(number: int, card: Card) -> str:
         parts.append(f'<pre tabindex="0" dir="auto">{before}<span>{html_text(card.text)}</span></pre>')
     if card.picture is not None:
         width, height = (int.from_bytes(card.picture[at : at + 4], "big") for at in (16, 20))
-        source = f"data:image/png;base64,{b64encode(card.picture).decode('ascii')}"
+        source = data_uri("image/png", card.picture)
         image = f'<img src="{source}" width="{width}" height="{height}" alt="Piano roll of {html_line(card.name)}">'
         label = f'role="group" aria-label="Picture of {html_line(card.name)}, scrolls sideways"'
         parts.append(f'<div class="picture" tabindex="0" {label}>{image}</div>')

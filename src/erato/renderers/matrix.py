@@ -14,6 +14,8 @@ from erato import files
 from erato.renderers.base import About, Renderer, as_score
 from erato.renderers.canvas import BOLD, DPI, Canvas
 from erato.renderers.names import pitch_name
+from erato.renderers.records import png_with_record
+from erato.renderers.shapes import Align
 from erato.score import Ints, Piece, Score, end_tick, seconds
 
 LOWEST, KEYS = 21, 88  # MIDI pitch of the lowest row; a piano's keys
@@ -68,7 +70,7 @@ def matrix(score: Score, about: About | None = None) -> bytes:
     left, over = LEFT + begin[here] * size, LEFT + np.minimum(stop[here], shown) * size
     head = top + (LOWEST + KEYS - 1 - pitch[here]) * size
     canvas.boxes(np.stack([left, over, head, head + size], 1), CELL)
-    return canvas.png(bottom + BELOW)
+    return png_with_record(canvas.png(bottom + BELOW), about)
 
 
 def frame_ticks(score: Score, ticks: Ints) -> Fraction:
@@ -133,7 +135,7 @@ class _Pixels:
         """boxes: [N, 4] of left, right, top, bottom."""
         self.canvas.boxes(boxes[:, [0, 1, 3, 2]] / [DPI, DPI, -DPI, -DPI], [color] * len(boxes))
 
-    def text(self, x: float, y: float, text: str, align: str) -> None:
+    def text(self, x: float, y: float, text: str, align: Align) -> None:
         self.canvas.text(x / DPI, -y / DPI, text, 7, SOFT, align=align)
 
     def png(self, height: int) -> bytes:

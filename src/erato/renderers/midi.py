@@ -5,6 +5,7 @@ the 16th track take the channel of the first. So the events are laid out here: o
 whole piece, and one for each track.
 """
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from struct import pack
@@ -37,6 +38,8 @@ TEXT, TRACK_NAME, LYRIC, MARKER, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = (
 # What comes first at one tick: what ends, then settings, then what begins. A note of no length ends last.
 OFF, NAME, BANK, PROGRAM, CONTROL, WORDS, ON, OFF_AT_ONCE = range(8)
 
+RECORD = "erato: "  # how the text event begins that says how a piece was made
+
 
 class Midi(Renderer):
     suffix = ".mid"
@@ -48,7 +51,7 @@ class Midi(Renderer):
 
 
 def midi_bytes(score: Score, about: About | None = None) -> bytes:
-    """The MIDI file of `score`; the title is the name of the sequence, the facts are text events.
+    """The MIDI file of `score`; the title is the name of the sequence, the facts and the record are text events.
 
     Ends where the piece ends (its `end` marker), so that other programs show its full length. UsageError for
     what MIDI has no bytes for: a time before 0, a key outside 0 to 127, a meter not over a power of two.
@@ -91,6 +94,8 @@ def _conductor(score: Score, about: About) -> Iterable[Event]:
         yield 0, NAME, _meta(TRACK_NAME, one_line(about.title))
     for name, value in about.facts.items():
         yield 0, NAME, _meta(TEXT, one_line(f"{name}: {value}"))
+    if about.record:
+        yield 0, NAME, _meta(TEXT, RECORD + json.dumps(about.record, sort_keys=True, separators=(",", ":")))
     for meter in score.time_signatures:
         power = meter.denominator.bit_length() - 1
         if meter.denominator < 1 or meter.denominator != 2**power or not 1 <= meter.numerator <= 255:

@@ -1,58 +1,70 @@
-"""Pieces to one HTML page that needs nothing else. In: pieces, their pictures and files, facts. Out: a file.
+"""Pieces to one HTML page that needs nothing else. In: pieces, what was made of them, facts. Out: a file.
 
-Pictures and downloads lie in the page itself; it asks no other place for anything: the browser is told so.
-Whatever anyone typed is escaped. Of how the pieces were made it knows only the facts it is handed.
+Sound, pictures and downloads lie in the page itself; it asks no other place for anything: the browser is told so, and
+lets only the one script of `page.js` run. Whatever anyone typed is escaped. Of how the pieces were made it knows only
+what it is handed.
 """
 
+import json
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from html import escape
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
-from unicodedata import category
+from typing import Any
 
 from erato import files
 from erato.renderers.base import About, Renderer
-from erato.renderers.midi import midi_bytes
-from erato.renderers.names import one_line, track_labels
-from erato.renderers.pianoroll import piano_roll, summary
+from erato.renderers.markup import STYLE, document, facts_list, html_json, html_line, paragraphs
+from erato.renderers.page_article import amount, article, button
+from erato.renderers.page_items import Budget, PageItem, page_items
 from erato.score import Piece
 
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-TYPES = {
-    ".mid": ("MIDI", "audio/midi"),
-    ".png": ("Picture", "image/png"),
-    ".txt": ("Text", "text/plain;charset=utf-8"),
-    ".csv": ("Table of notes", "text/csv;charset=utf-8"),
-}
-STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
-
-
-@dataclass(frozen=True)
-class PageItem:
-    """One piece on a page: its name, facts, picture (PNG) and the files to download, by name."""
-
-    name: str
-    piece: Piece
-    facts: Mapping[str, str] = field(default_factory=dict)
-    picture: bytes | None = None
-    files: Mapping[str, bytes] = field(default_factory=dict)
+SCRIPT = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
+POLICY = (
+    f"default-src 'none'; script-src 'sha256-{b64encode(sha256(SCRIPT.encode()).digest()).decode()}'; media-src data:; "
+    "img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+)
+IN_A_CELL = Budget(seconds=60, pages=0, pieces=8)  # a notebook keeps every fragment in its file
+_KEYS = (
+    '<p class="keys" hidden>Keys: <kbd>space</kbd> plays and pauses, <kbd>←</kbd> and <kbd>→</kbd> go 5 seconds; in a '
+    "piece <kbd>Home</kbd>, <kbd>End</kbd> and <kbd>M</kbd> (mute) work too. A click on the piano roll goes there.</p>"
+)
 
 
 class Page(Renderer):
     suffix = ".html"
-    summary = "page that shows the piece, says how it was made and holds its files"
+    summary = "page that plays the piece, shows its notes and score, says how it was made and holds its files"
     noun = "a page"
     kinds = frozenset({"music", "text"})
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
-        name, stem = about.title or path.stem, path.stem
-        if isinstance(piece, str):
-            item = PageItem(name, piece, {}, None, {f"{stem}.txt": piece.encode("utf-8", "replace")})
-        else:
-            picture = piano_roll(piece)
-            item = PageItem(name, piece, {}, picture, {f"{stem}.mid": midi_bytes(piece, about), f"{stem}.png": picture})
-        write_page(path, name, "", [item], about.facts)
+        title = about.title or path.stem
+        write_page_of(path, title, "", [(title, piece, about)], about.facts)
+
+
+def write_page_of(
+    path: Path,
+    title: str,
+    intro: str,
+    pieces: Sequence[tuple[str, Piece, About]],
+    facts: Mapping[str, str],
+    budget: Budget = Budget(),  # noqa: B008 (it is frozen)
+) -> None:
+    """Writes the page that compares `pieces` (name, piece, what to say of it); `facts` are those that all share.
+
+    Makes sound, pictures and files of each within `budget`, and says on the page what was left out. The files of a
+    piece alone are called as the page is.
+    """
+    left_out = len(pieces) - budget.pieces
+    if left_out > 0:
+        intro += f"\n\nThe first {budget.pieces} of {len(pieces):,} pieces are shown; {left_out:,} are left out."
+    items = [
+        replace(item, facts={name: value for name, value in item.facts.items() if facts.get(name) != value})
+        for item in page_items(pieces, budget, path.stem if len(pieces) == 1 else "")
+    ]
+    write_page(path, title, intro, items, facts)
 
 
 def write_page(path: Path, title: str, intro: str, items: Sequence[PageItem], facts: Mapping[str, str]) -> None:
@@ -61,86 +73,60 @@ def write_page(path: Path, title: str, intro: str, items: Sequence[PageItem], fa
 
 
 def page(title: str, intro: str, items: Sequence[PageItem], facts: Mapping[str, str]) -> str:
-    """The page as HTML; where a single piece has the page's title, the title stands once."""
+    """The page as HTML; where a single piece has the page's title, the title stands once.
+
+    intro: paragraphs, apart by empty lines.
+    """
     alone = len(items) == 1 and items[0].name == title
-    several = len(items) > 1
-    links = "".join(f'<li><a href="#piece-{i}">{html_line(item.name)}</a></li>' for i, item in enumerate(items, 1))
-    return "\n".join(
-        [
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="color-scheme" content="light dark">',
-            '<meta name="referrer" content="no-referrer">',
-            f"<title>{html_line(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>",
-            f"<h1>{html_line(title)}</h1>",
-            *(f"<p>{html_line(paragraph)}</p>" for paragraph in intro.split("\n\n") if paragraph.strip()),
-            f'<nav aria-label="Pieces"><ol>{links}</ol></nav>' if several else "",
-            "</header>\n<main>",
-            *(_article(number, item, alone) for number, item in enumerate(items, 1)),
-            "</main>\n<footer>",
-            _facts(facts, "How this was made", 2),
-            "</footer>\n</body>\n</html>\n",
-        ]
+    header = paragraphs(intro) + (_overview(items) if len(items) > 1 else "")
+    main = "\n".join(article(item, alone, f"piece-{number}") for number, item in enumerate(items, 1))
+    made = facts_list(facts, "How this was made", 2)
+    footer = "\n".join([made, _KEYS, _record(items), f"<script>{SCRIPT}</script>"])
+    return document(title, POLICY, STYLE, header, main, footer)
+
+
+def fragment(items: Sequence[PageItem], facts: Mapping[str, str] | None = None) -> str:
+    """`items` as HTML that stands within a page of somebody else, such as a notebook: with style and script, no ids."""
+    articles = "\n".join(article(item) for item in items)
+    shared = facts_list(facts or {}, "How this was made", 4)
+    # Notebooks have keys of their own, which they would take before the player gets them.
+    return (
+        f'<div class="erato fragment" data-lm-suppress-shortcuts="true">\n<style>\n{STYLE}</style>\n'
+        f"{articles}\n{shared}\n<script>{SCRIPT}</script>\n</div>"
     )
 
 
-def _article(number: int, item: PageItem, alone: bool) -> str:
-    """One piece: heading, what it is, picture or words, downloads, facts."""
-    heading = "" if alone else f'<h2 id="name-{number}">{html_line(item.name)}</h2>'
-    label = f'aria-label="{html_line(item.name)}"' if alone else f'aria-labelledby="name-{number}"'
-    if isinstance(item.piece, str):
-        about = f"{len(item.piece.split()):,} words, {len(item.piece):,} characters"
-        body = f'<pre tabindex="0" dir="auto">{html_text(item.piece)}</pre>'
-    else:
-        about, body = summary(item.piece), ""
-        tracks = track_labels(track for track in item.piece.tracks if len(track.notes))
-        if tracks:
-            voices = ", ".join(tracks[:8]) + (f" and {len(tracks) - 8} more" if len(tracks) > 8 else "")
-            about = f"{about}. For {voices}"
-    if item.picture is not None:
-        width, height = (int.from_bytes(item.picture[at : at + 4], "big") for at in (16, 20))
-        alt = f"Piano roll of {one_line(item.name)}: {one_line(about)}."
-        source = f'src="{_data("image/png", item.picture)}" width="{width}" height="{height}"'
-        image = f'<img {source} alt="{escape(alt)}">'
-        scroll = f'role="group" aria-label="Picture of {html_line(item.name)}, scrolls sideways"'
-        body = f'<div class="picture" tabindex="0" {scroll}>{image}</div>{body}'
-    downloads = "".join(_download(name, data, item.name) for name, data in item.files.items())
-    return "\n".join(
-        [
-            f'<article id="piece-{number}" {label}>{heading}<p class="what">{html_line(about)}.</p>',
-            body,
-            f'<ul class="downloads" aria-label="Downloads">{downloads}</ul>' if downloads else "",
-            _facts(item.facts, "About this piece", 3),
-            "</article>",
-        ]
-    )
+def fragment_of(pieces: Sequence[tuple[str, Piece, About]], facts: Mapping[str, str] | None = None) -> str:
+    """`pieces` (name, piece, what to say of it) as a fragment, with a minute of sound for all together."""
+    return fragment(page_items(pieces, IN_A_CELL), facts)
 
 
-def _download(name: str, data: bytes, piece: str) -> str:
-    shown, kind = TYPES.get(Path(name).suffix.lower(), (Path(name).suffix or name, "application/octet-stream"))
-    size = f"{max(1, round(len(data) / 1024)):,} kB"
-    hidden = f'<span class="unseen"> of {html_line(piece)}, </span>'
-    link = f'<a href="{_data(kind, data)}" download="{html_line(name)}">'
-    return f"<li>{link}{html_line(shown)}{hidden} <small>{size}</small></a></li>"
+def page_record(text: str) -> dict[str, Any] | None:
+    """How the piece of a page was made, as the page holds it for programs; None where it holds nothing.
+
+    Of several pieces: {"pieces": [a record each]}.
+    """
+    found = re.search(r'<script type="application/json" id="erato-record">(.*?)</script>', text, re.DOTALL)
+    try:
+        record = json.loads(found[1]) if found else None
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
 
 
-def _facts(facts: Mapping[str, str], heading: str, level: int) -> str:
-    if not facts:
+def _record(items: Sequence[PageItem]) -> str:
+    if not any(item.record for item in items):
         return ""
-    rows = "".join(f"<div><dt>{html_line(name)}</dt><dd>{html_line(value)}</dd></div>" for name, value in facts.items())
-    return f'<section class="facts"><h{level}>{heading}</h{level}><dl>{rows}</dl></section>'
+    records = [dict(item.record) for item in items]
+    value = records[0] if len(records) == 1 else {"pieces": records}
+    return f'<script type="application/json" id="erato-record">{html_json(value)}</script>'
 
 
-def _data(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{b64encode(data).decode('ascii')}"
-
-
-def html_line(text: str) -> str:
-    """`text` on one line of a page, as text: no markup, nothing that acts unseen."""
-    return escape(one_line(text))
-
-
-def html_text(text: str) -> str:
-    """`text` with its lines, as text: no markup; a mark for each control character and for half characters."""
-    return escape("".join(c if c in "\n\t" or category(c) not in ("Cc", "Cs") else "\ufffd" for c in text))
+def _overview(items: Sequence[PageItem]) -> str:
+    """Every piece in a line: play it, go to it, how much there is of it."""
+    lines = []
+    for number, item in enumerate(items, 1):
+        play = button("play", f"Play {item.name}", f' data-play="piece-{number}" hidden') if item.sound else ""
+        link = f'<a href="#piece-{number}">{html_line(item.name)}</a>'
+        lines.append(f"<li>{play}<span>{link} <small>{html_line(amount(item))}</small></span></li>")
+    return f'<nav aria-label="Pieces"><ol>{"".join(lines)}</ol></nav>'

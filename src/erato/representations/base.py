@@ -121,6 +121,14 @@ class Representation(ABC):
     def decode(self, array: Array) -> Piece:
         """The piece that `array` stands for; any array a cursor allowed decodes, also one that stops halfway."""
 
+    def owners(self, array: Array) -> Ints:
+        """[T, W]: the notes that each symbol speaks of, -1 where there is none; of frames [T, K], that of each key.
+
+        Notes are numbered as `decode(array)` has them: track after track, in the order of each track. What leads to a
+        note (a bar, a position, a time shift) speaks of it. UsageError where symbols speak of no note.
+        """
+        raise UsageError("a surprise is that of notes, and the symbols of this run speak of none: choose another run.")
+
     @abstractmethod
     def units(self, array: Array) -> dict[str, float]:
         """How much there is of "frames", "notes", "seconds", "chars" (those that have a meaning)."""

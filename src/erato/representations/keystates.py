@@ -20,7 +20,7 @@ from erato.errors import UsageError
 from erato.representations.base import Array, Bits, Cursor, Encoded, Representation, RepresentationConfig
 from erato.representations.pianoroll import LONGEST_S, SHORTEST_S, TICKS_PER_QUARTER, Pianoroll, PianorollConfig
 from erato.representations.space import PackedBits
-from erato.score import DEFAULT_MSPQ, Floats, Piece, Score
+from erato.score import DEFAULT_MSPQ, Floats, Ints, Piece, Score
 
 WRITTEN = 24  # steps a quarter of decoded scores, as in the published code
 READING = ("min_key_index", "num_keys", "steps_per_second", "steps_per_beat", "resolution")
@@ -166,6 +166,10 @@ class Keystates(Representation):
     def decode(self, array: Array) -> Score:
         """A piano track at 24 steps a quarter, so that 48 a second are 120 quarters a minute."""
         return self.writes.decode(self.frames(array))
+
+    def owners(self, array: Array) -> Ints:
+        """[T, 1]: the note that sounds, of each key that is down."""
+        return self.writes.owners(self.frames(array)).reshape(-1, 1)[: len(array)]
 
     def units(self, array: Array) -> dict[str, float]:
         """Key states, frames (steps), notes and seconds."""

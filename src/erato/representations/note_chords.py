@@ -211,6 +211,22 @@ class NoteChords(Representation):
         followed = np.flatnonzero((a[:-1] < self.first_advance) & (a[1:] >= self.first_advance))
         return a[followed], self.advances[a[followed + 1] - self.first_advance]
 
+    def owners(self, array: Array) -> Ints:
+        """[T, W]: the notes of a chord, which share its cost; a learnt advance says how long those before it last."""
+        a = np.asarray(array, dtype=np.int64).ravel()
+        stop = np.append(np.flatnonzero(a == END), len(a))[0]
+        said = np.flatnonzero((a[:stop] >= FIRST) & (a[:stop] < self.first_advance))
+        if self.config.advance == "learnt":
+            said = said[np.append(a[:stop], END)[said + 1] >= self.first_advance]
+        sizes = np.array([len(self._sounds[symbol - FIRST]) for symbol in a[said].tolist()], dtype=np.int64)
+        place = np.arange(sizes.max(initial=1))
+        notes = np.where(place < sizes[:, None], (np.cumsum(sizes) - sizes)[:, None] + place, -1)
+        found = np.full((len(a), len(place)), -1, dtype=np.int64)
+        found[said] = notes
+        if self.config.advance == "learnt":
+            found[said + 1] = notes
+        return found
+
     def units(self, array: Array) -> dict[str, float]:
         """Notes and chords (each counts as one of "notes") and seconds."""
         symbols, steps = self._read(array)

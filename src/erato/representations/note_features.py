@@ -68,6 +68,15 @@ class _Notes(NamedTuple):
     velocity: Ints
 
 
+class _Played(NamedTuple):
+    """Notes as one keyboard plays them, which of the given ones each is, and how many are not played as given."""
+
+    notes: _Notes
+    rows: Ints  # [N]
+    duplicate: int
+    overlapping: int
+
+
 class NoteFeatures(Representation):
     """A score as notes in seconds; made by `NoteFeaturesConfig`."""
 
@@ -92,7 +101,7 @@ class NoteFeatures(Representation):
         )
         at = seconds_at(score, np.concatenate([time, time + ticks])) / self.config.resolution_s
         onset, end = np.floor(np.maximum(at, 0) + 0.5).astype(np.int64).reshape(2, -1)  # absolute: no error adds up
-        notes, duplicate, overlapping = _on_one_keyboard(onset, pitch, np.maximum(end - onset, 1), velocity)
+        notes, _, duplicate, overlapping = _on_one_keyboard(onset, pitch, np.maximum(end - onset, 1), velocity)
         silences = np.diff(notes.onset, prepend=0)
         lost = unheld_by_one_track(score, MSPQ, self.config.program)
         lost["short notes"] = int(np.count_nonzero(end <= onset))
@@ -105,7 +114,7 @@ class NoteFeatures(Representation):
 
     def decode(self, array: Array) -> Score:
         """One track at 120 quarters a minute, a millisecond a tick; as many notes as one keyboard can play."""
-        notes, _, _ = _on_one_keyboard(*self._notes(array))
+        notes = _on_one_keyboard(*self._notes(array)).notes
         ticks = round(self.config.resolution_s * TICKS_PER_SECOND)
         score = ScoreTick(TICKS_PER_QUARTER)
         score.tempos.append(TempoTick(0, mspq=MSPQ))
@@ -119,6 +128,13 @@ class NoteFeatures(Representation):
         )
         score.tracks.append(track)
         return score
+
+    def owners(self, array: Array) -> Ints:
+        """[T, 1]: each row its note, but for those that one keyboard does not play."""
+        rows = _on_one_keyboard(*self._notes(array)).rows
+        found = np.full((len(array), 1), -1, np.int64)
+        found[rows, 0] = np.arange(len(rows))
+        return found
 
     def window(self, array: Array, begin: int, length: int) -> Array:
         """`length` notes from `begin` on; the first at once."""
@@ -145,7 +161,7 @@ class NoteFeatures(Representation):
         count = np.cumsum(np.diff(notes.onset, prepend=0) > 0)  # of different onsets so far
         onset = np.maximum.accumulate(np.floor(notes.onset * factor + 0.5).astype(np.int64) - count) + count
         duration = np.maximum(np.floor(notes.duration * factor + 0.5).astype(np.int64), 1)
-        return self._rows(_on_one_keyboard(onset, notes.pitch, duration, notes.velocity)[0])
+        return self._rows(_on_one_keyboard(onset, notes.pitch, duration, notes.velocity).notes)
 
     def units(self, array: Array) -> dict[str, float]:
         """Notes and seconds."""
@@ -184,8 +200,8 @@ class NoteFeatures(Representation):
         return _Notes(np.cumsum(step), pitch, np.maximum(duration, 1), velocity)
 
 
-def _on_one_keyboard(onset: Ints, pitch: Ints, duration: Ints, velocity: Ints) -> tuple[_Notes, int, int]:
-    """Notes in any order as one keyboard plays them, and how many were duplicates and how many overlapped."""
+def _on_one_keyboard(onset: Ints, pitch: Ints, duration: Ints, velocity: Ints) -> _Played:
+    """Notes in any order as one keyboard plays them."""
     order = np.lexsort((duration, onset, pitch))
     last = np.ones(len(order), np.bool_)  # of its pitch and onset: the longest
     last[:-1] = (np.diff(pitch[order]) != 0) | (np.diff(onset[order]) != 0)
@@ -197,7 +213,8 @@ def _on_one_keyboard(onset: Ints, pitch: Ints, duration: Ints, velocity: Ints) -
         onset[order], pitch[order], np.minimum(duration[order], until_struck), np.clip(velocity[order], 1, 127)
     )
     by_onset = np.lexsort((played.pitch, played.onset))
-    return _Notes(*(column[by_onset] for column in played)), int(np.count_nonzero(~last)), overlapping
+    notes = _Notes(*(column[by_onset] for column in played))
+    return _Played(notes, order[by_onset], int(np.count_nonzero(~last)), overlapping)
 
 
 class NoteCursor(Cursor):

@@ -20,6 +20,7 @@ from symusic.core import NoteTickList, ScoreTick, TempoTick, TextMetaTick, TimeS
 
 from erato.errors import UsageError
 from erato.representations.base import Array, Encoded, Representation, RepresentationConfig, Tokens
+from erato.representations.owners import led_to
 from erato.representations.performance_cursor import PerformanceCursor
 from erato.representations.performance_vocabulary import LOUDEST, PITCHES, Vocabulary
 from erato.representations.unheld import as_score, pitched, unheld_by_one_track
@@ -239,6 +240,26 @@ class Performance(Representation):
         if notes.finish > end.max(initial=0):
             score.markers.append(TextMetaTick(notes.finish * ticks, END))
         return score
+
+    def owners(self, array: Array) -> Ints:
+        """[T, 1]: of a note-off the note that ends there; of all else the note that begins next, or else ends next."""
+        v = self.vocabulary
+        a = np.asarray(array, dtype=np.int64).ravel()
+        stop = np.append(np.flatnonzero(a == v.end), len(a))[0]
+        index = np.arange(len(a))
+        time = np.cumsum(np.where((a >= v.shift) & (a < v.velocity), a - v.shift + 1, 0))
+        ons = np.flatnonzero((a >= v.on) & (a < v.off) & (index < stop))
+        found = np.full(len(a), -1, dtype=np.int64)
+        found[ons[np.lexsort((a[ons], time[ons]))]] = np.arange(len(ons))  # as `decode` orders them
+        ends = np.flatnonzero((a >= v.off) & (a < v.shift) & (index < stop))
+        keys = np.sort(np.concatenate((ons, ends)))
+        keys = keys[np.argsort((a[keys] - v.on) % PITCHES, kind="stable")]  # key after key
+        is_end = a[keys[1:]] == a[keys[:-1]] + PITCHES  # of the note that was struck last
+        ended = np.full(len(a), -1, dtype=np.int64)
+        ended[keys[1:][is_end]] = found[keys[:-1][is_end]]
+        begins = led_to(found)
+        leads = np.where(begins >= 0, begins, led_to(ended))
+        return np.where(ended >= 0, ended, leads)[:, None]
 
     def transposed(self, array: Array, semitones: int) -> Array | None:
         """The array of the same piece, or of any part of it, `semitones` higher.

@@ -229,6 +229,14 @@ class Pianoroll(Representation):
             score.markers.append(TextMetaTick(length * frame, END))
         return score
 
+    def owners(self, array: Array) -> Ints:
+        """[T, K or 2 K]: the note that sounds, of each key that is on."""
+        _, begins = self._read(array)
+        number = np.cumsum(begins).reshape(begins.shape) - 1  # frame after frame, as `decode` orders them
+        note = np.maximum.accumulate(np.where(begins, number, -1), axis=0)  # the newest of each key
+        found: Ints = np.where(self.planes(np.asarray(array)) == 1, note[:, None], -1)
+        return found.reshape(np.shape(array))
+
     def units(self, array: Array) -> dict[str, float]:
         """Frames, notes, and seconds of the music as it was read (in quarters: at the tempo that is written)."""
         _, begins = self._read(array)

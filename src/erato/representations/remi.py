@@ -18,6 +18,7 @@ from symusic.core import NoteTickList, ScoreTick, TempoTick, TextMetaTick, TimeS
 
 from erato.errors import UsageError
 from erato.representations.base import Array, Encoded, Representation, RepresentationConfig, Tokens
+from erato.representations.owners import led_to
 from erato.representations.remi_cursor import RemiCursor
 from erato.representations.remi_fit import GRID, fit
 from erato.representations.remi_grid import Grid, MeterRun, meter_runs
@@ -294,6 +295,20 @@ class Remi(Representation):
     def _decoded_notes(self, a: Ints, tick: Ints) -> Iterable[tuple[int, Array, Array, Array, Array]]:
         """(slot, time, duration, pitch, velocity) for each track with notes, in ticks."""
         v = self.vocabulary
+        at, slot, steps, velocity = self._said(a)
+        for index in np.unique(slot):
+            mine = slot == index
+            yield (
+                int(index),
+                tick[at][mine].astype(np.int32),
+                (steps[mine] * (TICKS_PER_QUARTER // v.steps_per_quarter)).astype(np.int32),
+                (a[at][mine] - v.pitch).astype(np.int8),
+                velocity[mine].astype(np.int8),
+            )
+
+    def _said(self, a: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+        """[N] of the whole notes, slot after slot: where its pitch stands, its slot, how many steps, its velocity."""
+        v = self.vocabulary
         at = np.flatnonzero((a >= v.pitch) & (a < v.velocity))
         following = np.append(a, v.end)[at + 1]
         is_velocity = (following >= v.velocity) & (following < v.duration)
@@ -304,18 +319,25 @@ class Remi(Representation):
         total = np.append(0, np.cumsum(np.where(is_duration, a - v.duration + 1, 0)))
         others = np.append(np.flatnonzero(~is_duration), len(a))
         behind = others[np.searchsorted(others, first)]
-        duration = (total[behind] - total[first]) * (TICKS_PER_QUARTER // v.steps_per_quarter)
+        steps = total[behind] - total[first]
         slot = self._slot(a)[at]
-        whole = duration > 0
-        for index in np.unique(slot[whole]):
-            mine = whole & (slot == index)
-            yield (
-                int(index),
-                tick[at][mine].astype(np.int32),
-                duration[mine].astype(np.int32),
-                (a[at][mine] - v.pitch).astype(np.int8),
-                velocity[mine].astype(np.int8),
-            )
+        whole = np.flatnonzero(steps > 0)
+        whole = whole[np.argsort(slot[whole], kind="stable")]
+        return at[whole], slot[whole], steps[whole], velocity[whole]
+
+    def owners(self, array: Array) -> Ints:
+        """[T, 1]: of a velocity and a duration the note that they follow; of all else the note that is said next."""
+        v, a = self.vocabulary, np.asarray(array, dtype=np.int64).ravel()
+        stop = np.append(np.flatnonzero(a == v.end), len(a))[0]
+        read = np.flatnonzero(a[:stop] != v.start)
+        at = self._said(a[read])[0]
+        own = np.full(len(read), -1)
+        own[at] = np.arange(len(at))
+        follows = a[read] >= v.velocity
+        newest = own[np.maximum.accumulate(np.where(follows, 0, np.arange(len(read))))]  # of the pitch before
+        found = np.full((len(a), 1), -1)
+        found[read, 0] = np.where(follows & (newest >= 0), newest, led_to(own))
+        return found
 
     def _slot(self, a: Ints) -> Ints:
         """[T]: the track in force at each symbol."""

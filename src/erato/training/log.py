@@ -45,11 +45,16 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     return [line for line in _lines(folder) if "valid_loss" in line]
 
 
+def read_batches(folder: Path) -> list[dict[str, Any]]:
+    """The lines on single batches in metrics.jsonl, in order; most runs write none."""
+    return [line for line in _lines(folder) if "batch_loss" in line]
+
+
 def _lines(folder: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl that are whole (a killed run may leave half a line)."""
     found: list[dict[str, Any]] = []
     path = folder / "metrics.jsonl"
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
+    for line in path.read_text("utf-8", "replace").splitlines() if path.is_file() else []:
         try:
             read = json.loads(line)
         except ValueError:

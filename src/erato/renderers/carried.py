@@ -1,0 +1,78 @@
+"""What files carry of how they were made: the bytes of one in, its record out, as the renderers wrote it there.
+
+A file may be anybody's: whatever is in it, the answer is JSON or None. Knows nothing of what a record says.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from erato.errors import ReadError
+from erato.foreign_json import refuse
+from erato.reading.midi_scan import scan
+from erato.renderers.audio_files import audio_record
+from erato.renderers.midi import RECORD, TEXT
+from erato.renderers.page import page_record
+from erato.renderers.records import png_record, svg_record
+
+MOST = 1_000_000  # characters of a record
+
+Reader = Callable[[bytes], dict[str, Any] | None]
+
+
+def carried(path: Path, data: bytes) -> dict[str, Any] | None:
+    """The record in `data`, the file at `path`; None where there is none, or its kind has no place for one."""
+    reader = READERS.get(path.suffix.lower())
+    return reader(data) if reader else None
+
+
+def midi_record(data: bytes) -> dict[str, Any] | None:
+    """The record in a MIDI file: a text event of its first track."""
+    begin = data.find(b"MTrk")
+    if begin < 0 or RECORD.encode() not in data:
+        return None
+    track = data[begin + 8 : begin + 8 + int.from_bytes(data[begin + 4 : begin + 8], "big")]
+    try:
+        texts = [text for _, text in scan(track, "it", {TEXT})[1] if text.startswith(RECORD)]
+    except ReadError:
+        return None
+    return parsed(texts[0].removeprefix(RECORD)) if texts else None
+
+
+def musicxml_record(data: bytes) -> dict[str, Any] | None:
+    """The record in a MusicXML file: a miscellaneous field of its identification."""
+    try:
+        root = fromstring(data, forbid_dtd=False)  # every MusicXML file names its DTD; none is read
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        return None
+    fields = root.iterfind("identification/miscellaneous/miscellaneous-field")
+    texts = [field.text or "" for field in fields if field.get("name") == "erato"]
+    return parsed(texts[0]) if texts else None
+
+
+def parsed(text: str | bytes) -> dict[str, Any] | None:
+    """The JSON object of `text`; None for anything else."""
+    try:
+        found = json.loads(text, parse_constant=refuse) if len(text) <= MOST else None
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _text(reader: Callable[[str], dict[str, Any] | None]) -> Reader:
+    return lambda data: reader(data.decode("utf-8", "replace"))
+
+
+READERS: dict[str, Reader] = {
+    ".mid": midi_record,
+    ".musicxml": musicxml_record,
+    ".png": png_record,
+    ".svg": _text(svg_record),
+    ".html": _text(page_record),
+    **dict.fromkeys((".wav", ".flac", ".ogg", ".mp3"), audio_record),
+}
