@@ -117,26 +117,20 @@ def _is_choir(score: Score, tracks: Sequence[int], pitches: dict[int, Ints], not
     """Whether these four tracks are voices that a keyboard score would print on two staves."""
     found = [score.tracks[index] for index in tracks]
     names = [one_line(track.name).casefold() for track in found]
-    if (
-        not all(wanted in name for wanted, name in zip(_CHOIR, names, strict=True))
-        and len({track.program for track in found}) != 1
-    ):
+    named = all(wanted in name for wanted, name in zip(_CHOIR, names, strict=True))
+    if not named and len({track.program for track in found}) != 1:
         return False
     middles = [float(np.median(pitches[index])) for index in tracks]
-    ordered = all(a >= b for a, b in pairwise(middles))
-    return (
-        ordered
-        and middles[1] >= 57 > middles[3]
-        and middles[2] < 64
-        and all(_is_one_voice(notes[index]) for index in tracks)
-    )
+    ordered = all(a >= b for a, b in pairwise(middles)) and middles[1] >= 57 > middles[3] and middles[2] < 67
+    return ordered and all(_is_one_voice(notes[index], 0.85 if named else 0.97) for index in tracks)
 
 
-def _is_one_voice(notes: dict[str, Ints]) -> bool:
+def _is_one_voice(notes: dict[str, Ints], most: float) -> bool:
+    """Whether of these notes at least the share `most` begin after the one before has ended."""
     onsets = notes["time"].astype(np.int64)
     order = np.argsort(onsets, kind="stable")
     ends = (onsets + notes["duration"])[order]
-    return bool((onsets[order][1:] >= ends[:-1]).mean() >= 0.97) if len(onsets) > 1 else True
+    return bool((onsets[order][1:] >= ends[:-1]).mean() >= most) if len(onsets) > 1 else True
 
 
 def _are_hands(score: Score, first: int, second: int, melodic: Sequence[int], pitches: dict[int, Ints]) -> bool:

@@ -145,6 +145,8 @@ def _family(part: Part) -> str:
     word = part.name.casefold()
     if any(one in word for one in ("violin", "viola", "cello")) or 40 <= part.program <= 51:
         return "strings"
+    if any(one in word for one in ("soprano", "alto", "tenor", "bass")) and part.program < 8:
+        return "voices"
     return {6: "voices", 7: "brass", 8: "reeds", 9: "pipes"}.get(part.program // 8, "")
 
 

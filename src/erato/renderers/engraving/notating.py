@@ -294,14 +294,16 @@ class _Builder:
         bars = [StaffBar([]) for _ in self.measures]
         lyrics = {index: self._lyrics(index, line) for index, line in lines if self.score.tracks[index].lyrics}
         for number, (index, line) in enumerate(lines):
-            self._voice(bars, self.tracks[index], line, number, fixed, lyrics.pop(index, {}))
+            stem = ("up" if index == staff.tracks[0] else "down") if fixed else None
+            main = not number or lines[number - 1][0] != index
+            self._voice(bars, self.tracks[index], line, number, stem, main, lyrics.pop(index, {}))
         self._clefs(bars, lines, staff)
         for place, bar in enumerate(bars):
             if not bar.voices:
                 bar.voices.append(_rest(self.measures[place]))
             if len(bar.voices) > 1:
                 for number, voice in enumerate(bar.voices):
-                    voice.stem = "down" if number % 2 else "up"
+                    voice.stem = voice.stem or ("down" if number % 2 else "up")
                 _one_fermata(bar)
             if not part.is_drum:
                 self._signs(place, bar)
@@ -327,10 +329,15 @@ class _Builder:
         track: _Track,
         line: Sequence[Chord],
         number: int,
-        fixed: bool,
+        stem: str | None,
+        main: bool,
         lyrics: dict[int, tuple[str, str]],
     ) -> None:
-        """Adds one voice to the bars that it has notes in (a voice of its own: to all of them)."""
+        """Adds one voice to the bars that it has notes in.
+
+        stem: of a voice that has its side of a shared staff; main: whether it is the first of its track, which rests.
+        """
+        fixed = stem is not None
         at = 0
         for place, measure in enumerate(self.measures):
             while at < len(line) and line[at].end <= measure.start:
@@ -351,11 +358,11 @@ class _Builder:
             if not here:
                 bars[place].voices.append(_rest(measure))
                 continue
-            shown = fixed or not bars[place].voices
+            shown = main if fixed else not bars[place].voices
             pieces = written(spans, meter)
             events = [self._event(piece, here, measure, track, shown, lyrics) for piece in pieces]
             beam(events, meter)
-            bars[place].voices.append(Voice(events))
+            bars[place].voices.append(Voice(events, stem))
 
     def _event(
         self,
