@@ -296,7 +296,10 @@ class _Builder:
         for number, (index, line) in enumerate(lines):
             stem = ("up" if index == staff.tracks[0] else "down") if fixed else None
             main = not number or lines[number - 1][0] != index
-            self._voice(bars, self.tracks[index], line, number, stem, main, lyrics.pop(index, {}))
+            events = self._voice(bars, self.tracks[index], line, number, stem, main, lyrics.pop(index, {}))
+            if stem is not None:  # a voice that sings a second line does not rest meanwhile
+                others = [chord for track, other in lines if track == index and other is not line for chord in other]
+                _hide_rests(events, others)
         self._clefs(bars, lines, staff)
         for place, bar in enumerate(bars):
             if not bar.voices:
@@ -332,12 +335,13 @@ class _Builder:
         stem: str | None,
         main: bool,
         lyrics: dict[int, tuple[str, str]],
-    ) -> None:
-        """Adds one voice to the bars that it has notes in.
+    ) -> list[tuple[int, Event]]:
+        """Adds one voice to the bars that it has notes in; what it adds, by the beginning of its bar (units).
 
         stem: of a voice that has its side of a shared staff; main: whether it is the first of its track, which rests.
         """
         fixed = stem is not None
+        added: list[tuple[int, Event]] = []
         at = 0
         for place, measure in enumerate(self.measures):
             while at < len(line) and line[at].end <= measure.start:
@@ -363,6 +367,8 @@ class _Builder:
             events = [self._event(piece, here, measure, track, shown, lyrics) for piece in pieces]
             beam(events, meter)
             bars[place].voices.append(Voice(events, stem))
+            added += [(measure.start, event) for event in events]
+        return added
 
     def _event(
         self,
@@ -439,6 +445,15 @@ def _rest(measure: Measure) -> Voice:
     if not measure.partial:
         return Voice([Event(0, measure.length, [])])
     return Voice([Event(one.start, one.length, [], one.value, one.dots) for one in written([], Meter.of(measure))])
+
+
+def _hide_rests(events: Iterable[tuple[int, Event]], others: Sequence[Chord]) -> None:
+    """Prints no rest while one of the other chords sounds."""
+    onsets, ends = np.array([c.onset for c in others], int), np.array([c.end for c in others], int)
+    for start, event in events:
+        if not event.heads and not event.hidden:
+            first = start + event.start
+            event.hidden = bool(((onsets < first + event.length) & (ends > first)).any())
 
 
 def _one_fermata(bar: StaffBar) -> None:
