@@ -426,24 +426,15 @@ def _evaluate(given: argparse.Namespace) -> int:
     if given.json:
         _print_json(found)
         return 0
-    if found["features"] is not None:
-        from erato.cli_tables import print_features
+    from erato.cli_tables import print_costs, print_features
 
+    if found["features"] is not None:
         print_features(found)
         print(found["protocol"])
         return 0
     what = given.piece or f"{found['pieces']:,} pieces of the {found['split']} part"
     print(f"{what}, {found['symbols']:,} symbols:")
-    baseline, order = found["baseline"] or {}, found["baseline_order"]
-    named = "trigram" if order == 3 else f"{order}-gram"
-    for name, value in found.items():
-        if value is not None and (name.startswith("nats_per_") or name == "perplexity"):
-            beside = f"  ({named} {baseline[name]:.4f})" if name in baseline else ""
-            print(f"  {name.replace('_', ' '):<28} {value:10.4f}{beside}")
-    for name, value in found["parts"].items():
-        beside = f"  ({named} {baseline[name]:.4f})" if name in baseline else ""
-        print(f"  {name + ' of a note':<28} {value:10.4f}{beside}")
-    print(f"  {'likeliest was right':<28} {100 * found['accuracy']:9.1f}%")
+    print_costs(found)
     print(found["protocol"])
     return 0
 

@@ -16,6 +16,7 @@ import torch
 
 from erato import run_folder
 from erato.composing import Sample
+from erato.displayed import Displayed
 from erato.errors import UsageError
 from erato.models.base import Categorical, masked
 from erato.renderers import renderer_for
@@ -117,7 +118,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Displayed):
     """What all ways made of one prompt with one seed, and trees of what greedy and beam search considered."""
 
     made: tuple[Made, ...]
@@ -238,16 +239,16 @@ def write(run: Run, comparison: Comparison, out: Path, reporter: Reporter | None
         stem = f"{number:03d}-compare"
         for place, made in enumerate(comparison.made):
             (reporter or Reporter()).progress(place, len(comparison.made), "drawing")
-            row, card = made.to_json(), Card(made.name, made.meaning, _numbers(made), refused=made.refused)
+            row, card = made.to_json(), Card(made.name, made.meaning, numbers(made), refused=made.refused)
             if isinstance(made.piece, str):
-                card = Card(made.name, made.meaning, _numbers(made), made.prompt, made.text)
+                card = Card(made.name, made.meaning, numbers(made), made.prompt, made.text)
             elif made.piece is not None and made.sample is not None:
                 name = f"{stem}-{''.join(c if c.isalnum() or c == '.' else '-' for c in made.name)}.mid"
                 record = {**made.sample.record, "title": f"{run.recipe.name}, {made.name}"}
                 about = run.about(replace(made.sample, record=record))
                 renderer_for(out / name).write(made.piece, out / name, about)
                 picture = piano_roll(made.piece)
-                card = Card(made.name, made.meaning, _numbers(made), picture=picture, links=[name])
+                card = Card(made.name, made.meaning, numbers(made), picture=picture, links=[name])
                 row["path"] = str(out / name)
             rows.append(row)
             cards.append(card)
@@ -275,7 +276,7 @@ _PARTS = (
 )
 
 
-def _numbers(made: Made) -> dict[str, str]:
+def numbers(made: Made) -> dict[str, str]:
     """What is counted of a piece, for people."""
     if made.refused:
         return {}

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from erato.displayed import Displayed
 from erato.models.base import SequenceModel
 from erato.representations.base import Array, Representation
 from erato.sampling import Beams, Draft, Sampled, Sampler, Stop, beam_search, drafted, sample
@@ -20,7 +21,7 @@ _DENSEST = 2048  # symbols a bar, or a second
 
 
 @dataclass(frozen=True)
-class Sample:
+class Sample(Displayed):
     """A composed piece and how it came about.
 
     log_prob: of the new symbols, in nats, at temperature 1; None where the model gives none. bars, seconds: of new

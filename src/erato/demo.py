@@ -1,4 +1,4 @@
-"""The demonstration: Bach's chorales learned in a minute and a half, four new ones, a page that plays and shows them."""
+"""The demonstration: Bach's chorales learned in a minute and a half, four new, and a page that plays and shows them."""
 
 from pathlib import Path
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from erato.displayed import Displayed
 from erato.errors import EratoError
 from erato.evaluation import Likelihood, Ngram, likelihoods
 from erato.models.base import SequenceModel
@@ -31,7 +32,7 @@ PROTOCOL = (
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Displayed):
     """What a model costs held-out pieces, or how what it writes compares; None where a number has no meaning.
 
     nats_per_frame_after_first: the sum over frames 2 to T of all pieces by the sum of T - 1, as in the literature on

@@ -5,6 +5,7 @@
     Run.compose(...) -> [piece] sampling, and back through the representation
     Run.evaluate(...)           nats of held-out pieces
     render(piece, path)         one file, by suffix; of a run, pictures of how it learned
+    show(piece)                 the same within a notebook: player, notes, words
     replay(path) -> Replay      a composed file again, to the byte, from what it says of itself
 
 `Run` is in `erato.run`, how its two kinds compose in `erato.sequence_run` and `erato.phrase_run`, `load` in
@@ -20,11 +21,12 @@ from typing import Any, Literal
 
 import torch
 
-from erato import corpora, hub, models, pianonet_import, provenance, recipes, representations, run_folder, training
+from erato import corpora, hub, models, pianonet_import, recipes, representations, run_folder, training
 from erato.composing import Sample
 from erato.config import lookup, override
 from erato.corpora.base import Corpus, Pieces, Report
 from erato.datasets import Encodings, WindowDataset, encode_corpus
+from erato.displays import about_sample, show
 from erato.errors import CorpusError, UsageError
 from erato.loading import load, run_of
 from erato.models.base import Model
@@ -41,7 +43,7 @@ from erato.representations import SubwordsConfig
 from erato.run import Run, device
 from erato.score import Piece, Score
 
-__all__ = ["Replay", "Run", "catalogue", "check", "excerpt", "find_piece", "load", "render", "replay", "train"]
+__all__ = ["Replay", "Run", "catalogue", "check", "excerpt", "find_piece", "load", "render", "replay", "show", "train"]
 
 
 def check(path: str | Path, max_files: int | None = None, reporter: Reporter | None = None) -> Report:
@@ -134,8 +136,14 @@ def train(
     return load(folder)
 
 
-def render(piece: Piece | Sample | Run, path: str | Path, title: str = "", facts: dict[str, str] | None = None) -> Path:
-    """Writes a piece as the kind of file that the suffix of `path` names; overwrites.
+def render(
+    piece: Piece | Sample | Run,
+    path: str | Path,
+    title: str = "",
+    facts: dict[str, str] | None = None,
+    soundfont: str | Path | None = None,
+) -> Path:
+    """Writes a piece as the kind of file that the suffix of `path` names, of sound with `soundfont`; overwrites.
 
     A sample says how it was made, where neither title nor facts say anything else. Of a run, what shows how it learned:
     its page (.html), its curves (.curves.svg, .curves.png), its model (.model.svg, .model.png); title and facts are
@@ -145,10 +153,9 @@ def render(piece: Piece | Sample | Run, path: str | Path, title: str = "", facts
         return picture(piece, path)
     path, about = Path(path), About(title, facts or {})
     if isinstance(piece, Sample) and piece.record:
-        record = {**piece.record, **({"title": title} if title else {})}
-        said = {"seed": str(piece.seed), **provenance.facts(record), **piece.made, **provenance.origin(record)}
-        about = About(title or f"{record['recipe']}, seed {piece.seed}", facts or said, record, piece.new_from)
-    renderer_for(path).write(piece.piece if isinstance(piece, Sample) else piece, path, about)
+        about = about_sample(piece, title, facts)
+    renderer = renderer_for(path, None if soundfont is None else Path(soundfont))
+    renderer.write(piece.piece if isinstance(piece, Sample) else piece, path, about)
     return path
 
 

@@ -20,6 +20,7 @@ from erato import corpora, provenance, run_folder
 from erato.composing import Sample
 from erato.corpora.base import SPLITS, Corpus, Pieces, Split
 from erato.datasets import encode_corpus, encode_pieces
+from erato.displayed import Displayed
 from erato.errors import RunError, UsageError
 from erato.evaluating import Evaluation
 from erato.evaluation import Surprise
@@ -40,7 +41,7 @@ MOST_PIECES = 100_000  # at once
 _PART = re.compile(r" \((train|valid|test)\)$")  # of a piece that was cut in three: who learned from one knows it
 
 
-class Run(ABC):
+class Run(Displayed, ABC):
     """A trained model with all it needs, in a folder.
 
     learned_here: whether that holds what it learned from; checkpoint: the step whose weights these are, None: the best.
@@ -248,10 +249,10 @@ class Run(ABC):
             threads=torch.get_num_threads(),
             device=next((part.device.type for part in self.model.parameters()), "cpu"),
             libraries=provenance.libraries(),
-        )
+        ).to_json()
         files = {name: one.path for name, one in (("prompt", prompt), ("given", given)) if one and one.path}
         return [
-            replace(sampled, record=replace(record, seed=sampled.seed, place=place).to_json(), taken=files)
+            replace(sampled, record={**record, "seed": sampled.seed, "place": place}, taken=files)
             for place, sampled in enumerate(samples)
         ]
 

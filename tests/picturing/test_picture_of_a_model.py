@@ -158,19 +158,62 @@ def test_looking_changes_nothing():
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
 
 
+class Double(nn.Module):
+    """A model that does no more than is asked of it: zeros of each symbol through `through`."""
+
+    def forward(self, x, mask=None, at=None):
+        return self
+
+    def log_prob(self, x):
+        return self.through(torch.zeros(1, len(x[0]), 4))
+
+
 def test_numbers_that_are_used_by_the_whole_stand_where_they_are_read():
-    class Twice(nn.Module):
+    class Scaled(Double):
         def __init__(self):
             super().__init__()
-            self.last = nn.Linear(4, 3)
-            self.scale = nn.Parameter(torch.ones(4))
-            self.first = nn.Linear(2, 4)
+            self.last = nn.Linear(3, 2)
+            self.scale = nn.Parameter(torch.ones(3))
+            self.first = nn.Linear(4, 3)
 
-        def forward(self, x, mask=None, at=None):
-            return self
+        def through(self, x):
+            return self.last(self.first(x) * self.scale)
 
-        def log_prob(self, x):
-            return self.last(self.first(torch.zeros(1, len(x[0]), 2)) * self.scale)
+    parts = parts_of(Scaled(), TOKENS)
+    assert [(part.name, part.reads) for part in parts] == [("first", "T × 4"), ("scale", ""), ("last", "T × 3")]
 
-    parts = parts_of(Twice(), TOKENS)  # type: ignore[arg-type]
-    assert [(part.name, part.reads) for part in parts] == [("first", "T × 2"), ("scale", ""), ("last", "T × 4")]
+
+def test_only_what_a_part_reads_itself_is_added_past_it():
+    class Sum(nn.Module):
+        def __init__(self, past):
+            super().__init__()
+            self.past, self.one, self.other = past, nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x):
+            found = self.one(x) + self.other(x)
+            return x + found if self.past else found
+
+    class Sums(Double):
+        def __init__(self):
+            super().__init__()
+            self.first, self.inner, self.past = nn.Linear(4, 4), Sum(False), Sum(True)
+
+        def through(self, x):
+            return self.past(self.inner(self.first(x)))
+
+    assert [(part.name, part.skips) for part in parts_of(Sums(), TOKENS)] == [("first", 0), ("inner", 0), ("past", 1)]
+
+
+def test_equal_layers_stand_apart_where_others_come_between():
+    class Alternating(Double):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(2))
+            self.norms = nn.ModuleList(nn.LayerNorm(4) for _ in range(2))
+
+        def through(self, x):
+            for layer, norm in zip(self.layers, self.norms, strict=True):
+                x = norm(layer(x))
+            return x
+
+    assert [part.name for part in parts_of(Alternating(), TOKENS)] == ["layers.0", "norms.0", "layers.1", "norms.1"]

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+import torch
 
 from erato import pipeline
 from erato.errors import RunError, UsageError
@@ -112,6 +113,13 @@ def test_a_run_and_its_folder_give_the_same_bytes_each_time(made, tmp_path):
         for path, run in zip(files, (made["event-transformer"], made["event-transformer"].folder) * 2, strict=False):
             pipeline.render(run, path) if run is made["event-transformer"] else picture(run, path)
         assert len({path.read_bytes() for path in files}) == 1, suffix
+
+
+def test_looking_at_a_run_draws_no_random_number(made, tmp_path):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    picture(made["event-transformer"].folder, tmp_path / "x.model.svg")
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_pictures_are_what_they_are_called(made, tmp_path):

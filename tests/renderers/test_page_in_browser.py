@@ -46,7 +46,7 @@ def browser():
     if found is None:
         why = "no Chromium is installed"
         if os.environ.get("CI") or os.environ.get("ERATO_BROWSER") == "required":
-            pytest.fail(f"{why}: scripts/setup says how to get it")
+            pytest.fail(f"{why}: scripts/browser installs one")
         pytest.skip(why)
     from playwright.sync_api import sync_playwright
 

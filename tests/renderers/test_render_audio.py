@@ -261,6 +261,13 @@ def test_the_command_takes_another_soundfont(erato, piece, soundfont, tmp_path):
     assert len(stem) == len(other)
 
 
+def test_the_function_takes_another_soundfont(soundfont, tmp_path):
+    from erato import pipeline
+
+    path = pipeline.render(small(), tmp_path / "x.wav", "T", {"licence": "CC0"}, soundfont())
+    np.testing.assert_allclose(soundfile.read(path)[0], sound(small(), soundfont()).samples, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

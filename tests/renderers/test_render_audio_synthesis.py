@@ -178,7 +178,8 @@ def test_volume_expression_and_pan(soundfont):
 
 
 def test_expression_swells_within_a_note_and_does_not_click(soundfont):
-    made = mix(piece((0, 1000, 69, 127), controls=[(500, 11, 32)]), soundfont()).samples
+    crest = 505  # of the sine, so that a jump would show
+    made = mix(piece((0, 1000, 69, 127), controls=[(crest, 11, 32)]), soundfont()).samples
     fallen = level(made, 0.3, 0.49) - level(made, 0.52, 0.9)
     assert fallen == pytest.approx(40 * np.log10(127 / 32), abs=0.05)
     jumps = np.abs(np.diff(made[: round(0.99 * RATE), 0])).max()
@@ -273,7 +274,7 @@ def test_a_sample_without_a_loop_ends_where_it_ends(soundfont):
 
 def test_notes_without_length_and_before_the_beginning_are_heard(soundfont):
     made = mix(piece((200, 0, 69, 100)), soundfont()).samples
-    assert level(made, 0.2, 0.22) > -30
+    assert level(made, 0.215, 0.228) > -20
     made = mix(piece((-100, 300, 69, 100)), soundfont()).samples
     assert level(made, 0.0, 0.15) > -30
 

@@ -230,6 +230,18 @@ def test_many_pieces_share_what_there_is(tmp_path: Path) -> None:
     assert "The first 3 of 5 pieces are shown; 2 are left out." in page.text("p")
 
 
+def test_pages_that_one_piece_leaves_go_to_the_next() -> None:
+    long = one_note()
+    for onset in range(0, 100 * 1920, 240):
+        long.tracks[0].notes.append(Note(onset, 240, 60 + onset // 240 % 12, 64))
+    pieces = [("Short", one_note(), About()), ("Long", long, About())]
+    short, longer = page_items(pieces, Budget(seconds=0, pages=4))
+    assert len(short.score) == 1 and len(longer.score) == 3  # not 2
+    assert short.sound is None and "Its sound is left out here; the MIDI file holds all of it." in longer.said
+    (alone,) = page_items(pieces[:1], Budget(seconds=0, pages=0))
+    assert not alone.score and set(alone.files) == {"short.mid"}
+
+
 def test_names_of_files_come_from_names_of_pieces() -> None:
     assert slug("Chorale 1") == "chorale-1"
     assert slug("../../etc/passwd\x00") == "etc-passwd"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
+from erato.displayed import Displayed
 from erato.reading.base import Split as Split
 from erato.score import Piece
 
@@ -96,7 +97,7 @@ class Corpus(ABC):
 
 
 @dataclass
-class Report:
+class Report(Displayed):
     """What can be read somewhere, what not and why. Every file is counted once: used + duplicates + skipped
     == files.
     """

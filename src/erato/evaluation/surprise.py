@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from erato.displayed import Displayed
 from erato.evaluation.likelihood import Floats, likelihoods
 from erato.models.base import SequenceModel
 from erato.representations.base import Array, Representation
@@ -15,7 +16,7 @@ from erato.score import Ints, Score
 
 
 @dataclass(frozen=True)
-class Surprise:
+class Surprise(Displayed):
     """A piece as a model holds it, and what it costs.
 
     notes: nats of every note, an array a track of `score` in the order of its notes. remainder: nats of what leads to

@@ -1,6 +1,6 @@
 """The page of a run: what it is, how it learned, its model, what it composed meanwhile, what it learned from.
 
-In: what is there of a run. Out: sections, and the file. Knows nothing of HTML.
+In: what is there of a run. Out: sections, and the file, or a card for a notebook. Knows nothing of HTML.
 """
 
 from collections import Counter
@@ -15,17 +15,24 @@ from erato.renderers.base import About
 from erato.renderers.curves import curves_svg
 from erato.renderers.model_drawing import model_svg
 from erato.renderers.page_items import Budget, page_items
-from erato.renderers.run_page import Section, Table, write_run_page
+from erato.renderers.run_page import Section, Table, card, write_run_page
 from erato.reporter import counts
 from erato.training import is_finished
 
-HEARD = Budget(seconds=150, pages=0)  # of all samples together
+HEARD = Budget(seconds=120, pages=0)  # of all samples together
 
 
 def write_page(path: Path, seen: Seen) -> None:
     """Writes the page of all there is, atomically."""
     sections = [_curves(seen), _layers(seen), _samples(seen), _corpus(seen)]
     write_run_page(path, seen.title, _intro(seen), _numbers(seen), sections, _facts(seen))
+
+
+def run_card(seen: Seen) -> str:
+    """What it is, how it learned and its model, as a card that a notebook shows."""
+    corpus = _corpus(seen).facts
+    owed = {name: corpus[name] for name in ("corpus", "pieces", "licence", "citation") if name in corpus}
+    return card(seen.title, _intro(seen), _numbers(seen), [_curves(seen), _layers(seen)], {**_facts(seen), **owed})
 
 
 def _intro(seen: Seen) -> str:

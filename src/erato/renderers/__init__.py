@@ -9,7 +9,8 @@ from erato.renderers.base import About, Kind, Renderer, refusal
 from erato.renderers.engraved import MusicXml, Pdf, ScorePng, ScoreSvg, Svg
 from erato.renderers.matrix import Matrix
 from erato.renderers.midi import Midi
-from erato.renderers.page import Page, PageItem, write_page
+from erato.renderers.page import Page, write_page
+from erato.renderers.page_items import PageItem
 from erato.renderers.pianoroll import PianoRoll, RollPng, RollSvg
 from erato.renderers.text import Csv, Text
 

@@ -136,8 +136,7 @@ def _mp3(sound: Sound, compression: float) -> bytes:
     made = io.BytesIO()
     kind: dict[str, Any] = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "VARIABLE"}
     _encode(sound, made, {}, compression_level=compression, **kind)
-    data = made.getvalue()
-    return data[10 + _of_sevens(data[6:10]) :] if data[:3] == b"ID3" else data  # what LAME says of itself
+    return made.getvalue()
 
 
 def _stretches(samples: Samples) -> Iterator[Samples]:

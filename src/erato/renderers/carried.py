@@ -4,7 +4,9 @@ A file may be anybody's: whatever is in it, the answer is JSON or None. Knows no
 """
 
 import json
+import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -55,6 +57,12 @@ def musicxml_record(data: bytes) -> dict[str, Any] | None:
     return parsed(texts[0]) if texts else None
 
 
+def pdf_record(data: bytes) -> dict[str, Any] | None:
+    """The record in a PDF: the keywords of its XMP metadata, which stand there uncompressed."""
+    found = re.search(rb"<pdf:Keywords>([^<]*)</pdf:Keywords>", data)
+    return parsed(unescape(found[1].decode("utf-8", "replace"))) if found else None
+
+
 def parsed(text: str | bytes) -> dict[str, Any] | None:
     """The JSON object of `text`; None for anything else."""
     try:
@@ -71,6 +79,7 @@ def _text(reader: Callable[[str], dict[str, Any] | None]) -> Reader:
 READERS: dict[str, Reader] = {
     ".mid": midi_record,
     ".musicxml": musicxml_record,
+    ".pdf": pdf_record,
     ".png": png_record,
     ".svg": _text(svg_record),
     ".html": _text(page_record),

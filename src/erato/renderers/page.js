@@ -165,7 +165,7 @@
     const own = root === document.body;
     let last = players[0];
     for (const player of players) player.audio.addEventListener("play", () => { last = player; });
-    (own ? document : root).addEventListener("keydown", (event) => {
+    document.addEventListener("keydown", (event) => {
       const { target, key } = event, free = target === document.body;
       const player = free && own ? last : players.find(({ piece }) => piece.contains(target));
       if (!player || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;

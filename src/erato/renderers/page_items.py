@@ -64,17 +64,21 @@ def page_items(pieces: Sequence[tuple[str, Piece, About]], budget: Budget, stem:
     pieces = pieces[: budget.pieces]
     scores = [piece for _, piece, _ in pieces if isinstance(piece, Score) and note_count(piece)]
     heard = iter(shares([seconds(score) for score in scores], budget.seconds))
-    seen = iter(shares([budget.pages] * len(scores), budget.pages))
+    pages, rest = budget.pages, len(scores)  # pages that are left, and pieces to share them
     items = []
     for name, piece, about in pieces:
         named = stem or slug(name)
         if isinstance(piece, str):
             files = {f"{named}.txt": piece.encode("utf-8", "replace")}
             items.append(PageItem(name, piece, about.facts, files=files, record=about.record, stem=named))
-        elif note_count(piece):
-            items.append(_music(name, piece, about, named, next(heard), int(next(seen))))
-        else:
-            items.append(_music(name, piece, about, named, 0, 0))
+            continue
+        item = _seen(name, piece, about, named)
+        if note_count(piece):
+            item = _heard(item, piece, next(heard))
+            if budget.pages:
+                item = _engraved(item, piece, about, max(1, pages // rest))
+                pages, rest = max(0, pages - len(item.score)), rest - 1
+        items.append(item)
     return items
 
 
@@ -101,35 +105,41 @@ def slug(name: str) -> str:
     return "-".join(words)[:60] or "piece"
 
 
-def _music(name: str, score: Score, about: About, stem: str, heard: float, pages: int) -> PageItem:
-    """The item of a score, with at most `heard` seconds of its sound and `pages` of its engraving."""
-    whole = seconds(score)
+def _seen(name: str, score: Score, about: About, stem: str) -> PageItem:
+    """The item of a score, with its piano roll and MIDI file."""
     roll = picture(score, About(new_from=about.new_from, surprise=about.surprise))  # the page itself says the rest
-    roll = replace(roll, png=png_with_record(roll.png, about))
-    drawn = roll.rows[-1].points[-1][0]
+    drawn, whole = roll.rows[-1].points[-1][0], seconds(score)
     said = [f"The piano roll shows the first {clock(drawn)} of {clock(whole)}."] if drawn < whole - SLACK_S else []
+    roll = replace(roll, png=png_with_record(roll.png, about))
     files = {f"{stem}.mid": midi_bytes(score, about)}
-    sound, length, sheets = None, 0.0, []
-    if heard >= whole - SLACK_S > -SLACK_S:
-        sound, length = page_sound(score)
-    elif heard >= SHORTEST_S:
-        sound, length = page_sound(clip(score, tick_at(score, heard)))
-        said.append(f"The sound is that of the first {clock(heard)} of {clock(whole)}; the MIDI file holds all of it.")
-    elif note_count(score):
-        said.append("Its sound is left out here; the MIDI file holds all of it.")
-    if pages and note_count(score):
-        from erato.renderers.engraved import engrave, musicxml
+    return PageItem(name, score, about.facts, roll, files, said=said, record=about.record, stem=stem)
 
-        try:
-            engraving = engrave(score, About(name, about.facts), pages)
-            sheets = engraving.svgs
-            said += [f"In the score: {sentence[:1].lower()}{sentence[1:]}" for sentence in engraving.said]
-            files[f"{stem}.mxl"] = _compressed(musicxml(score, about), f"{stem}.musicxml")
-        except UsageError as error:  # the rest of the page is there without it
-            said.append(f"There is no score of it: {error}")
-    elif note_count(score):
-        said.append("Its score is left out here.")
-    return PageItem(name, score, about.facts, roll, files, sound, length, sheets, said, about.record, stem)
+
+def _heard(item: PageItem, score: Score, most: float) -> PageItem:
+    """The item with at most so many seconds of its sound."""
+    whole = seconds(score)
+    if most >= whole - SLACK_S:
+        sound, length = page_sound(score)
+        return replace(item, sound=sound, length=length)
+    if most < SHORTEST_S:
+        return replace(item, said=[*item.said, "Its sound is left out here; the MIDI file holds all of it."])
+    sound, length = page_sound(clip(score, tick_at(score, most)))
+    said = f"The sound is that of the first {clock(most)} of {clock(whole)}; the MIDI file holds all of it."
+    return replace(item, sound=sound, length=length, said=[*item.said, said])
+
+
+def _engraved(item: PageItem, score: Score, about: About, pages: int) -> PageItem:
+    """The item with at most so many pages of its score, and the MusicXML file."""
+    from erato.renderers.engraved import engrave, musicxml
+
+    try:
+        made = engrave(score, About(item.name, about.facts), pages)
+        document = _compressed(musicxml(score, about), f"{item.stem}.musicxml")
+    except UsageError as error:  # the rest of the page is there without it
+        return replace(item, said=[*item.said, f"There is no score of it: {error}"])
+    said = [f"In the score: {sentence[:1].lower()}{sentence[1:]}" for sentence in made.said]
+    files = {**item.files, f"{item.stem}.mxl": document}
+    return replace(item, score=made.svgs, files=files, said=[*item.said, *said])
 
 
 def _compressed(document: str, name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What a run is and how it learned to one HTML page. In: sections of words, pictures, tables and pieces. Out: a file.
+"""What a run is and how it learned to HTML. In: sections of words, pictures, tables and pieces. Out: a page, or a card.
 
 It looks as the page of pieces does, plays as that one does, and asks no other place for anything. Pictures are SVGs, on
 white cards. Whatever anyone typed is escaped. Knows nothing of runs.
@@ -33,7 +33,7 @@ class Section:
     """A part of the page; what is empty is left out.
 
     key: its id; said: paragraphs, apart by empty lines; picture: SVG, alt: the same in words; text: what is shown as it
-    stands when asked for, under `text_name`; items: pieces that are played.
+    stands when asked for, under `text_name`; items: pieces that are played. A card has neither ids nor items.
     """
 
     key: str
@@ -64,11 +64,10 @@ def run_page(
     title: str, intro: str, numbers: Mapping[str, str], sections: Sequence[Section], facts: Mapping[str, str]
 ) -> str:
     """The page as HTML."""
-    shown = "".join(f"<div><dt>{html_line(n)}</dt><dd>{html_line(v)}</dd></div>" for n, v in numbers.items())
     links = "".join(f'<li><a href="#{one.key}">{html_line(one.title)}</a></li>' for one in sections)
     header = [
         paragraphs(intro),
-        f'<div class="numbers"><dl>{shown}</dl></div>' if numbers else "",
+        _numbers(numbers),
         f'<nav class="sections" aria-label="Sections"><ol>{links}</ol></nav>',
     ]
     footer = [facts_list(facts, "How this was made", 2), f"<script>{SCRIPT}</script>"]
@@ -76,24 +75,59 @@ def run_page(
     return document(title, POLICY, STYLE + _OWN_STYLE, "\n".join(header), main, "\n".join(footer))
 
 
+def card(
+    title: str,
+    intro: str,
+    numbers: Mapping[str, str] | None = None,
+    sections: Sequence[Section] = (),
+    facts: Mapping[str, str] | None = None,
+) -> str:
+    """The same as one card that stands within a page of somebody else, such as a notebook: with style, no ids."""
+    inside = [f"<section>{_inside(section, 4)}</section>" for section in sections]
+    parts = [
+        f'<div class="erato fragment">\n<style>\n{STYLE}{_OWN_STYLE}</style>',
+        f'<article aria-label="{html_line(title)}"><h3>{html_line(title)}</h3>{_said(intro)}',
+        _numbers(numbers or {}),
+        *inside,
+        facts_list(facts or {}, "How this was made", 4),
+        "</article>\n</div>",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _numbers(numbers: Mapping[str, str]) -> str:
+    shown = "".join(f"<div><dt>{html_line(n)}</dt><dd>{html_line(v)}</dd></div>" for n, v in numbers.items())
+    return f'<div class="numbers"><dl>{shown}</dl></div>' if numbers else ""
+
+
 def _section(section: Section) -> str:
     """A card, or a heading above cards of pieces."""
-    key, title = section.key, html_line(section.title)
-    said = "".join(f'<p class="what">{html_line(one)}</p>' for one in section.said.split("\n\n") if one.strip())
+    key = section.key
     if section.items:
+        title, said = html_line(section.title), _said(section.said)
         pieces = "\n".join(map(article, section.items))
         return f'<h2 class="part" id="{key}">{title}</h2>{said}\n<div class="pieces">\n{pieces}\n</div>'
+    return f'<article id="{key}" aria-labelledby="{key}-title">{_inside(section, 2, f"{key}-title")}\n</article>'
+
+
+def _inside(section: Section, level: int, key: str = "") -> str:
+    """A section that is no pieces, under a heading of `level` with the id `key`."""
+    identity = f' id="{key}"' if key else ""
+    heading = f"<h{level}{identity}>{html_line(section.title)}</h{level}>" if section.title else ""
     parts = [
-        f'<article id="{key}" aria-labelledby="{key}-title"><h2 id="{key}-title">{title}</h2>{said}',
+        heading + _said(section.said),
         _picture(section) if section.picture else "",
-        facts_list(section.facts, "In short", 3),
+        facts_list(section.facts, "In short", level + 1),
         *map(_table, section.tables),
         _folded(section.text_name, f'<pre class="code" tabindex="0">{html_text(section.text)}</pre>')
         if section.text
         else "",
-        "</article>",
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _said(text: str) -> str:
+    return "".join(f'<p class="what">{html_line(one)}</p>' for one in text.split("\n\n") if one.strip())
 
 
 def _picture(section: Section) -> str:

@@ -1,4 +1,4 @@
-"""Parts and their staves, bar by bar: voices, rests, accidentals, clefs, words. In: tracks on a grid, a plan. Out: parts.
+"""Parts and their staves, bar by bar: voices, rests, signs, clefs, words. In: tracks on a grid, a plan. Out: parts.
 
 Knows nothing of files; how parts and hands are chosen is in `layout`, how values are in `rhythm`.
 """
