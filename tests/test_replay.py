@@ -107,7 +107,7 @@ HOWS = [
     ("lyrics-lstm", {"temperature": 1, "top_k": 5, "no_repeat": 3, "seed": 0}),
     ("lyrics-lstm", {"greedy": True}),
     ("lyrics-lstm", {"n": 3, "piece": 1}),
-    ("lyrics-lstm", {**SEARCHED, "piece": 2}),
+    ("lyrics-lstm", {**SEARCHED, "piece": 2, "seed": np.int64(5)}),
     ("lyrics-lstm", {"length": 60, "may_end": True}),
     ("lyrics-lstm", {"prompt": "oh the  sun\nand", "draft": 4}),
     ("lyrics-lstm", {"prompt": "oh the sun " * 60}),

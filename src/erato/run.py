@@ -252,7 +252,7 @@ class Run(Displayed, ABC):
         ).to_json()
         files = {name: one.path for name, one in (("prompt", prompt), ("given", given)) if one and one.path}
         return [
-            replace(sampled, record={**record, "seed": sampled.seed, "place": place}, taken=files)
+            replace(sampled, record={**record, "seed": int(sampled.seed), "place": place}, taken=files)
             for place, sampled in enumerate(samples)
         ]
 

@@ -97,3 +97,12 @@ def test_the_pieces_fill_the_bar_in_every_meter() -> None:
 
 def test_gaps_of_a_second_voice_may_stay_open() -> None:
     assert said([(1, 2)], rests=False) == "4"
+
+
+def test_times_that_no_tuplet_has_go_to_the_nearest_64ths() -> None:
+    four = meter(4, 4)
+    odd = [(UNIT // 8, UNIT // 2), (UNIT // 2, 6 * UNIT // 7), (6 * UNIT // 7, 4 * UNIT)]
+    pieces = written(odd, four)
+    assert sum(piece.length for piece in pieces) == four.length
+    assert {piece.note for piece in pieces} == {None, 0, 1, 2}
+    assert all(piece.tuplet is None for piece in pieces)

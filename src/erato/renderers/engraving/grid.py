@@ -26,7 +26,8 @@ _GRIDS = (
     (16, 6.0),
     (24, 8.0),
 )
-_ALL = (1, 2, 4, 3, 6, 8, 12, 5, 7, 16, 24)
+_USUAL = (1, 2, 4, 3, 6, 8, 12, 24)  # grids that one beat can have together
+_TOGETHER = {5: (1, 5), 7: (1, 7), 16: (1, 2, 4, 8, 16)}  # and those that go with these
 _FINEST = UNIT // 8  # a note lasts at least a 32nd
 _CHORD = 0.04  # seconds
 _GATE = UNIT / 8  # gaps up to this are how notes are detached, not rests
@@ -127,8 +128,9 @@ def _ends(
             coarse = steps if steps in (3, 6) else 4
             found[index] = round(beats[beat]) + int(_to(inside, coarse)[0])
             continue
-        same = [more for more in _ALL if more % steps == 0]  # the same grid, or a finer one of its kind
-        fitting = [one for one in (*same, *_ALL) if _off(inside, one)[0] <= tolerance]
+        together = _TOGETHER.get(steps, _USUAL)
+        same = [more for more in together if more % steps == 0]  # the same grid, or a finer one of its kind
+        fitting = [one for one in (*same, *together) if _off(inside, one)[0] <= tolerance]
         best = fitting[0] if fitting else (steps if steps > 2 else 4)
         found[index] = round(beats[beat]) + int(_to(inside, best)[0])
     return np.maximum(found, onsets)

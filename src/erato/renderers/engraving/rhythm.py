@@ -122,8 +122,11 @@ def written(spans: Sequence[tuple[int, int]], meter: Meter, rests: bool = True) 
 
     rests: whether gaps become rests; otherwise nothing stands there. Spans must lie on a grid.
     """
-    spans = [(start, end) for start, end in spans if end > start]
-    stretches = _stretches(spans, meter)
+    try:
+        stretches = _stretches(spans, meter)
+    except ValueError:  # bars that begin between ticks, and the like: the nearest 64ths
+        spans = _on_straight(spans, meter.length)
+        stretches = [(0, meter.length, None)]
     pieces: list[Piece] = []
     for start, end, tuplet in stretches:
         inside: list[tuple[int, int, int | None]] = []
@@ -151,6 +154,17 @@ def written(spans: Sequence[tuple[int, int]], meter: Meter, rests: bool = True) 
     return pieces
 
 
+def _on_straight(spans: Sequence[tuple[int, int]], length: int) -> list[tuple[int, int]]:
+    """The spans on 64ths: each at least one long, none overlapping; empty where the bar has no room."""
+    found: list[tuple[int, int]] = []
+    free = 0
+    for start, end in spans:
+        start = max(free, min(round(start / STRAIGHT) * STRAIGHT, (length - 1) // STRAIGHT * STRAIGHT))
+        free = max(start + STRAIGHT, round(end / STRAIGHT) * STRAIGHT)
+        found.append((start, max(start, min(free, length))))
+    return found
+
+
 def _with_edge(piece: Piece, edge: str) -> Piece:
     return Piece(piece.start, piece.length, piece.note, piece.value, piece.dots, piece.tuplet, (*piece.edges, edge))
 
@@ -170,7 +184,7 @@ def tuplet_of(offsets: Sequence[int], length: int) -> Tuplet | None:
 
 def _stretches(spans: Sequence[tuple[int, int]], meter: Meter) -> list[tuple[int, int, Tuplet | None]]:
     """The bar in stretches of one kind: without a tuplet (as long as can be), or one tuplet each."""
-    edges = sorted({at for span in spans for at in span if 0 < at < meter.length})
+    edges = sorted({at for span in spans if span[0] < span[1] for at in span if 0 < at < meter.length})
     if all(at % STRAIGHT == 0 for at in edges):
         return [(0, meter.length, None)]
     size = UNIT if meter.denominator < 8 else UNIT // 2
