@@ -219,10 +219,12 @@ def _cut(
     wide = (last - first) * ratio[0] // ratio[1]
     inner = Meter(tuplet.actual, (8 if tuplet.actual == 3 else 16) * UNIT // (last - first), wide)
     low, high = ((at - first) * ratio[0] // ratio[1] for at in (start, end))
-    return [
-        (first + a * ratio[1] // ratio[0], first + b * ratio[1] // ratio[0], value, dots)
-        for a, b, value, dots in _fewest(low, high, rest, inner)
-    ]
+    places = {low: start, high: end}  # exact, also where the stretch is of an odd length
+
+    def back(at: int) -> int:
+        return places.get(at, first + at * ratio[1] // ratio[0])
+
+    return [(back(a), back(b), value, dots) for a, b, value, dots in _fewest(low, high, rest, inner)]
 
 
 @cache
