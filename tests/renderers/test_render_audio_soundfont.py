@@ -3,6 +3,7 @@
 import random
 import re
 import sys
+import tracemalloc
 from importlib.machinery import ModuleSpec
 
 import numpy as np
@@ -134,6 +135,14 @@ def test_a_sample_that_is_no_vorbis_is_damage(soundfont, score):
     path.write_bytes(whole.replace(b"OggS", b"Oggs"))
     with pytest.raises(UsageError, match="Vorbis"):
         mix(score, path)
+
+
+def test_a_tuning_beyond_all_hearing_costs_no_memory(soundfont, score):
+    font = soundfont({(0, 0): [{56: 1200, 58: 0, 51: 120, 6: 12000, 7: 12000}]})  # up to 2 ** 150 times as high
+    tracemalloc.start()
+    made = mix(score, font).samples
+    assert np.isfinite(made).all() and tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("loop", [(0, 0), (500, 400), (10, 2**31), (2**31, 2**31 + 50)])

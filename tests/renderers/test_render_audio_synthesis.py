@@ -10,6 +10,8 @@ from symusic import ControlChange, Note, Pedal, PitchBend, Score, Tempo, TextMet
 from erato.errors import UsageError
 from erato.renderers.synthesis import RATE, mix, sound, stems
 
+from .conftest import sine
+
 SEMITONE = 2 ** (1 / 12)
 USUAL = (100 / 127) ** 2 * np.sqrt(0.5) * 32000 / 32768  # volume where nothing is said, in the middle, of this sample
 
@@ -68,6 +70,14 @@ def test_a_note_is_its_sample_at_its_pitch_and_level(soundfont):
 def test_every_key_has_its_pitch(soundfont, key):
     made = mix(piece((0, 500, key, 100)), soundfont()).samples
     assert pitch(made, 0.02, 0.48) == pytest.approx(441 * SEMITONE ** (key - 69), rel=2e-5)
+
+
+def test_a_loop_goes_on_for_long_without_a_seam(soundfont):
+    """A loop of one period, whose length in frames is no whole number."""
+    made = mix(piece((0, 20_000, 73, 127)), soundfont(samples=[(sine(0.01), (100, 200), 69)])).samples[:, 0]
+    time = np.arange(20 * RATE) / RATE
+    wanted = USUAL * np.sin(2 * np.pi * 441 * SEMITONE**4 * time)
+    assert np.abs(made[: len(time)] - wanted).max() < 0.002
 
 
 def test_interpolation_keeps_a_sine_a_sine(soundfont):

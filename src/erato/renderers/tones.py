@@ -25,6 +25,7 @@ LONGEST_RELEASE = 12.0
 FULL_FALL = 100.0  # dB
 OPEN_CUTOFF = 13500  # cents at which the filter lets everything pass
 CUTOFF_STEP = 40  # cents: the filter is set anew where its cutoff has moved so far
+FASTEST = 64.0  # samples a frame: six octaves above a sample of the same rate
 CHUNK = 8192  # frames that are interpolated at once: what the processor's own memory holds
 HALF = np.float32(0.5)
 CONTROL = 64  # frames from one value of oscillators and envelopes of pitch and filter to the next
@@ -129,7 +130,7 @@ def tone(sample: Sample, zone: Zone, key: int, rate: int, frames: int, bend: flo
     frames = max(1, int(min(frames, envelope.over * rate)))
     control = _Control(zone, struck, rate, frames)
     moved: float | Curve = control.pitch() + bend if control.moves_pitch else bend
-    step = sample.rate / rate * 2.0 ** ((cents + moved) / 1200)
+    step = np.minimum(FASTEST, sample.rate / rate * 2.0 ** (np.clip(cents + moved, -24_000, 24_000) / 1200))
     wave = _filtered(_resampled(sample, step, frames), zone, control, rate)
     held = wave * envelope.level(np.arange(len(wave), dtype=np.float32) / np.float32(rate))
     if control.moves_volume:
@@ -211,14 +212,16 @@ def _resampled(sample: Sample, step: float | Curve, frames: int) -> Wave:
     source = sample.wave
     if sample.loop is None:
         frames = int(np.searchsorted(phase, len(source) - 1))
-    else:  # written out as often as it is heard
+    else:  # written out as often as a chunk reads it
         start, end = sample.loop
-        rounds = max(0, math.ceil((phase[-1] + 3 - end) / (end - start)))
+        rounds = math.ceil(CHUNK * float(np.max(step)) / (end - start)) + 2
         source = np.concatenate([source[:end], np.tile(source[start:end], rounds)])
     around = np.concatenate([source[:1], source, np.zeros(3, np.float32)])
     found = np.empty(frames, np.float32)
     for begin in range(0, frames, CHUNK):
         here = phase[begin : begin + CHUNK][: frames - begin]
+        if sample.loop is not None and here[0] >= end:
+            here = here - (here[0] - end) // (end - start) * (end - start)
         whole = here.astype(np.intp)
         part = (here - whole).astype(np.float32)
         # Catmull and Rom's cubic through the two samples around, with the slopes of their neighbours.
