@@ -200,20 +200,20 @@ def _compose(given: argparse.Namespace) -> int:
     reads = run.representation.kind == "text" and not given.json  # the text itself is what people look at
     streams = reads and given.n == 1 and beams is None
     with _reporter(given.json or streams or given.live == "-") as reporter:
-        formats = given.formats.split(",") if given.formats else run.formats
-        renderers_for(formats, run.representation.kind)
+        renderers_for(_formats(given, run), run.representation.kind)
         if beams is not None:
             changes["beams"] = beams
         if reads and given.n == 1:
             changes["stream"] = _show
         asked = {"reporter": reporter, **_asked(given), **phrases, **changes}
         if given.live is not None:
-            samples, written = _live(given, run, asked, lambda samples: run.write(samples, out, formats))
+            samples, written = _live(given, run, asked, lambda samples: _write(given, run, samples, out)[0])
+            page = None
         else:
             samples = run.sample(given.prompt, **asked)
             if "given" in phrases and not isinstance(phrases["given"], Path):  # a piece of a corpus has no name
                 samples = [replace(one, record=provenance.named(one.record, "given", given.given)) for one in samples]
-            written = run.write(samples, out, formats)
+            written, page = _write(given, run, samples, out)
     rows: list[dict[str, Any]] = [
         {
             "path": str(paths[0]),
@@ -229,7 +229,7 @@ def _compose(given: argparse.Namespace) -> int:
         for sample, paths in zip(samples, written, strict=True)
     ]
     if given.json:
-        _print_json({"pieces": rows})
+        _print_json({"pieces": rows, "page": None if page is None else str(page)})
         return 0
     if reads and given.n == 1:
         print()
@@ -241,7 +241,22 @@ def _compose(given: argparse.Namespace) -> int:
         said = f"seed {row['seed']}: {length}{row['symbols']} symbols -> {', '.join(row['files'])}"
         alone = reads or given.live == "-"  # a text, or what is played, alone goes where it is sent
         print(said, file=sys.stderr if alone else sys.stdout)
+    if page is not None:
+        print(f"The page that compares them: {page}", file=sys.stderr if reads else sys.stdout)
     return 0
+
+
+def _formats(given: argparse.Namespace, run: "Run") -> list[str]:
+    return given.formats.split(",") if given.formats else run.formats
+
+
+def _write(
+    given: argparse.Namespace, run: "Run", samples: "Sequence[Sample]", out: Path
+) -> "tuple[Written, Path | None]":
+    """The files of each piece, and, where no formats were asked for, a page: of one piece among these, else of all."""
+    alone = not given.formats and len(samples) == 1
+    written = run.write(samples, out, [*_formats(given, run), *(["html"] if alone else [])])
+    return written, None if given.formats or alone else run.write_page(samples, written)
 
 
 def _refuse_live(given: argparse.Namespace) -> None:

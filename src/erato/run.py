@@ -32,6 +32,7 @@ from erato.provenance import Identity, LearnedFrom, Record, Settings, Taken
 from erato.recipe import Recipe
 from erato.renderers import Renderer, renderers_for
 from erato.renderers.base import About
+from erato.renderers.page import write_page_of
 from erato.reporter import Reporter, counts
 from erato.representations import Subwords
 from erato.representations.base import Array, Frames, Representation
@@ -285,6 +286,14 @@ class Run(Displayed, ABC):
                 write_json(said, provenance.beside(sampled.record, paths, out, self.folder, sampled.taken))
                 written.append([*paths, said])
         return written
+
+    def write_page(self, samples: Sequence[Sample], written: Sequence[Sequence[Path]]) -> Path:
+        """Writes the page that compares samples, beside the files that `write` made of them; the page's path."""
+        first, last = written[0][0], written[-1][0]
+        path = first.with_name(f"{first.name.split('-')[0]}-to-{last.name.split('-')[0]}.html")
+        pieces = [(about.title, sample.piece, about) for sample in samples for about in [self.about(sample)]]
+        write_page_of(path, f"{len(samples)} pieces of {self.recipe.name}", "", pieces, self.origin())
+        return path
 
     def write_as(self, sampled: Sample, folder: Path, stem: str, renderers: Sequence[Renderer]) -> list[Path]:
         """Writes one sample as one file a renderer, all with the same stem; overwrites."""
