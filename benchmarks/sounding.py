@@ -20,8 +20,9 @@ import numpy as np
 from symusic import Note, Score, Tempo, Track
 
 from erato.renderers import RENDERERS, About
-from erato.renderers.audio import PAGE_RATE, Audio, for_page, sound
+from erato.renderers.audio import Audio
 from erato.renderers.loudness import factor
+from erato.renderers.page_sound import page_sound
 from erato.renderers.synthesis import RATE, mix
 
 TRACKS = (  # name, program, lowest key, keys, notes at once, notes a quarter, drums
@@ -54,7 +55,7 @@ def main() -> None:
     given = options.parse_args()
 
     score = music(2 * given.seconds, given.seed)
-    made, small = mix(score), sound(score, rate=PAGE_RATE)
+    made = mix(score)
     print(f"{sum(len(track.notes) for track in score.tracks):,} notes, {made.seconds:.1f} s of sound, {RATE} Hz")
     with tempfile.TemporaryDirectory() as folder:
 
@@ -65,8 +66,7 @@ def main() -> None:
             "notes to samples": lambda: mix(score),
             "loudness and true peak": lambda: factor(made.samples, made.rate),
             **{f"piece to {kind}": writing(one) for kind, one in RENDERERS.items() if isinstance(one, Audio)},
-            f"for a page, at {PAGE_RATE} Hz: samples": lambda: sound(score, rate=PAGE_RATE),
-            "for a page: MP3": lambda: for_page(small),
+            "MP3 for a page": lambda: page_sound(score),
         }
         for name, part in parts.items():
             took = []

@@ -263,7 +263,7 @@ COMMANDS = {
             _option(
                 "--formats",
                 metavar="LIST",
-                help="comma-separated suffixes (default: mid,png or txt, matrix.png of frames, and a page to hear and see them)",
+                help="comma-separated suffixes (default: mid,png or txt, matrix.png of frames, and an HTML page)",
             ),
             _JSON,
         ],

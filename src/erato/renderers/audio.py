@@ -10,9 +10,7 @@ from typing import BinaryIO
 
 from erato import files
 from erato.renderers.audio_files import (
-    PAGE_RATE,
     audio_record,
-    for_page,
     write_flac,
     write_mp3,
     write_ogg,
@@ -23,7 +21,7 @@ from erato.renderers.names import one_line, track_labels
 from erato.renderers.synthesis import Sound, sound, stems
 from erato.score import Piece, Score
 
-__all__ = ["PAGE_RATE", "Audio", "Flac", "Mp3", "Ogg", "Wav", "audio_record", "for_page", "sound", "stem_paths"]
+__all__ = ["Audio", "Flac", "Mp3", "Ogg", "Wav", "audio_record", "sound", "stem_paths"]
 
 LONGEST_LABEL = 40  # characters of a track's name in that of its file
 

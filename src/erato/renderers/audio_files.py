@@ -24,8 +24,6 @@ from erato.renderers.synthesis import Sound
 
 MOST = 1000  # characters of a title, as much as programs read
 STRETCH = 65_536  # frames
-PAGE_RATE = 32_000  # frames a second
-PAGE_STEREO_S = 30.0
 LICENCE = "licence"  # the fact that is the copyright
 TITLE, SOFTWARE, COPYRIGHT, COMMENT = "title", "software", "copyright", "comment"
 _WAV_NAMES = {TITLE: b"INAM", SOFTWARE: b"ISFT", COPYRIGHT: b"ICOP", COMMENT: b"ICMT"}
@@ -76,17 +74,6 @@ def write_mp3(sound: Sound, file: BinaryIO, about: About) -> None:
     """Writes MP3 of variable bit rate, about 160 kbit a second; needs 2 s a minute."""
     file.write(id3(texts(about)))
     file.write(_mp3(sound, 0.3))
-
-
-def for_page(sound: Sound) -> bytes:
-    """The sound as the player of a page gets it: MP3, which every browser plays, without texts.
-
-    Made for sound of `PAGE_RATE`; one in stereo up to half a minute, in mono beyond: a minute then takes half a
-    second on one core, and 430 kB.
-    """
-    if sound.seconds > PAGE_STEREO_S:
-        sound = Sound(sound.samples.mean(axis=1, keepdims=True), sound.rate)
-    return _mp3(sound, 0.6)
 
 
 def audio_record(data: bytes) -> dict[str, Any] | None:
