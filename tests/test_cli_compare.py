@@ -180,7 +180,10 @@ def test_a_text_is_shown_while_it_is_composed(monkeypatch, capsys, erato, runs):
     text = Path("here/001-seed0.txt").read_text()
     assert len(text) == 14
     assert watched.getvalue() == text + "\n"
-    assert capsys.readouterr().err == "seed 0: 10 symbols -> here/001-seed0.txt, here/001-seed0.json\n"
+    assert (
+        capsys.readouterr().err
+        == "seed 0: 10 symbols -> here/001-seed0.txt, here/001-seed0.html, here/001-seed0.json\n"
+    )
     growing = [part for part in seen if len(part) <= len(text)]
     assert growing[0] == "the " and len(growing) > 8
     assert all(later.startswith(earlier) for earlier, later in pairwise(growing))

@@ -325,4 +325,5 @@ def test_pieces_of_frames_are_shown_as_a_matrix_too(erato, runs, tmp_path):
     for short, wanted in (("roll", [".mid", ".png", ".matrix.png"]), ("notes", [".mid", ".png"])):
         code, out, _ = erato("compose", runs[short], "--length", 12, "--out", tmp_path / short, "--json")
         assert code == 0
-        assert [Path(file).name[len("001-seed0") :] for file in json.loads(out)["pieces"][0]["files"]] == wanted
+        files = [Path(file).name[len("001-seed0") :] for file in json.loads(out)["pieces"][0]["files"]]
+        assert files == [*wanted, ".html", ".json"]

@@ -133,7 +133,8 @@ def test_pieces_without_a_likelihood_are_printed_as_others_are(erato, monkeypatc
                 "made": {},
                 "files": ["pieces/001-seed3.mid"],
             }
-        ]
+        ],
+        "page": None,
     }
     code, out, _ = erato("compose", "run", "--formats", "mid")
     assert (code, out) == (0, "seed 3: 2 bars, 7.2 s, 32 symbols -> pieces/001-seed3.mid\n")

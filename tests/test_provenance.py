@@ -194,10 +194,12 @@ def test_the_json_beside_says_where_all_lies_from_there(tmp_path, monkeypatch):
         Path(path).parent.mkdir(parents=True)
         Path(path).write_bytes(path.encode())
     written, folder = Path("runs/r/pieces/001-seed0.mid"), Path("runs/r/pieces")
-    said = provenance.beside({"seed": 0}, [written], folder, Path("runs/r"), {"prompt": tmp_path / "songs" / "x.mid"})
+    said = provenance.beside(
+        {"seed": 0}, [written], folder, Path("runs/r"), {"prompt": tmp_path / "songs" / "x.mid"}, {"n": 3}
+    )
     assert said["where"] == {"run": "..", "prompt": "../../../songs/x.mid"}
     assert said["files"] == {"001-seed0.mid": hashlib.sha256(b"runs/r/pieces/001-seed0.mid").hexdigest()}
-    assert said["record"] == {"seed": 0}
+    assert said["record"] == {"seed": 0} and said["asked"] == {"n": 3}
     assert str(tmp_path) not in json.dumps(said) and os.sep + "home" not in json.dumps(said)
 
 

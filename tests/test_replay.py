@@ -520,3 +520,15 @@ def test_where_composed_music_begins_is_known(composed, make_score, tmp_path):
     assert run.about(sampled).new_from == sampled.new_from
     assert run.sample(seed=1, bars=2)[0].new_from is None
     assert run.sample(seed=1, bars=2, begin="window")[0].new_from is None
+
+
+def test_a_piece_has_the_same_bytes_alone_and_beside_others(folders, tmp_path):
+    """What should not change a piece is in the `.json` beside it, not in its files."""
+    run = erato.load(folders["event-transformer"])
+    together = run.write(run.sample(n=3, seed=1, bars=1), tmp_path / "together", ["mid", "png"])
+    alone = run.write(run.sample(seed=2, bars=1), tmp_path / "alone", ["mid", "png"])
+    for one, other in zip(together[1][:2], alone[0][:2], strict=True):
+        assert one.read_bytes() == other.read_bytes()
+    asked = [json.loads(files[-1].read_bytes()).get("asked") for files in (together[1], alone[0])]
+    assert asked == [{"n": 3, "place": 1, "seed": 1}, None]
+    assert erato.replay(together[1][-1]).identical

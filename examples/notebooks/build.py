@@ -2,7 +2,7 @@
 
     python examples/notebooks/build.py [NAME ...]        all of them, if none is named
 
-In: NAME.py, a notebook as Python, where `# %%` begins a cell of code and `# %% [markdown]` one of words. Out: NAME.ipynb.
+In: NAME.py, a notebook as Python: `# %%` begins a cell of code, `# %% [markdown]` one of words. Out: NAME.ipynb.
 What a cell says on standard error, and an address of this machine, are refused: neither belongs into a notebook that
 others read. Knows nothing of what the notebooks are about.
 """
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
 
 HERE = Path(__file__).parent
@@ -50,9 +49,8 @@ def notebook(source: str) -> Any:
 
 def run(made: Any, folder: Path) -> None:
     """Runs all cells in a kernel of its own in `folder`, and keeps what comes out; raises where a cell does."""
-    manager = AsyncKernelManager(transport="ipc")  # sockets that are files: no port of this machine is opened
     where = {"metadata": {"path": str(folder)}}
-    NotebookClient(made, manager, timeout=600, record_timing=False, resources=where).execute()
+    NotebookClient(made, timeout=600, record_timing=False, resources=where).execute()
     made.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
 
 

@@ -28,8 +28,8 @@ class Sample(Displayed):
     music; None where there are none. array: the new symbols, as the model gave them; prompt: those that it went on
     from, whether the piece begins with them or not. score: what beam search ranked it by; None where it was drawn.
     made: what beside the seed decided it, for people; record: all that did, as `erato.provenance` has it; taken: the
-    files that it was made from, by what they were for. new_from: the tick where what is new begins, in a score that
-    begins with its prompt.
+    files that it was made from, by what they were for; asked: what else it was asked for with. new_from: the tick where
+    what is new begins, in a score that begins with its prompt.
     """
 
     piece: Piece
@@ -44,6 +44,7 @@ class Sample(Displayed):
     made: dict[str, str] = field(default_factory=dict, compare=False)
     record: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     taken: Mapping[str, Path] = field(default_factory=dict, repr=False, compare=False)
+    asked: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
     new_from: int | None = field(default=None, compare=False)
 
 

@@ -14,7 +14,7 @@ from erato import evaluation_tables as tables
 from erato import provenance
 from erato.comparing import Comparison, numbers
 from erato.composing import Sample
-from erato.corpora.base import Report
+from erato.corpora.base import SPLITS, Report
 from erato.displayed import Displayed
 from erato.errors import UsageError
 from erato.evaluating import Evaluation
@@ -27,6 +27,10 @@ from erato.renderers.run_page import Section, Table, card
 from erato.reporter import counts
 from erato.run import Run
 from erato.score import Piece, Score, note_count
+
+
+_MOST = 100  # rows of a table
+_PIECES = (str, Score, Sample)
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,26 +46,32 @@ class Shown(Displayed):
 def show(what: Piece | Sample | Iterable[Piece | Sample], title: str = "") -> Shown:
     """A piece, or several of them, to see and to hear in a notebook, as the last line of a cell.
 
-    title: of a piece; several are numbered. UsageError for anything else than scores, texts and samples.
+    title: of a piece; several are numbered. Samples of one seed are told apart by how they were drawn. UsageError for anything else than scores, texts and samples.
     """
-    alone = isinstance(what, (str, Score, Sample))
-    found = [what] if alone else list(what) if isinstance(what, Iterable) else []
+    found = [what] if isinstance(what, _PIECES) else list(what) if isinstance(what, Iterable) else []
     if not found:
         raise UsageError(f"show takes a piece or several of them, got {_kind(what)}: give what compose or sample gave.")
-    shown = []
+    shown, alone = [], len(found) == 1
     for number, one in enumerate(found, 1):
-        if not isinstance(one, (str, Score, Sample)):
+        if not isinstance(one, _PIECES):
             raise UsageError(
                 f"show takes scores, texts and samples, got {_kind(one)}: give what compose or sample gave."
             )
         name = title if alone or not title else f"{title} {number}"
         if isinstance(one, Sample):
             about = about_sample(one, name)
-            shown.append((about.title, one.piece, about))
+            shown.append((_told_apart(about, one, found), one.piece, about))
         else:
             name = name or ("text" if isinstance(one, str) else "piece") + ("" if alone else f" {number}")
             shown.append((name, one, About(name)))
     return Shown(tuple(shown))
+
+
+def _told_apart(about: About, sampled: Sample, among: Iterable[object]) -> str:
+    """The title of a sample, and how it was drawn where another one has the same seed."""
+    alike = [one for one in among if isinstance(one, Sample) and one.seed == sampled.seed]
+    how = provenance.facts(sampled.record).get("sampling")
+    return f"{about.title}, {how}" if how and len(alike) > 1 else about.title
 
 
 def about_sample(sampled: Sample, title: str = "", facts: Mapping[str, str] | None = None) -> About:
@@ -105,11 +115,12 @@ def _(value: Run) -> str:
 @html.register
 def _(value: Evaluation) -> str:
     found = value.to_json()
-    what = f"{value.pieces:,} pieces of the {value.split} part, {value.symbols:,} symbols"
+    pieces = "1 piece" if value.pieces == 1 else f"{value.pieces:,} pieces"
+    what = f"{pieces} of the {value.split} part" if value.split in SPLITS else pieces
     sections = _phrases(found) if value.features is not None else [Section("", "", tables=[_costs(found)])]
     best = {} if value.accuracy is None else {"the likeliest was right": f"{100 * value.accuracy:.1f} %"}
     measured = Section("", "How this was measured", value.protocol)
-    return card("Evaluation", f"{what}.", best, [*sections, measured])
+    return card("Evaluation", f"{what}, {value.symbols:,} symbols.", best, [*sections, measured])
 
 
 @html.register
@@ -153,9 +164,6 @@ def _(value: Report) -> str:
         more = f", the first {_MOST} of {len(value.flagged):,}" if len(value.flagged) > _MOST else ""
         shown.append(Table(f"Files that are used, but not whole{more}", ["file", "what is lost"], rows, folded=True))
     return card("What can be read", "", found, [Section("", "", tables=shown)] if shown else [])
-
-
-_MOST = 100  # rows of a table
 
 
 def _costs(found: tables.Found) -> Table:

@@ -5,6 +5,7 @@ A name is looked for among the hub's files on this machine first, then fetched. 
 
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,6 +25,9 @@ TOKENIZER = (  # patterns of the files that say how text becomes symbols; config
 _WEIGHTS = ("generation_config.json", "model*.safetensors", "model*.json")
 _SUBWORDS = ("tokenizer.json", "vocab.*", "*.model")  # any of them is a tokenizer
 _TIMEOUT_S = 10.0
+
+# In a notebook without widgets the hub's library says at its import that it has no progress bar: nobody asked for one.
+warnings.filterwarnings("ignore", "IProgress not found")
 
 
 def folder(checkpoint: str, weights: bool = True, missing: str = "folder") -> Path:

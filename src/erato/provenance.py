@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -30,7 +30,10 @@ _HASH, _BEGIN = 64, 20  # characters
 
 @dataclass(frozen=True)
 class Settings:
-    """What `Run.sample` was asked for, with the recipe's values where nothing was said; see there what each means."""
+    """What `Run.sample` was asked for, with the recipe's values where nothing was said; see there what each means.
+
+    Of pieces that do not depend on what was composed beside them, as if this one had been asked for alone.
+    """
 
     n: int = 1
     seed: int = 0
@@ -189,12 +192,19 @@ def named(record: Mapping[str, Any], what: Literal["prompt", "given"], name: str
 
 
 def beside(
-    record: Mapping[str, Any], written: Iterable[Path], folder: Path, run: Path, taken: Mapping[str, Path]
+    record: Mapping[str, Any],
+    written: Iterable[Path],
+    folder: Path,
+    run: Path,
+    taken: Mapping[str, Path],
+    asked: Mapping[str, int],
 ) -> dict[str, Any]:
-    """What the `.json` in `folder` says: the record, each sha256, and where from there all lies that it needs."""
+    """What the `.json` in `folder` says: the record, what it was asked for with, each sha256, and where from there all
+    lies that it needs."""
     where = {"run": run, **taken}
     return {
         "record": dict(record),
+        **({"asked": dict(asked)} if asked else {}),
         "files": {path.name: file_hash(path) for path in written},
         "where": {name: _way(path, folder) for name, path in where.items()},
     }
@@ -219,6 +229,20 @@ def origin(record: Mapping[str, Any]) -> dict[str, str]:
     corpus = record.get("corpus", {})
     named = {"learned from": corpus.get("name"), "licence": corpus.get("licence"), "citation": corpus.get("citation")}
     return {"recipe": record["recipe"], **{name: value for name, value in named.items() if value}}
+
+
+def alone(settings: Settings, place: int) -> tuple[Settings, int, dict[str, int]]:
+    """Settings that make one of the pieces asked for, its place among what they make, and what they leave out.
+
+    That should not change a piece, but may where numbers are rounded: the pieces beside it, and drafts.
+    """
+    asked = {} if settings.draft is None else {"draft": int(settings.draft)}
+    settings = replace(settings, draft=None)
+    if settings.n == 1 or settings.beams is not None or settings.morph is not None:
+        return settings, place, asked
+    n, seed = int(settings.n), int(settings.seed)
+    asked |= {"n": n, "seed": seed, "place": place}
+    return replace(settings, n=1, seed=seed + place), 0, asked
 
 
 def seeds(value: int | Sequence[int | None] | None) -> int | tuple[int | None, ...] | None:

@@ -92,10 +92,10 @@ def replay(
         reporter.note(f"Not as it was: {note}.")
     best: Replay | None = None
     with _threads(record.threads):
-        for settings, place in _ways(record):
+        for settings, place in _ways(found):
             samples = made_by.sample(**handed, **settings.arguments(), reporter=reporter)
             if place >= len(samples):
-                continue
+                break
             sample = replace(samples[place], record=found.said)
             data = _drawn(made_by, sample, [wanted.name for wanted in found.wanted])
             best = Replay(found.path, record, sample, data, _reason(found, data, notes), notes)
@@ -106,17 +106,17 @@ def replay(
     return best
 
 
-def _ways(record: Record) -> Iterator[tuple[Settings, int]]:
+def _ways(found: Found) -> Iterator[tuple[Settings, int]]:
     """What to ask for, and which piece of what comes of it: the piece alone, which is quick, then as it was asked for.
 
-    A piece that is composed beside others may be rounded otherwise than alone.
+    A piece that is composed beside others, or drafted otherwise, may be rounded otherwise than alone.
     """
-    settings = record.settings
-    together = settings.morph_steps or settings.n
-    if record.place < settings.n > 1 and settings.beams is None:
-        yield replace(settings, n=1, seed=settings.seed + record.place), 0
-    if together <= _MOST_TOGETHER:
-        yield settings, record.place
+    settings, asked = found.record.settings, found.asked
+    if (settings.morph_steps or settings.n) <= _MOST_TOGETHER:
+        yield settings, found.record.place
+    if asked and asked.get("n", 1) <= _MOST_TOGETHER and settings.beams is None and settings.morph is None:
+        n, seed, draft = (asked.get(name, getattr(settings, name)) for name in ("n", "seed", "draft"))
+        yield replace(settings, n=n, seed=seed, draft=draft), asked.get("place", found.record.place)
 
 
 def _drawn(run: Run, sample: Sample, names: list[str]) -> dict[str, bytes]:

@@ -250,12 +250,14 @@ class Run(Displayed, ABC):
             threads=torch.get_num_threads(),
             device=next((part.device.type for part in self.model.parameters()), "cpu"),
             libraries=provenance.libraries(),
-        ).to_json()
+        )
         files = {name: one.path for name, one in (("prompt", prompt), ("given", given)) if one and one.path}
-        return [
-            replace(sampled, record={**record, "seed": int(sampled.seed), "place": place}, taken=files)
-            for place, sampled in enumerate(samples)
-        ]
+        found = []
+        for number, sampled in enumerate(samples):
+            own, place, asked = provenance.alone(settings, number)
+            this = replace(record, seed=int(sampled.seed), settings=own, place=place)
+            found.append(replace(sampled, record=this.to_json(), taken=files, asked=asked))
+        return found
 
     def facts(self, sampled: Sample) -> dict[str, str]:
         """How a piece of this run was made and what it owes to whom, for people."""
@@ -283,7 +285,9 @@ class Run(Displayed, ABC):
                 stem = f"{number:03d}-seed{sampled.seed}"
                 paths = self.write_as(sampled, out, stem, renderers)
                 said = out / f"{stem}.json"
-                write_json(said, provenance.beside(sampled.record, paths, out, self.folder, sampled.taken))
+                write_json(
+                    said, provenance.beside(sampled.record, paths, out, self.folder, sampled.taken, sampled.asked)
+                )
                 written.append([*paths, said])
         return written
 

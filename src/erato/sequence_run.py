@@ -28,6 +28,7 @@ from erato.renderers import renderer_for
 from erato.renderers.base import About
 from erato.reporter import Reporter, counts
 from erato.representations.base import Array, Bits, Space
+from erato.representations.space import FEATURES
 from erato.run import Run, refuse_count
 from erato.sampling import Beams, Draft, Sampler, Stop
 from erato.sampling.autoregressive import NO_NUMBERS
@@ -118,6 +119,7 @@ class SequenceRun(Run):
             given = self._own_prompt(reporter)
         elif given is None and begin not in ("nothing", "window"):
             given = self._opening(begin)
+            begin = begin if begin == "silence" else str(pitch_number(begin))  # C4 and 60 are one note
         space, context = writer.space, self.model.context
         if given is not None and context is not None:
             states = "key states" if isinstance(space, Bits) else "symbols"
@@ -167,9 +169,10 @@ class SequenceRun(Run):
                 for sampled in found
             ]
         ends = stop == Stop()
+        begun = None if taken else begin
         asked = Settings(
-            n, seed, bars, seconds, limit if ends else stop.length, ends, None if taken else begin, rule, beams, step,
-            draft, number,
+            n, seed, bars, seconds, limit if ends else stop.length, ends, begun, _simplest(rule), beams, step, draft,
+            number,
         )  # fmt: skip
         return self._recorded(found, asked, taken)
 
@@ -333,6 +336,13 @@ def names_a_file(prompt: str) -> bool:
     """Whether a prompt is a path, not a text: of a file, of a folder (by its slash) or, by its suffix, of nothing."""
     folder = "/" in prompt and os.path.isdir(prompt)  # noqa: PTH112 (of a long text, Path raises)
     return folder or os.path.isfile(prompt) or bool(_FILE.fullmatch(prompt))  # noqa: PTH113
+
+
+def _simplest(rule: Sampler) -> Sampler:
+    """The rule with one temperature where all features of a note have the same."""
+    if len(rule.temperatures) != len(FEATURES) or len(set(rule.temperatures)) != 1:
+        return rule
+    return replace(rule, temperature=rule.temperatures[0], temperatures=())
 
 
 def _refuse_contradictions(changes: Mapping[str, Any], beams: Beams | None, n: int) -> None:

@@ -42,7 +42,8 @@ class Wanted:
 class Found:
     """What a file, or the `.json` beside it, says of how it was made.
 
-    said: the record as it stands there; folder, where: what the `.json` lies in, and the ways from there.
+    said: the record as it stands there; folder, where: what the `.json` lies in, and the ways from there; asked: what
+    else it was asked for with, by the `.json`.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Found:
     wanted: tuple[Wanted, ...]
     folder: Path
     where: Mapping[str, str]
+    asked: Mapping[str, int]
 
     def near(self, what: str) -> Path | None:
         """Where the `.json` says that something lies."""
@@ -75,13 +77,15 @@ def find(path: Path) -> Found:
             f"{shown(path.name)} carries no record of how it was made, and {shown(beside.name)} does not lie beside "
             "it: give a file that erato compose wrote."
         )
+    if isinstance(said.get("pieces"), list):
+        raise UsageError(f"{shown(path.name)} is a page of several pieces: replay one of the files that it shows.")
     if beside == path:
         wanted = tuple(_wanted(path.parent, name, written) for name, written in hashes.items())
         if not wanted:
             raise UsageError(f"{shown(path.name)} names no files: give one of the files that it lay beside.")
     else:
         wanted = (Wanted(path.name, hashlib.sha256(data).hexdigest(), hashes.get(path.name)),)
-    return Found(path, said, _read(path, said), wanted, beside.parent, where)
+    return Found(path, said, _read(path, said), wanted, beside.parent, where, _numbers(kept.get("asked")))
 
 
 def _read(path: Path, said: Mapping[str, Any]) -> Record:
@@ -102,6 +106,14 @@ def _texts(value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or len(value) > _MOST_FILES:
         return {}
     return {key: text for key, text in value.items() if isinstance(text, str) and "\0" not in key + text}
+
+
+def _numbers(value: Any) -> dict[str, int]:
+    """Those of the numbers that a piece is asked for with that can be such; nothing of anything else."""
+    if not isinstance(value, dict):
+        return {}
+    numbers = {name: value.get(name) for name in ("n", "seed", "place", "draft")}
+    return {name: one for name, one in numbers.items() if type(one) is int and 0 <= one < 2**63}
 
 
 def _wanted(folder: Path, name: str, written: str) -> Wanted:

@@ -32,7 +32,8 @@ def run_card(seen: Seen) -> str:
     """What it is, how it learned and its model, as a card that a notebook shows."""
     corpus = _corpus(seen).facts
     owed = {name: corpus[name] for name in ("corpus", "pieces", "licence", "citation") if name in corpus}
-    return card(seen.title, _intro(seen), _numbers(seen), [_curves(seen), _layers(seen)], {**_facts(seen), **owed})
+    layers = replace(_layers(seen), picture_name="Layer by layer")
+    return card(seen.title, _intro(seen), _numbers(seen), [_curves(seen), layers], {**_facts(seen), **owed})
 
 
 def _intro(seen: Seen) -> str:

@@ -33,7 +33,8 @@ class Section:
     """A part of the page; what is empty is left out.
 
     key: its id; said: paragraphs, apart by empty lines; picture: SVG, alt: the same in words; text: what is shown as it
-    stands when asked for, under `text_name`; items: pieces that are played. A card has neither ids nor items.
+    stands when asked for, under `text_name`; picture_name: under which the picture is shown, only when asked for;
+    items: pieces that are played. A card has neither ids nor items.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Section:
     text_name: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     items: Sequence[PageItem] = ()
+    picture_name: str = ""
 
 
 def write_run_page(
@@ -134,7 +136,8 @@ def _picture(section: Section) -> str:
     source = data_uri("image/svg+xml", section.picture.encode("utf-8", "replace"))
     label = f"{html_line(section.title)}, a picture that scrolls sideways"
     image = f'<img src="{source}" alt="{html_line(section.alt)}">'
-    return f'<div class="picture plate" tabindex="0" role="group" aria-label="{label}">{image}</div>'
+    shown = f'<div class="picture plate" tabindex="0" role="group" aria-label="{label}">{image}</div>'
+    return _folded(section.picture_name, shown) if section.picture_name else shown
 
 
 def _table(table: Table) -> str:
