@@ -17,3 +17,14 @@ def test_json_refuses_numbers_that_are_not_finite(tmp_path):
     with pytest.raises(ValueError):
         write_json(tmp_path / "x.json", {"a": float("nan")})
     assert not list(tmp_path.iterdir())
+
+
+def test_what_fails_is_said_of_the_file_that_was_asked_for(tmp_path):
+    (tmp_path / "folder.txt").mkdir()
+    with pytest.raises(OSError) as raised:
+        write_text(tmp_path / "folder.txt", "x")
+    assert raised.value.filename == str(tmp_path / "folder.txt") and raised.value.filename2 is None
+    with pytest.raises(OSError) as raised, replacing(tmp_path / "full.txt"):
+        raise OSError(28, "No space left on device")
+    assert raised.value.filename == str(tmp_path / "full.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.txt"]

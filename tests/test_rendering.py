@@ -107,3 +107,46 @@ def test_a_piece_is_rendered_without_what_only_runs_need(music_folder, tmp_path)
     line = line.replace("from erato import cli, sys", "import sys; from erato import cli")
     line += "; assert not {'torch', 'matplotlib.figure', 'music21'} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", line], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_what_a_score_changes_or_leaves_out_is_noted_once_with_its_files(erato, tmp_path):
+    score = Score(480)
+    score.tracks.append(Track("Long", 0, False))
+    for bar in range(402):
+        score.tracks[0].notes.append(Note(1920 * bar, 1920, 60, 64))
+    score.dump_midi(tmp_path / "long.mid")
+    code, out, err = erato("render", "long.mid", "a.svg", "a.musicxml", "b.pdf")
+    assert (code, out.splitlines()) == (0, ["a.svg", "a.musicxml", "b.pdf"])
+    assert err == "a.svg, b.pdf: only the first 400 of 402 bars are written.\n"
+
+
+def test_nothing_is_written_where_one_of_the_files_cannot_be(erato, tmp_path):
+    (tmp_path / "words.txt").write_text("some words of a song", "utf-8")
+    (tmp_path / "folder.html").mkdir()
+    for out, said in (("a.mid", "holds music"), ("folder.html", "is a folder")):
+        code, _, err = erato("render", "words.txt", "copy.txt", out, "--force")
+        assert code == 1 and said in err and err.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.html", "words.txt"]
+
+
+def test_a_folder_that_is_no_run_is_not_called_missing(erato, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, _, err = erato("render", "empty", "a.html")
+    assert code == 1 and "the folder 'empty' is no run" in err
+
+
+def test_names_that_are_no_text_or_would_steer_the_terminal_are_only_shown(erato, tmp_path):
+    score = Score(480)
+    score.tracks.append(Track("", 0, False))
+    score.tracks[0].notes.append(Note(0, 480, 60, 64))
+    name = "caf\udce9\x1b[31m"
+    score.dump_midi(tmp_path / "piece.mid")
+    try:
+        (tmp_path / "piece.mid").rename(tmp_path / f"{name}.mid")
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has no such names")
+    outs = [f"{name}{suffix}" for suffix in (".html", ".pdf", ".svg", ".musicxml", ".png", ".mp3", ".txt", ".csv")]
+    code, out, _ = erato("render", f"{name}.mid", *outs)
+    assert code == 0 and out.splitlines()[0] == "caf\\udce9\\x1b[31m.html"
+    code, _, err = erato("render", f"{name}.mid", *outs)
+    assert code == 1 and "\x1b" not in err and "caf\\udce9\\x1b[31m.html exists" in err

@@ -36,7 +36,13 @@ erato.show(texts[learnt][2000:2600], "Some lines of it")
 # ## Learning
 
 # %%
-run = erato.train("char-lstm", "python-reference", "runs/char-lstm", steps=300)
+run = erato.train(
+    "char-lstm",
+    "python-reference",
+    "runs/char-lstm",
+    steps=300,
+    settings=["training.every_epoch=false", "training.evaluations=8"],
+)
 run
 
 # %% [markdown]
@@ -51,7 +57,8 @@ run
 # chance.
 
 # %%
-erato.show([run.sample("the value of ", seed=1, length=250, temperature=heat)[0] for heat in (0.2, 0.5, 1.0, 1.2)])
+heats = (0.2, 0.5, 1.0, 1.2)
+erato.show([run.sample("the value of ", seed=1, length=250, temperature=heat)[0] for heat in heats])
 
 # %% [markdown]
 # ## From both sides
@@ -65,7 +72,12 @@ both = erato.train(
     "python-reference",
     "runs/char-bilstm",
     steps=100,
-    settings=["training.batch=64", "training.valid_symbols=2000"],
+    settings=[
+        "training.batch=64",
+        "training.every_epoch=false",
+        "training.evaluations=4",
+        "training.valid_symbols=1000",
+    ],
 )
 erato.show(both.sample("the value of ", seed=1, length=250))
 

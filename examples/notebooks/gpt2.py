@@ -16,7 +16,6 @@ import tempfile
 
 import erato
 from erato import corpora
-from erato.sampling import Beams
 
 os.chdir(tempfile.mkdtemp())  # all files go there
 
@@ -44,7 +43,7 @@ run
 # %% [markdown]
 # ## What it reads
 #
-# What the text has often became whole words; what it has seldom is spelled.
+# What the text has often became whole words; what it has seldom is spelled. Ġ stands for the space before a word.
 
 # %%
 names = run.representation.names()
@@ -55,13 +54,10 @@ for text in ("The value of the expression", "Ein feste Burg ist unser Gott"):
 # %% [markdown]
 # ## Writing
 #
-# Two texts that are drawn, then one that *beam search* found: it follows three texts at once and gives the likeliest,
-# which is seldom the liveliest.
+# Each subword is drawn among the 50 likeliest ones, as the recipe has it.
 
 # %%
-drawn = run.sample("The value", n=2, seed=1, length=60)
-searched = run.sample("The value", length=60, beams=Beams(3))
-erato.show([*drawn, *searched])
+erato.show(run.sample("The value", n=2, seed=1, length=80))
 
 # %% [markdown]
 # ## Going on from a checkpoint

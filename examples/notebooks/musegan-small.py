@@ -32,6 +32,7 @@ run = erato.train(
     steps=300,
     max_files=80,
     settings=[
+        "representation.tempo=96",
         "model.widths=48,32,24,16",
         "model.temporal=64",
         "model.features=64",

@@ -2,9 +2,8 @@
 # # `note-chord-lstm`: notes and chords as words
 #
 # Music becomes a row of words, named as music21 names them: a note is its pitch (`E4`), and notes that begin together
-# are a chord, the numbers of its pitch classes (`0.4.7` is a major triad: a root, four semitones above it, seven
-# above it). A model of text can learn such a row. This one has LSTM layers, as in chapter 6 of *Python Deep Learning
-# Projects*.
+# are a chord, the numbers of its pitch classes, counted from C (`0.4.7` is C, E and G). A model of text can learn
+# such a row. This one has LSTM layers, as in chapter 6 of *Python Deep Learning Projects*.
 #
 # Much is lost on the way: octaves of chords, voices, and all rhythm, as each word lasts an eighth. What remains is
 # which harmony follows which.

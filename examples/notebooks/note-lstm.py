@@ -26,8 +26,8 @@ os.chdir(tempfile.mkdtemp())  # all files go there
 # %% [markdown]
 # ## What it learns from
 #
-# The first notes of a chorale, as a list: onset and duration are in quarters and seconds, pitches have names and MIDI
-# numbers.
+# The first notes of a chorale as a table, as `.csv` files have it: bar, beat and onset in quarters, the pitch by name
+# and number, how many quarters it lasts. The model reads the same in seconds.
 
 # %%
 chorale = corpora.find("bach-chorales", max_files=80).pieces("music")[0]
@@ -44,9 +44,8 @@ run = erato.train(
 run
 
 # %% [markdown]
-# The loss is in nats a note, all four features together; the third picture shows them one by one. Velocity is free
-# here, as all notes have the same. Times can cost less than nothing: they are densities, and a time that is known to
-# a hundredth of a second has a density far above 1.
+# The loss is in nats a note, all four features together; the third picture shows them one by one. A time counts as
+# the probability of its hundredth of a second. Velocity is free here, as all notes have the same.
 #
 # ## Composing
 #
@@ -60,7 +59,7 @@ erato.show([run.sample(seed=1, seconds=8, temperatures=heats)[0] for heats in (c
 # %% [markdown]
 # ## How surprised is it?
 #
-# The chorale again, each note in the colour of what it costs the model: bright where the model did not expect it.
+# The chorale again, each note in the colour of what it costs the model: dark where the model did not expect it.
 
 # %%
 run.surprise(pipeline.excerpt(chorale, 1, 2))

@@ -9,7 +9,7 @@
 # at two of its results that lie twice as far apart, and so on, so that the reach doubles with each layer. The system
 # is that of Tom Angsten's PianoNet (2020).
 #
-# This notebook learns for half a minute from 80 of Bach's chorales, with 18 layers in place of 33, and a learning
+# This notebook learns for half a minute from 80 of Bach's chorales, with 22 layers in place of 33, and a learning
 # rate that suits minutes; the published one wants days.
 
 # %%
@@ -30,18 +30,20 @@ run = erato.train(
     "pianonet",
     "bach-chorales",
     "runs/pianonet",
-    steps=500,
+    steps=400,
     max_files=80,
     settings=[
-        "model.filter_increments=4,4,4,4,4,4,4,4,4,4;4,4,4,4,4,4,4,4",
+        "model.filter_increments=3,3,3,3,3,3,3,3,3,3,3,3;3,3,3,3,3,3,3,3,3,3",
         "training.optimizer.lr=0.002",
         "training.batch_steps=100",
+        "training.every_epoch=false",
+        "training.evaluations=5",
     ],
 )
 run
 
 # %% [markdown]
-# The accuracy says nothing: whoever answers "as a step ago" every time is right in 99.5 of 100 cases. The loss tells
+# The accuracy says nothing: whoever answers "as a step ago" every time is right in 99.6 of 100 cases. The loss tells
 # whether the model knows when something changes.
 #
 # ## Composing

@@ -58,8 +58,8 @@ run
 #
 # ## Composing
 #
-# Thirty-two frames of an eighth are four bars. The seed decides all that is left to chance: the same seed gives the same
-# piece, another seed another one. `begin` names the first key.
+# Thirty-two frames of an eighth are four bars. The seed decides all that is left to chance: the same seed gives the
+# same piece, another seed another one. `begin` names the first key.
 
 # %%
 pieces = run.sample(n=2, seed=1, length=32, begin="C4", temperature=0.9)

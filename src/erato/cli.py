@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from erato.cli_options import parse
 from erato.errors import EratoError, UsageError
+from erato.terminal import plain
 
 if TYPE_CHECKING:
     from erato.composing import Sample
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except EratoError as error:
-        print(f"erato: {error}", file=sys.stderr)
+        print(plain(f"erato: {error}"), file=sys.stderr)
         code = 1
     except KeyboardInterrupt:
         print("erato: stopped; what was finished is kept.", file=sys.stderr)
@@ -51,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        print(f"erato: cannot use{where}: {error.strerror or error}.", file=sys.stderr)
+        where = f"cannot use {error.filename}: " if error.filename else ""
+        print(plain(f"erato: {where}{error.strerror or error}."), file=sys.stderr)
         code = 1
     sys.exit(code)
 
@@ -129,11 +130,11 @@ def _print_report(found: dict[str, Any]) -> None:
     for skipped in found["skipped"]:
         reasons.setdefault(skipped["reason"], []).append(skipped)
     for reason, files in sorted(reasons.items(), key=lambda item: -len(item[1])):
-        print(f"  {len(files):>6,}  {reason}, for example {ascii(files[0]['file'])[1:-1]}: {files[0]['message']}")
+        print(f"  {len(files):>6,}  {reason}, for example {plain(files[0]['file'])}: {plain(files[0]['message'])}")
     if found["flagged"]:
         first = found["flagged"][0]
         lost = ", ".join(f"{count} {what}" for what, count in first["lost"].items())
-        print(f"  {len(found['flagged']):>6,}  used, but not whole, for example {ascii(first['file'])[1:-1]}: {lost}")
+        print(f"  {len(found['flagged']):>6,}  used, but not whole, for example {plain(first['file'])}: {lost}")
 
 
 def _train(given: argparse.Namespace) -> int:
@@ -235,14 +236,14 @@ def _compose(given: argparse.Namespace) -> int:
         print()
     for row, sample in zip(rows, samples, strict=True):
         if reads and given.n > 1:
-            print(f"{sample.piece}\n")
+            _show(f"{sample.piece}\n\n")
         length = f"{row['bars']} bars, " if row["bars"] is not None else ""
         length += f"{row['seconds']:.1f} s, " if row["seconds"] is not None else ""
         said = f"seed {row['seed']}: {length}{row['symbols']} symbols -> {', '.join(row['files'])}"
         alone = reads or given.live == "-"  # a text, or what is played, alone goes where it is sent
-        print(said, file=sys.stderr if alone else sys.stdout)
+        print(plain(said), file=sys.stderr if alone else sys.stdout)
     if page is not None:
-        print(f"The page that compares them: {page}", file=sys.stderr if reads else sys.stdout)
+        print(plain(f"The page that compares them: {page}"), file=sys.stderr if reads else sys.stdout)
     return 0
 
 
@@ -424,7 +425,8 @@ def _print_comparison(rows: list[dict[str, Any]]) -> None:
 
 
 def _show(text: str) -> None:
-    print(text, end="", flush=True)
+    """Prints composed text: to a file or a program exactly, to a terminal so that it only shows it."""
+    print(plain(text) if sys.stdout.isatty() else text, end="", flush=True)
 
 
 def _evaluate(given: argparse.Namespace) -> int:
@@ -468,6 +470,8 @@ def _render(given: argparse.Namespace) -> int:
     if not of_run:
         rendering.refuse_without_sound(given.out, soundfont, given.stems)
     for out in given.out:
+        if Path(out).is_dir():
+            raise UsageError(f"{out} is a folder: give the name of a file to write.")
         if Path(out).exists() and not given.force:
             raise UsageError(f"{out} exists: give another name, or --force to overwrite it.")
     with _reporter(given.json) as reporter:
@@ -477,6 +481,7 @@ def _render(given: argparse.Namespace) -> int:
             files = [str(picturing.picture(given.piece, out)) for out in given.out]
         else:
             piece, title = rendering.find_piece(given.piece, reporter)
+            rendering.refuse_kind(piece, given.out)
             about = About(title)
             if given.surprise is not None:
                 from erato import pipeline
@@ -484,12 +489,12 @@ def _render(given: argparse.Namespace) -> int:
                 piece, about = pipeline.surprised(piece, given.surprise, title, reporter)
             piece, about = rendering.excerpt_with(piece, about, given.first, given.last)
             stems = rendering.write_stems(piece, given.out, about, soundfont, given.force) if given.stems else []
-            written = [rendering.write(piece, out, about, soundfont) for out in given.out]
+            written = rendering.write_all(piece, given.out, about, soundfont, reporter)
             files = [str(path) for path in [*written, *stems]]
     if given.json:
         _print_json({"files": files})
     else:
-        print("\n".join(files))
+        print("\n".join(map(plain, files)))
     return 0
 
 
@@ -520,9 +525,9 @@ def _replay(given: argparse.Namespace) -> int:
         said = {"identical": found.identical, "reason": found.reason or None, "notes": found.notes}
         _print_json({"file": given.file, **said, "files": [*found.files], "record": found.sample.record, "out": out})
     elif found.identical:
-        print("\n".join(f"{name} made again, byte-identical." for name in found.files))
+        print("\n".join(plain(f"{name} made again, byte-identical.") for name in found.files))
     if out and not given.json:
-        print(f"Written: {', '.join(out)}")
+        print(plain(f"Written: {', '.join(out)}"))
     if not found.identical:
         raise UsageError(found.reason)
     return 0

@@ -22,12 +22,11 @@ from erato.evaluation import Surprise
 from erato.picturing.page import run_card
 from erato.picturing.seen import Seen
 from erato.renderers.base import About
-from erato.renderers.page import fragment_of
+from erato.renderers.page import IN_A_CELL, fragment_of
 from erato.renderers.run_page import Section, Table, card
 from erato.reporter import counts
 from erato.run import Run
 from erato.score import Piece, Score, note_count
-
 
 _MOST = 100  # rows of a table
 _PIECES = (str, Score, Sample)
@@ -46,7 +45,8 @@ class Shown(Displayed):
 def show(what: Piece | Sample | Iterable[Piece | Sample], title: str = "") -> Shown:
     """A piece, or several of them, to see and to hear in a notebook, as the last line of a cell.
 
-    title: of a piece; several are numbered. Samples of one seed are told apart by how they were drawn. UsageError for anything else than scores, texts and samples.
+    title: of a piece; several are numbered. Samples of one seed are told apart by how they were drawn. UsageError for
+    anything else than scores, texts and samples.
     """
     found = [what] if isinstance(what, _PIECES) else list(what) if isinstance(what, Iterable) else []
     if not found:
@@ -95,6 +95,8 @@ def _(value: Shown) -> str:
     shared = {name: said for name, said in facts[0].items() if all(one.get(name) == said for one in facts)}
     if len(facts) == 1:
         shared = {}  # they stand with the piece
+    if len(facts) > IN_A_CELL.pieces:
+        shared = {"shown": f"the first {IN_A_CELL.pieces} of {len(facts):,} pieces", **shared}
     pieces = [
         (name, piece, replace(about, facts={key: said for key, said in about.facts.items() if key not in shared}))
         for name, piece, about in value.pieces
@@ -126,12 +128,13 @@ def _(value: Evaluation) -> str:
 @html.register
 def _(value: Comparison) -> str:
     counted = [numbers(made) for made in value.made]
-    heads = next((list(row) for row in counted if row), [])
+    heads = [name for name in next(filter(None, counted), {}) if not name.startswith("seconds")]
+    texts = any(made.text or made.refused for made in value.made)
     rows = [
-        [made.name, *(row.get(head, "") for head in heads), made.refused or made.prompt + made.text]
+        [made.name, *([made.refused or made.prompt + made.text] * texts), *(row.get(head, "") for head in heads)]
         for made, row in zip(value.made, counted, strict=True)
     ]
-    table = Table("What each way of choosing the next symbol made of it", ["way", *heads, "what came of it"], rows)
+    table = Table("What came of it", ["", *(["text"] * texts), *heads], rows)
     said = f"The same beginning with the same seed, {value.seed}; only the way of choosing the next symbol differs."
     return card("One beginning, several ways on", said, sections=[Section("", "", tables=[table])])
 
@@ -186,7 +189,7 @@ def _phrases(found: tables.Found) -> list[Section]:
     sentences = [f"{said[:1].upper()}{said[1:]}." for said in (said, tables.originality(found)) if said]
     shown = [
         Table(gap.name, ["", *sets], [*_rows(gap), ["diversity", *varied]], counts=True),
-        Table(steering.name, ["latent", "cells"], _rows(steering), counts=True),
+        Table(steering.name, ["", "cells"], _rows(steering), counts=True),
         *(Table(one.name, ["", *sets], _rows(one), counts=True, folded=True) for one in tables.measures(found)),
     ]
     return [Section("", "", "\n\n".join(sentences), tables=shown)]

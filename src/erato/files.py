@@ -45,6 +45,10 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         fsync_folder(path.parent)
+    except OSError as error:  # of the file that was asked for, whose name a person knows
+        if error.errno is not None and error.filename in (None, str(temporary), temporary):
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from erato.reporter import Reporter
+from erato.terminal import plain
 
 if TYPE_CHECKING:
     from erato.training import Progress
@@ -15,7 +16,7 @@ class _Quiet(Reporter):
     """Notes only: what a person should know even when a program reads the output."""
 
     def note(self, text: str) -> None:
-        print(text, file=sys.stderr)
+        print(plain(text), file=sys.stderr)
 
 
 class _Lines(_Quiet):
@@ -52,7 +53,7 @@ class _Bar(_Quiet):
         self._bar.start()
 
     def note(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False)
+        self._bar.console.print(plain(text), markup=False, highlight=False)
 
     def progress(self, done: int, total: int | None, what: str) -> None:
         self._bar.update(

@@ -15,7 +15,7 @@ from erato.errors import UsageError
 from erato.reading import read_piece
 from erato.renderers import RENDERERS, Audio, renderer_for
 from erato.renderers.audio import stem_paths
-from erato.renderers.base import About, as_score
+from erato.renderers.base import About, as_score, refusal
 from erato.renderers.soundfont import SoundFont
 from erato.reporter import Reporter
 from erato.score import Piece, bar_line, bars, between, has_pickup
@@ -33,6 +33,8 @@ def find_piece(name: str, reporter: Reporter | None = None) -> tuple[Piece, str]
         short = {Path(name).stem: name for name in names}  # bwv66.6 for bach/bwv66.6.mxl
         return pieces[lookup(f"piece of {corpus}", short.get(wanted, wanted), names)], wanted
     path = Path(name)
+    if path.is_dir():
+        raise UsageError(f"the folder {name!r} is no run (it has no recipe.json): give the path of a piece, or a run.")
     if not path.is_file():
         raise UsageError(
             f"there is no file {name!r}: give the path of a piece, CORPUS:PIECE as in bach-chorales:bwv66.6, or "
@@ -87,10 +89,33 @@ def refuse_without_sound(out: Sequence[str], soundfont: Path | None, stems: bool
         SoundFont(soundfont)
 
 
+def refuse_kind(piece: Piece, out: Sequence[str]) -> None:
+    """UsageError, before anything is written, where one of these files cannot hold such a piece."""
+    for path in map(Path, out):
+        renderer = renderer_for(path)
+        if isinstance(piece, str) and "text" not in renderer.kinds:
+            raise refusal(renderer, path.name)
+
+
 def write(piece: Piece, path: str | Path, about: About, soundfont: Path | None = None) -> Path:
     """Writes a piece as the kind of file that the suffix of `path` names, of sound with `soundfont`; overwrites."""
     renderer_for(Path(path), soundfont).write(piece, Path(path), about)
     return Path(path)
+
+
+def write_all(
+    piece: Piece, out: Sequence[str], about: About, soundfont: Path | None = None, reporter: Reporter | None = None
+) -> list[Path]:
+    """Writes a piece as every file of `out`; notes what had to be changed or left out, once, and in which files."""
+    said: dict[str, list[str]] = {}
+    for name in out:
+        told: list[str] = []
+        write(piece, name, replace(about, note=told.append), soundfont)
+        for sentence in told:
+            said.setdefault(sentence, []).append(name)
+    for sentence, names in said.items():
+        (reporter or Reporter()).note(f"{', '.join(names)}: {sentence[:1].lower()}{sentence[1:]}")
+    return [Path(name) for name in out]
 
 
 def write_stems(

@@ -2,6 +2,7 @@
 
 import io
 import random
+import signal
 import subprocess
 import sys
 from hashlib import sha256
@@ -299,3 +300,23 @@ def test_nothing_heavy_is_imported_before_there_is_sound_to_make():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".ogg", ".mp3"])
+def test_ctrl_c_while_a_file_is_encoded_is_not_lost(suffix, made, monkeypatch):
+    """libsndfile calls Python to write; what is raised there would be printed, and the encoding go on."""
+
+    class Interrupting(io.BytesIO):
+        def write(self, data):
+            signal.raise_signal(signal.SIGINT)
+            return super().write(data)
+
+    file, before = io.BytesIO(), signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr("erato.renderers.encoding.io.BytesIO", Interrupting)
+            with pytest.raises(KeyboardInterrupt):
+                WRITERS[suffix](made, file, About())
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -26,6 +26,18 @@ def test_an_unknown_suffix_is_named_with_what_there_is(name: str, hint: str) -> 
     assert hint in str(raised.value) and ".png" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        *(("x.musicxlm", ".musicxml"), ("x.xml", ".musicxml"), ("x.MXL", ".musicxml"), ("x.jpeg", ".png")),
+        *(("x.wave", ".wav"), ("x.htm", ".html"), ("x.midi", ".mid")),
+    ],
+)
+def test_the_suffix_that_was_meant_is_guessed(name: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=rf"did you mean \{meant}\?"):
+        renderer_for(Path(name))
+
+
 @pytest.mark.parametrize("suffix", sorted(RENDERERS))
 def test_every_renderer_writes_an_empty_score_over_what_was_there(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / "new" / f"x{suffix}"

@@ -38,6 +38,7 @@ RENDERERS: dict[str, Renderer] = {
         Csv(),
     )
 }
+_MEANT = {".xml": ".musicxml", ".mxl": ".musicxml", ".midi": ".mid", ".jpg": ".png", ".jpeg": ".png", ".tsv": ".csv"}
 
 
 def renderer_for(path: Path, soundfont: Path | None = None) -> Renderer:
@@ -48,6 +49,8 @@ def renderer_for(path: Path, soundfont: Path | None = None) -> Renderer:
     both = "".join(path.suffixes[-2:]).lower()
     suffix = both if both in RENDERERS else path.suffix.lower()
     if suffix not in RENDERERS:
+        if suffix in _MEANT:
+            raise UsageError(f"unknown suffix of a file to write {suffix!r}: did you mean {_MEANT[suffix]}?")
         raise unknown("suffix of a file to write", suffix or path.name, RENDERERS)
     found = RENDERERS[suffix]
     return type(found)(soundfont) if soundfont and isinstance(found, Audio) else found

@@ -3,27 +3,23 @@
 Knows nothing of notes. The same sound gives the same bytes. Every file says its title, Erato's version, the licence,
 and as its comment the record of how it was made (JSON in ASCII, keys in order), or its facts where there is none.
 WAV files and the tags of MP3 files are written here: libsndfile cuts long texts in the former on reading, and writes
-the latter in Latin-1. It encodes the rest, in stretches: Vorbis in a single call has ended the process.
+the latter in Latin-1. It encodes the rest (`encoding.py`).
 """
 
 import io
 import json
 import zlib
-from collections.abc import Iterator
 from importlib.metadata import version
 from struct import pack
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from erato.foreign_json import refuse
 from erato.renderers.base import About
-from erato.renderers.loudness import Samples
+from erato.renderers.encoding import encoded, stretches, whole_numbers
 from erato.renderers.names import one_line
 from erato.renderers.synthesis import Sound
 
 MOST = 1000  # characters of a title, as much as programs read
-STRETCH = 65_536  # frames
 LICENCE = "licence"  # the fact that is the copyright
 TITLE, SOFTWARE, COPYRIGHT, COMMENT = "title", "software", "copyright", "comment"
 _WAV_NAMES = {TITLE: b"INAM", SOFTWARE: b"ISFT", COPYRIGHT: b"ICOP", COMMENT: b"ICMT"}
@@ -54,20 +50,18 @@ def write_wav(sound: Sound, file: BinaryIO, about: About) -> None:
     head = [(b"fmt ", form), (b"LIST", info)]
     chunks = b"".join(name + pack("<I", len(content)) + content for name, content in head)
     file.write(b"RIFF" + pack("<I", 4 + len(chunks) + 8 + size) + b"WAVE" + chunks + b"data" + pack("<I", size))
-    for stretch in _stretches(sound.samples):
-        file.write(_whole(stretch).tobytes())
+    for stretch in stretches(sound.samples):
+        file.write(whole_numbers(stretch).tobytes())
 
 
 def write_flac(sound: Sound, file: BinaryIO, about: About) -> None:
     """Writes the same 16-bit numbers as `write_wav`, compressed without loss."""
-    _encode(sound, file, texts(about), whole=True, format="FLAC", subtype="PCM_16")
+    file.write(encoded(sound.samples, sound.rate, texts(about), whole=True, format="FLAC", subtype="PCM_16"))
 
 
 def write_ogg(sound: Sound, file: BinaryIO, about: About) -> None:
     """Writes Ogg Vorbis, about 120 kbit a second."""
-    made = io.BytesIO()
-    _encode(sound, made, texts(about), format="OGG", subtype="VORBIS")
-    file.write(with_serial(made.getvalue(), 1))
+    file.write(with_serial(encoded(sound.samples, sound.rate, texts(about), format="OGG", subtype="VORBIS"), 1))
 
 
 def write_mp3(sound: Sound, file: BinaryIO, about: About) -> None:
@@ -108,32 +102,9 @@ def id3(said: dict[str, str]) -> bytes:
     return b"ID3\x04\x00\x00" + _sevens(len(frames)) + frames
 
 
-def _encode(sound: Sound, file: BinaryIO, said: dict[str, str], whole: bool = False, **settings: Any) -> None:
-    import soundfile
-
-    channels = sound.samples.shape[1]
-    with soundfile.SoundFile(file, "w", samplerate=sound.rate, channels=channels, **settings) as out:
-        for name, text in said.items():
-            setattr(out, name, text)
-        for stretch in _stretches(sound.samples):
-            out.write(_whole(stretch) if whole else np.ascontiguousarray(stretch))
-
-
 def _mp3(sound: Sound, compression: float) -> bytes:
-    made = io.BytesIO()
     kind: dict[str, Any] = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "VARIABLE"}
-    _encode(sound, made, {}, compression_level=compression, **kind)
-    return made.getvalue()
-
-
-def _stretches(samples: Samples) -> Iterator[Samples]:
-    for start in range(0, len(samples), STRETCH):
-        yield samples[start : start + STRETCH]
-
-
-def _whole(stretch: Samples) -> Any:
-    """Samples of 16 bits."""
-    return np.ascontiguousarray(np.round(np.clip(stretch, -1, 1) * 32767), "<i2")
+    return encoded(sound.samples, sound.rate, {}, compression_level=compression, **kind)
 
 
 def _comment(data: bytes) -> str | None:

@@ -1,7 +1,7 @@
 """What every renderer is: it writes a piece as one kind of file. Knows nothing of how the piece was made."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -12,13 +12,18 @@ from erato.score import Floats, Piece, Score
 Kind = Literal["music", "text"]
 
 
+def _nobody(sentence: str) -> None:
+    """Is told, and tells nobody."""
+
+
 @dataclass(frozen=True)
 class About:
     """What to say of a piece: its title, and facts by name ("seed": "3"), shown in the order given.
 
     record: how it was made, for programs (JSON values); files carry it where their kind has a place for it. new_from:
     the tick from which the piece was composed, where what comes before was given. surprise: nats of every note,
-    an array a track in the order of its notes; not-a-number where a note has none.
+    an array a track in the order of its notes; not-a-number where a note has none. note: is told, a sentence each, what
+    had to be changed or left out in a file that has no place to say so.
     """
 
     title: str = ""
@@ -26,6 +31,7 @@ class About:
     record: Mapping[str, Any] = field(default_factory=dict)
     new_from: int | None = None
     surprise: Sequence[Floats] | None = None
+    note: Callable[[str], None] = field(default=_nobody, compare=False)
 
 
 class Renderer(ABC):

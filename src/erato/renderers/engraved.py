@@ -4,6 +4,7 @@ How the music is notated is in `engraving/`; this names the kinds of file.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,13 +89,20 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "\u2026"
 
 
+def _tell(about: About, said: Sequence[str]) -> None:
+    for sentence in said:
+        about.note(sentence)
+
+
 class MusicXml(Renderer):
     suffix = ".musicxml"
     summary = "score for notation programs (MusicXML 4.0)"
     noun = "a MusicXML file"
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
-        files.write_text(path, musicxml(as_score(piece, path, self), about))
+        made = sheet(as_score(piece, path, self), about)
+        files.write_text(path, to_musicxml(made))
+        _tell(about, made.said)
 
 
 class ScoreSvg(Renderer):
@@ -105,8 +113,9 @@ class ScoreSvg(Renderer):
     def write(self, piece: Piece, path: Path, about: About) -> None:
         from erato.renderers.records import svg_with_record
 
-        drawn = drawing.stacked(engrave(as_score(piece, path, self), about).svgs)
-        files.write_text(path, svg_with_record(drawn, about))
+        made = engrave(as_score(piece, path, self), about)
+        files.write_text(path, svg_with_record(drawing.stacked(made.svgs), about))
+        _tell(about, made.said)
 
 
 class Svg(ScoreSvg):
@@ -121,8 +130,9 @@ class ScorePng(Renderer):
     def write(self, piece: Piece, path: Path, about: About) -> None:
         from erato.renderers.records import png_with_record
 
-        drawn = drawing.stacked(engrave(as_score(piece, path, self), about).svgs)
-        files.write_bytes(path, png_with_record(drawing.png(drawn), about))
+        made = engrave(as_score(piece, path, self), about)
+        files.write_bytes(path, png_with_record(drawing.png(drawing.stacked(made.svgs)), about))
+        _tell(about, made.said)
 
 
 class Pdf(Renderer):
@@ -131,5 +141,6 @@ class Pdf(Renderer):
     noun = "an engraved score"
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
-        drawn = engrave(as_score(piece, path, self), about)
-        files.write_bytes(path, drawing.pdf(drawn.svgs, about.title, _record(about)))
+        made = engrave(as_score(piece, path, self), about)
+        files.write_bytes(path, drawing.pdf(made.svgs, one_line(about.title), _record(about)))
+        _tell(about, made.said)

@@ -17,6 +17,7 @@ from typing import Any
 from erato import files
 from erato.renderers.base import About, Renderer
 from erato.renderers.markup import STYLE, document, facts_list, html_json, html_line, paragraphs
+from erato.renderers.names import one_line
 from erato.renderers.page_article import amount, article, button
 from erato.renderers.page_items import Budget, PageItem, page_items
 from erato.score import Piece
@@ -62,7 +63,7 @@ def write_page_of(
         intro += f"\n\nThe first {budget.pieces} of {len(pieces):,} pieces are shown; {left_out:,} are left out."
     items = [
         replace(item, facts={name: value for name, value in item.facts.items() if facts.get(name) != value})
-        for item in page_items(pieces, budget, path.stem if len(pieces) == 1 else "")
+        for item in page_items(pieces, budget, one_line(path.stem) if len(pieces) == 1 else "")
     ]
     write_page(path, title, intro, items, facts)
 

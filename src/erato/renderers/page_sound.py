@@ -4,38 +4,22 @@ The bit rate is constant. In a file of a variable one browsers guess where a sec
 second away from where its clock, and with it the playhead, said that it was.
 """
 
-from io import BytesIO
+from typing import Any
 
-import numpy as np
-
+from erato.renderers.encoding import encoded
 from erato.score import Score
 
 RATE = 32_000  # frames a second
 STEREO_S = 30.0  # longer sound is in mono: 480 kB a minute
 _STEREO, _MONO = 0.8, 0.87  # what libsndfile calls compression: 96 and 64 kbit a second
-_STRETCH = 65_536  # frames
 
 
 def page_sound(score: Score) -> tuple[bytes, float]:
     """What a score sounds like, as MP3, and how long that is in seconds; needs about 1.5 s for a minute."""
-    import soundfile
-
     from erato.renderers.synthesis import sound
 
     made = sound(score, rate=RATE)
     stereo = made.seconds <= STEREO_S
     samples = made.samples if stereo else made.samples.mean(axis=1, keepdims=True)
-    data = BytesIO()
-    with soundfile.SoundFile(
-        data,
-        "w",
-        RATE,
-        samples.shape[1],
-        "MPEG_LAYER_III",
-        format="MP3",
-        bitrate_mode="CONSTANT",
-        compression_level=_STEREO if stereo else _MONO,
-    ) as file:
-        for start in range(0, len(samples), _STRETCH):
-            file.write(np.ascontiguousarray(samples[start : start + _STRETCH]))
-    return data.getvalue(), made.seconds
+    kind: dict[str, Any] = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT"}
+    return encoded(samples, RATE, {}, compression_level=_STEREO if stereo else _MONO, **kind), made.seconds

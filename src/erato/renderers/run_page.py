@@ -14,12 +14,16 @@ from erato.renderers.page import POLICY, SCRIPT
 from erato.renderers.page_article import article
 from erato.renderers.page_items import PageItem
 
+LONG = 40  # characters of a cell that wants room
 _OWN_STYLE = (Path(__file__).parent / "run_page.css").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under heads; counts: whether they are numbers; folded: whether they are shown only when asked for."""
+    """Rows under heads; counts: whether they are numbers; folded: whether they are shown only when asked for.
+
+    Where the first head is empty, the rows begin with their names.
+    """
 
     caption: str
     heads: Sequence[str]
@@ -142,7 +146,7 @@ def _picture(section: Section) -> str:
 
 def _table(table: Table) -> str:
     heads = "".join(f'<th scope="col">{html_line(head)}</th>' for head in table.heads)
-    rows = "".join(f"<tr>{''.join(f'<td>{html_line(cell)}</td>' for cell in row)}</tr>" for row in table.rows)
+    rows = "".join(f"<tr>{''.join(map(_cell, row, [not head for head in table.heads]))}</tr>" for row in table.rows)
     caption = "" if table.folded else f"<caption>{html_line(table.caption)}</caption>"
     kind = ' class="counts"' if table.counts else ""
     label = f'tabindex="0" role="group" aria-label="{html_line(table.caption)}"'
@@ -151,6 +155,13 @@ def _table(table: Table) -> str:
         f"<tbody>{rows}</tbody></table></div>"
     )
     return _folded(table.caption, shown) if table.folded else shown
+
+
+def _cell(text: str, names_row: bool) -> str:
+    if names_row:
+        return f'<th scope="row">{html_line(text)}</th>'
+    long = ' class="long"' if len(text) > LONG else ""
+    return f"<td{long}>{html_line(text)}</td>"
 
 
 def _folded(name: str, inside: str) -> str:
