@@ -174,7 +174,7 @@ def test_what_is_asked_of_sound_arrives(erato, make_score, monkeypatch):
         monkeypatch.setattr(rendering, name, spy)
     line = "render piece.mid x.wav x.png --soundfont own.sf2 --stems --force --json"
     code, out, _ = erato(*shlex.split(line))
-    assert (code, json.loads(out)) == (0, {"files": ["x.wav", "x.wav", "x-01-Melody.wav"]})
+    assert (code, json.loads(out)) == (0, {"files": ["x.wav", "x.png", "x-01-Melody.wav"]})
     assert [(call["path"], call["soundfont"]) for call in written.calls] == [
         ("x.wav", Path("own.sf2")),
         ("x.png", Path("own.sf2")),

@@ -257,7 +257,7 @@ def test_the_command_draws_runs(erato, run):
     assert erato("render", run, "a.html", "--force")[0] == 0
     code, _, err = erato("render", run.parent, "b.html")
     assert code == 1
-    assert "the folder of a run" in err
+    assert "is no run (it has no recipe.json)" in err
 
 
 def test_training_says_how_to_see_it(erato, music_folder):
