@@ -13,6 +13,7 @@ from erato.renderers.base import About, Renderer, as_score
 from erato.renderers.engraving import drawing
 from erato.renderers.engraving.musicxml import to_musicxml
 from erato.renderers.engraving.notating import MOST_BARS, sheet_of
+from erato.renderers.engraving.part_list import xml_text
 from erato.renderers.engraving.sheet import Sheet
 from erato.renderers.names import one_line
 from erato.score import Piece, Score
@@ -32,7 +33,7 @@ class Engraving:
 def sheet(score: Score, about: About, whole: bool = True, most_bars: int = MOST_BARS) -> Sheet:
     """The sheet of a score with its title, who composed it, and how it was made."""
     found = sheet_of(score, about.title, _credit(about), whole, most_bars)
-    found.facts = [(name, value) for name, value in about.facts.items()]
+    found.facts = list(about.facts.items())
     found.rights = about.facts.get("licence", "")
     found.record = _record(about)
     return found
@@ -85,7 +86,7 @@ def _shorten(made: Sheet) -> None:
 
 def shortened(text: str, most: int) -> str:
     """`text` on one line of at most `most` characters."""
-    text = one_line(text)
+    text = xml_text(text)
     return text if len(text) <= most else text[: most - 1].rstrip() + "\u2026"
 
 

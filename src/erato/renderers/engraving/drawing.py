@@ -51,6 +51,7 @@ _OPTIONS: dict[str, Any] = {
     "spacingStaff": 9,
     "lyricSize": 4.2,
     "lyricTopMinMargin": 2.5,
+    "lyricWordSpace": 2.0,
     "justificationSystem": 0.5,
     "mnumInterval": 0,
     "condense": "none",

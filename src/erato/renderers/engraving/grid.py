@@ -35,12 +35,11 @@ _GATE = UNIT / 8  # gaps up to this are how notes are detached, not rests
 
 @dataclass(frozen=True)
 class Snapped:
-    """Onsets and ends on the grid, and what that changed: notes moved, the farthest move (units), notes lengthened."""
+    """Onsets and ends on the grid, and what that changed: how many notes were moved, how many lengthened."""
 
     onsets: Ints
     ends: Ints
     moved: int
-    farthest: float
     lengthened: int
 
 
@@ -77,6 +76,7 @@ def snapped(onsets: Floats, ends: Floats, beats: Floats, tolerance: float, playe
     """
     detached = played or _is_detached(onsets, ends)
     inexact = 0 if played else tolerance
+    of_ends = 2 * tolerance  # onsets and lengths are both rounded to ticks
     place = np.clip(np.searchsorted(beats, onsets + 1e-6, side="right") - 1, 0, len(beats) - 2)
     new_onsets = np.zeros(len(onsets), dtype=np.int64)
     steps_of: dict[int, int] = {}
@@ -86,12 +86,12 @@ def snapped(onsets: Floats, ends: Floats, beats: Floats, tolerance: float, playe
         inside = onsets[group] - beats[beat]
         steps_of[beat] = _steps(inside, inexact)
         new_onsets[group] = round(beats[beat]) + _to(inside, steps_of[beat])
-    new_ends = _ends(ends, new_onsets, beats, steps_of, tolerance, detached)
+    new_ends = _ends(ends, new_onsets, beats, steps_of, of_ends, detached)
     short = new_ends - new_onsets < (_FINEST if played else 1)
     new_ends = np.where(short, new_onsets + _FINEST, new_ends)
     off = np.abs(new_onsets - onsets)
-    moved = (off > tolerance + 1e-6) | (~short & ~np.asarray(detached) & (np.abs(new_ends - ends) > tolerance + 1e-6))
-    return Snapped(new_onsets, new_ends, int(moved.sum()), float(off.max(initial=0)), int(short.sum()))
+    moved = (off > tolerance + 1e-6) | (~short & ~np.asarray(detached) & (np.abs(new_ends - ends) > of_ends + 1e-6))
+    return Snapped(new_onsets, new_ends, int(moved.sum()), int(short.sum()))
 
 
 def _to(times: Floats, steps: int) -> Ints:

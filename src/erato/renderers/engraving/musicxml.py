@@ -5,13 +5,14 @@ Whatever anyone typed is escaped; what XML cannot hold becomes a space.
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import erato
 from erato.renderers.engraving.chord_symbols import parse
 from erato.renderers.engraving.drums import place_of
+from erato.renderers.engraving.part_list import add_text, instrument_id, part_list, xml_text
 from erato.renderers.engraving.sheet import UNIT, Clef, Event, Head, Measure, Part, Sheet
-from erato.renderers.names import one_line
 
 _HEADER = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -26,51 +27,35 @@ def to_musicxml(sheet: Sheet, credits: bool = True) -> str:
     """The MusicXML document of a sheet; credits: whether title and composer are also said as words on the page."""
     root = Element("score-partwise", version="4.0")
     if sheet.title:
-        _text(SubElement(root, "work"), "work-title", sheet.title)
+        add_text(SubElement(root, "work"), "work-title", sheet.title)
     _identification(root, sheet)
     for kind, words, place, size in (("title", sheet.title, "center", "22"), ("composer", sheet.credit, "right", "11")):
         if words and credits:
             credit = SubElement(root, "credit", page="1")
-            _text(credit, "credit-type", kind)
+            add_text(credit, "credit-type", kind)
             style = {"justify": place, "halign": place, "valign": "top", "font-size": size}
-            _text(credit, "credit-words", words, **style)
-    parts = SubElement(root, "part-list")
+            add_text(credit, "credit-words", words, **style)
+    root.append(part_list(sheet.parts))
     divisions = _divisions(sheet)
-    families = [_family(part) for part in sheet.parts]
-    for number, part in enumerate(sheet.parts, 1):
-        family, around = families[number - 1], ["", *families, ""]
-        if family and family != around[number - 1] and family == around[number + 1]:
-            group = SubElement(parts, "part-group", type="start", number="1")
-            _text(group, "group-symbol", "bracket")
-            _text(group, "group-barline", "yes")
-        _score_part(parts, number, part)
-        if family and family == around[number - 1] and family != around[number + 1]:
-            SubElement(parts, "part-group", type="stop", number="1")
     for number, part in enumerate(sheet.parts, 1):
         root.append(_Writer(sheet, part, number, divisions).element())
     indent(root, " ")
     return _HEADER + tostring(root, encoding="unicode") + "\n"
 
 
-def _text(parent: Element, tag: str, text: object, /, **attributes: str) -> Element:
-    element = SubElement(parent, tag, attributes)
-    element.text = one_line(text) if isinstance(text, str) else str(text)
-    return element
-
-
 def _identification(root: Element, sheet: Sheet) -> None:
     said = SubElement(root, "identification")
     if sheet.credit:
-        _text(said, "creator", sheet.credit, type="composer")
+        add_text(said, "creator", sheet.credit, type="composer")
     if sheet.rights:
-        _text(said, "rights", sheet.rights)
+        add_text(said, "rights", sheet.rights)
     encoding = SubElement(said, "encoding")
-    _text(encoding, "software", f"Erato {erato.__version__}")
+    add_text(encoding, "software", f"Erato {erato.__version__}")
     fields = [*sheet.facts, *((RECORD, record) for record in [sheet.record] if record)]
     if fields:
         more = SubElement(said, "miscellaneous")
         for name, value in fields:
-            _text(more, "miscellaneous-field", value, name=one_line(name))
+            add_text(more, "miscellaneous-field", value, name=xml_text(name))
 
 
 def _divisions(sheet: Sheet) -> int:
@@ -85,73 +70,6 @@ def _divisions(sheet: Sheet) -> int:
     times.update(at for at, _, _ in sheet.tempos)
     times.update(measure.length for measure in sheet.measures)
     return UNIT // math.gcd(*times)
-
-
-def _score_part(parts: Element, number: int, part: Part) -> None:
-    score_part = SubElement(parts, "score-part", id=f"P{number}")
-    name = _text(score_part, "part-name", part.name)
-    if not part.name:
-        name.set("print-object", "no")
-    else:
-        _text(score_part, "part-abbreviation", abbreviation(part.name))
-    drums = sorted({head.pitch for head in part.heads()}) if part.is_drum else [None]
-    for drum in drums:
-        instrument = SubElement(score_part, "score-instrument", id=_instrument(number, drum))
-        _text(instrument, "instrument-name", part.name or "Piano")
-    for drum in drums:
-        midi = SubElement(score_part, "midi-instrument", id=_instrument(number, drum))
-        _text(midi, "midi-channel", 10 if part.is_drum else (number - 1) % 9 + 1)
-        _text(midi, "midi-program", part.program + 1)
-        if drum is not None:
-            _text(midi, "midi-unpitched", drum + 1)
-
-
-_SHORT = {
-    "violin": "Vln.",
-    "viola": "Vla.",
-    "violoncello": "Vc.",
-    "cello": "Vc.",
-    "contrabass": "Cb.",
-    "flute": "Fl.",
-    "oboe": "Ob.",
-    "clarinet": "Cl.",
-    "bassoon": "Bsn.",
-    "horn": "Hn.",
-    "trumpet": "Tpt.",
-    "trombone": "Tbn.",
-    "piano": "Pno.",
-    "guitar": "Gtr.",
-    "organ": "Org.",
-    "drums": "Dr.",
-}
-
-
-def abbreviation(name: str) -> str:
-    """How a part is called from the second system on: "Violin II" is Vln. II, "Acoustic Grand Piano" is A.G.P."""
-    words = [word for word in name.replace("(", " ").replace(")", " ").split() if word[0].isalnum()]
-    if not words:
-        return name[:3]
-    if words[0].casefold() in _SHORT:
-        return " ".join([_SHORT[words[0].casefold()], *words[1:2]])[:8]
-    if len(words) == 1:
-        return words[0][:1] + "."
-    return "".join(f"{word[0]}." for word in words[:3])
-
-
-def _family(part: Part) -> str:
-    """What is bracketed together: strings, voices, brass, reeds, pipes; nothing of keyboards and drums."""
-    if part.is_drum or len(part.bars) > 1:
-        return ""
-    word = part.name.casefold()
-    if any(one in word for one in ("violin", "viola", "cello")) or 40 <= part.program <= 51:
-        return "strings"
-    if any(one in word for one in ("soprano", "alto", "tenor", "bass")) and part.program < 8:
-        return "voices"
-    return {6: "voices", 7: "brass", 8: "reeds", 9: "pipes"}.get(part.program // 8, "")
-
-
-def _instrument(number: int, drum: int | None) -> str:
-    return f"P{number}-I1" if drum is None else f"P{number}-I{drum + 1}"
 
 
 class _Writer:
@@ -183,23 +101,23 @@ class _Writer:
             self._voices(bar, place, measure, sorted(signs, key=lambda sign: sign[0]))
             if last:
                 line = SubElement(bar, "barline", location="right")
-                _text(line, "bar-style", "light-heavy")
+                add_text(line, "bar-style", "light-heavy")
         return root
 
     def _attributes(self, bar: Element, place: int, measure: Measure) -> None:
         said = Element("attributes")
         if place == 0:
-            _text(said, "divisions", self.divisions)
+            add_text(said, "divisions", self.divisions)
         if measure.fifths is not None and not self.part.is_drum:
             key = SubElement(said, "key")
-            _text(key, "fifths", measure.fifths)
-            _text(key, "mode", "minor" if measure.minor else "major")
+            add_text(key, "fifths", measure.fifths)
+            add_text(key, "mode", "minor" if measure.minor else "major")
         if measure.new_meter:
             time = SubElement(said, "time")
-            _text(time, "beats", measure.beats)
-            _text(time, "beat-type", measure.denominator)
+            add_text(time, "beats", measure.beats)
+            add_text(time, "beat-type", measure.denominator)
         if place == 0 and self.staves > 1:
-            _text(said, "staves", self.staves)
+            add_text(said, "staves", self.staves)
         for staff, bars in enumerate(self.part.bars, 1):
             said.extend(self._clef(clef, staff) for at, clef in bars[place].clefs if at == 0)
         if len(said):
@@ -209,11 +127,11 @@ class _Writer:
         element = Element("clef")
         if self.staves > 1:
             element.set("number", str(staff))
-        _text(element, "sign", clef.sign)
+        add_text(element, "sign", clef.sign)
         if clef.sign != "percussion":
-            _text(element, "line", clef.line)
+            add_text(element, "line", clef.line)
         if clef.octave:
-            _text(element, "clef-octave-change", clef.octave)
+            add_text(element, "clef-octave-change", clef.octave)
         return element
 
     def _tempo(self, measure: Measure, rate: float, printed: bool) -> list[Element]:
@@ -224,16 +142,16 @@ class _Writer:
         exact = abs(shown - round(shown)) < 1e-6
         if not (printed and exact):
             sounding = Element("direction")
-            _text(SubElement(sounding, "direction-type"), "words", "").set("print-object", "no")
+            add_text(SubElement(sounding, "direction-type"), "words", "").set("print-object", "no")
             SubElement(sounding, "sound", tempo=_number(rate))
             signs.append(sounding)
         if printed:
             direction = Element("direction", placement="above")
             mark = SubElement(SubElement(direction, "direction-type"), "metronome", parentheses="no")
-            _text(mark, "beat-unit", "quarter")
+            add_text(mark, "beat-unit", "quarter")
             if compound:
                 SubElement(mark, "beat-unit-dot")
-            _text(mark, "per-minute", round(shown) if exact or shown >= 20 else f"{shown:.1f}")
+            add_text(mark, "per-minute", round(shown) if exact or shown >= 20 else f"{shown:.1f}")
             if exact:
                 SubElement(direction, "sound", tempo=_number(rate))
             signs.append(direction)
@@ -241,21 +159,21 @@ class _Writer:
 
     def _harmony(self, text: str) -> Element:
         chord = parse(text.removeprefix("chord:"))
-        harmony = Element("harmony")
         if chord is None:
             direction = Element("direction", placement="above")
-            _text(SubElement(direction, "direction-type"), "words", text.removeprefix("chord:"))
+            add_text(SubElement(direction, "direction-type"), "words", text.removeprefix("chord:"))
             return direction
+        harmony = Element("harmony")
         root = SubElement(harmony, "root")
-        _text(root, "root-step", chord.root[0])
+        add_text(root, "root-step", chord.root[0])
         if chord.root[1]:
-            _text(root, "root-alter", chord.root[1])
-        _text(harmony, "kind", chord.kind, text=one_line(chord.text))
+            add_text(root, "root-alter", chord.root[1])
+        add_text(harmony, "kind", chord.kind, text=xml_text(chord.text))
         if chord.bass is not None:
             bass = SubElement(harmony, "bass")
-            _text(bass, "bass-step", chord.bass[0])
+            add_text(bass, "bass-step", chord.bass[0])
             if chord.bass[1]:
-                _text(bass, "bass-alter", chord.bass[1])
+                add_text(bass, "bass-alter", chord.bass[1])
         return harmony
 
     def _voices(self, bar: Element, place: int, measure: Measure, signs: list[tuple[int, Element]]) -> None:
@@ -263,7 +181,7 @@ class _Writer:
         for staff, bars in enumerate(self.part.bars, 1):
             for number, voice in enumerate(bars[place].voices, 1):
                 if at:
-                    _text(SubElement(bar, "backup"), "duration", self.duration(at))
+                    add_text(SubElement(bar, "backup"), "duration", self.duration(at))
                 at = 0
                 events = _merged_gaps(voice.events)
                 changes = [change for change in bars[place].clefs if change[0] and number == 1]
@@ -279,21 +197,23 @@ class _Writer:
                             place_in = len(sign) if sound is None else list(sign).index(sound)
                             sign.insert(place_in, offset)
                         if sign.tag == "harmony" and self.staves > 1:
-                            _text(sign, "staff", 1)
+                            add_text(sign, "staff", 1)
                         bar.append(sign)
                     self._event(bar, event, voice.stem, staff, 4 * (staff - 1) + number)
                 at = measure.length
 
     def _event(self, bar: Element, event: Event, stem: str | None, staff: int, voice: int) -> None:
-        if event.hidden:
+        if event.hidden and event.tuplet is None:
             gap = SubElement(bar, "forward")
-            _text(gap, "duration", self.duration(event.length))
-            _text(gap, "voice", voice)
+            add_text(gap, "duration", self.duration(event.length))
+            add_text(gap, "voice", voice)
             if self.staves > 1:
-                _text(gap, "staff", staff)
+                add_text(gap, "staff", staff)
             return
         if not event.heads:
             note = SubElement(bar, "note")
+            if event.hidden:  # programs count the values of a tuplet
+                note.set("print-object", "no")
             rest = SubElement(note, "rest")
             if not event.value:
                 rest.set("measure", "yes")
@@ -303,12 +223,12 @@ class _Writer:
             note = SubElement(bar, "note")
             SubElement(note, "grace", slash="yes")
             self._pitch(note, head)
-            _text(note, "voice", voice)
-            _text(note, "type", "eighth")
+            add_text(note, "voice", voice)
+            add_text(note, "type", "eighth")
             if head.sign:
-                _text(note, "accidental", head.sign)
+                add_text(note, "accidental", head.sign)
             if self.staves > 1:
-                _text(note, "staff", staff)
+                add_text(note, "staff", staff)
         for index, head in enumerate(sorted(event.heads, key=lambda head: head.pitch)):
             note = SubElement(bar, "note")
             if head.velocity:
@@ -321,49 +241,49 @@ class _Writer:
     def _pitch(self, note: Element, head: Head) -> None:
         if self.part.is_drum:
             place = SubElement(note, "unpitched")
-            _text(place, "display-step", head.name.step)
-            _text(place, "display-octave", head.name.octave)
+            add_text(place, "display-step", head.name.step)
+            add_text(place, "display-octave", head.name.octave)
             return
         pitch = SubElement(note, "pitch")
-        _text(pitch, "step", head.name.step)
+        add_text(pitch, "step", head.name.step)
         if head.name.alter:
-            _text(pitch, "alter", head.name.alter)
-        _text(pitch, "octave", head.name.octave)
+            add_text(pitch, "alter", head.name.alter)
+        add_text(pitch, "octave", head.name.octave)
 
     def _rest_of_note(
         self, note: Element, event: Event, head: Head | None, stem: str | None, staff: int, voice: int, first: bool
     ) -> None:
-        _text(note, "duration", self.duration(event.length))
+        add_text(note, "duration", self.duration(event.length))
         ties = [kind for kind, has in (("stop", head and head.tie_from), ("start", head and head.tie_to)) if has]
         for kind in ties:
             SubElement(note, "tie", type=kind)
         if head is not None and self.part.is_drum:
-            SubElement(note, "instrument", id=_instrument(self.number, head.pitch))
-        _text(note, "voice", voice)
+            SubElement(note, "instrument", id=instrument_id(self.number, head.pitch))
+        add_text(note, "voice", voice)
         if event.value:
-            _text(note, "type", event.value)
+            add_text(note, "type", event.value)
         for _ in range(event.dots):
             SubElement(note, "dot")
         if head is not None and head.sign:
-            _text(note, "accidental", head.sign)
+            add_text(note, "accidental", head.sign)
         if event.tuplet is not None:
             change = SubElement(note, "time-modification")
-            _text(change, "actual-notes", event.tuplet.actual)
-            _text(change, "normal-notes", event.tuplet.normal)
+            add_text(change, "actual-notes", event.tuplet.actual)
+            add_text(change, "normal-notes", event.tuplet.normal)
         if head is not None and stem and event.value not in ("whole", "breve"):
-            _text(note, "stem", stem)
+            add_text(note, "stem", stem)
         if head is not None and self.part.is_drum and place_of(head.pitch).head != "normal":
-            _text(note, "notehead", place_of(head.pitch).head)
+            add_text(note, "notehead", place_of(head.pitch).head)
         if self.staves > 1:
-            _text(note, "staff", staff)
+            add_text(note, "staff", staff)
         if first:
             for level, beam in enumerate(event.beams, 1):
-                _text(note, "beam", beam, number=str(level))
+                add_text(note, "beam", beam, number=str(level))
         self._notations(note, event, ties, first)
         if first and event.lyric is not None:
             lyric = SubElement(note, "lyric", number="1")
-            _text(lyric, "syllabic", event.lyric[0])
-            _text(lyric, "text", event.lyric[1])
+            add_text(lyric, "syllabic", event.lyric[0])
+            add_text(lyric, "text", event.lyric[1])
 
     def _notations(self, note: Element, event: Event, ties: Sequence[str], first: bool) -> None:
         said = Element("notations")
@@ -383,12 +303,26 @@ def _number(value: float) -> str:
 
 
 def _merged_gaps(events: Iterable[Event]) -> list[Event]:
-    """The events with hidden gaps that follow each other as one; one at the end is left out."""
+    """The events with hidden gaps that follow each other as one; those that fill up a tuplet of notes stay."""
     merged: list[Event] = []
-    for event in events:
+    for group in _by_tuplet(events):
+        if not all(event.hidden for event in group):
+            merged += group
+            continue
+        gap = Event(group[0].start, sum(event.length for event in group), [], hidden=True)
         before = merged[-1] if merged else None
-        if event.hidden and before is not None and before.hidden:
-            merged[-1] = Event(before.start, before.length + event.length, [], before.value, hidden=True)
+        if before is not None and before.hidden and before.tuplet is None:
+            merged[-1] = replace(before, length=before.length + gap.length)
         else:
-            merged.append(event)
+            merged.append(gap)
     return merged
+
+
+def _by_tuplet(events: Iterable[Event]) -> list[list[Event]]:
+    """The events of each tuplet together, every other event alone."""
+    groups: list[list[Event]] = []
+    for event in events:
+        if event.tuplet is None or "start" in event.tuplet_edges or not groups:
+            groups.append([])
+        groups[-1].append(event)
+    return groups

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from erato.errors import UsageError
 from erato.renderers.engraving.drums import place_of
 from erato.renderers.engraving.layout import plan
 from erato.renderers.engraving.sheet import UNIT, Measure, Name, Sheet
@@ -20,13 +21,16 @@ from erato.score import Score, bars, between
 
 MOST_BARS = 400  # of one sheet; what comes after is left out, and said
 MOST_PARTS = 40
+_WRITABLE = 50_000  # bars of a whole piece
 
 
 def sheet_of(score: Score, title: str = "", credit: str = "", whole: bool = False, most_bars: int = MOST_BARS) -> Sheet:
     """The sheet of a score; what had to be changed or left out is in its `said`.
 
-    whole: all its bars and tracks, however many; otherwise as many as can be drawn and read.
+    whole: all its bars and tracks; otherwise as many as can be drawn and read. UsageError for notes that no page can
+    hold, and for more than 50,000 bars where all are wanted.
     """
+    _check(score, whole)
     score, said = (score, []) if whole else _within(score, most_bars)
     line = timeline(score)
     sounding = [index for index, track in enumerate(score.tracks) if len(track.notes)]
@@ -46,6 +50,16 @@ def sheet_of(score: Score, title: str = "", credit: str = "", whole: bool = Fals
     parts = [builder.part(one) for one in plans] or [builder.empty()]
     builder.chord_symbols(parts[0])
     return Sheet(title, credit, measures, parts, line.tempos, [*said, *line.said, *changes])
+
+
+def _check(score: Score, whole: bool) -> None:
+    for notes in (track.notes.numpy() for track in score.tracks):
+        if (first := notes["time"].min(initial=0)) < 0:
+            raise UsageError(f"a score begins at tick 0, and a note at {first}: shift the piece.")
+        if (lowest := notes["pitch"].min(initial=0)) < 0:
+            raise UsageError(f"a score has the keys 0 to 127, got {lowest}: transpose the piece.")
+    if whole and (count := len(bars(score))) > _WRITABLE:
+        raise UsageError(f"this piece has {count:,} bars, and a score has at most {_WRITABLE:,}: write a part of it.")
 
 
 def _within(score: Score, most_bars: int) -> tuple[Score, list[str]]:
@@ -75,7 +89,10 @@ def _as_long(line: Timeline, end: int) -> Timeline:
 def _keys(score: Score, line: Timeline, tracks: dict[int, Track]) -> list[tuple[int, int, bool]]:
     """(unit, sharps, minor), the first at 0: as the score says, or as its notes sound."""
     found: dict[int, tuple[int, bool]] = {}
-    for key in sorted(score.key_signatures, key=lambda key: key.time):
+    signatures = sorted(score.key_signatures, key=lambda key: key.time)
+    if line.played and all(key.key == 0 and not key.tonality for key in signatures):
+        signatures = []  # what every program writes that was told no key
+    for key in signatures:
         if -7 <= key.key <= 7:
             at = int(line.at(np.array([float(max(0, key.time))]))[0]) if not line.played else 0
             starts = [measure.start for measure in line.measures if measure.start <= at]

@@ -4,6 +4,7 @@ Knows nothing of files; how parts and hands are chosen is in `layout`, how value
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -56,10 +57,9 @@ class Builder:
             lines += [(index, line) for line in separated(chords(rows))]
         bars = [StaffBar([]) for _ in self.measures]
         lyrics = {index: self._lyrics(index, line) for index, line in lines if self.score.tracks[index].lyrics}
-        for number, (index, line) in enumerate(lines):
+        for index, line in lines:
             stem = ("up" if index == staff.tracks[0] else "down") if fixed else None
-            main = not number or lines[number - 1][0] != index
-            events = self._voice(bars, self.tracks[index], line, number, stem, main, lyrics.pop(index, {}))
+            events = self._voice(bars, self.tracks[index], line, stem, lyrics.pop(index, {}))
             if stem is not None:  # a voice that sings a second line does not rest meanwhile
                 others = [chord for track, other in lines if track == index and other is not line for chord in other]
                 _hide_rests(events, others)
@@ -67,6 +67,10 @@ class Builder:
         for place, bar in enumerate(bars):
             if not bar.voices:
                 bar.voices.append(_rest(self.measures[place]))
+            elif fixed and len({voice.stem for voice in bar.voices}) == 1:  # the other rests
+                above = bar.voices[0].stem == "down"
+                rest = replace(_rest(self.measures[place]), stem="up" if above else "down")
+                bar.voices.insert(0 if above else len(bar.voices), rest)
             if len(bar.voices) > 1:
                 for number, voice in enumerate(bar.voices):
                     voice.stem = voice.stem or ("down" if number % 2 else "up")
@@ -94,16 +98,13 @@ class Builder:
         bars: list[StaffBar],
         track: Track,
         line: Sequence[Chord],
-        number: int,
         stem: str | None,
-        main: bool,
         lyrics: dict[int, tuple[str, str]],
     ) -> list[tuple[int, Event]]:
         """Adds one voice to the bars that it has notes in; what it adds, by the beginning of its bar (units).
 
-        stem: of a voice that has its side of a shared staff; main: whether it is the first of its track, which rests.
+        stem: of a voice that has its side of a shared staff.
         """
-        fixed = stem is not None
         added: list[tuple[int, Event]] = []
         at = 0
         for place, measure in enumerate(self.measures):
@@ -113,19 +114,14 @@ class Builder:
             while stop < len(line) and line[stop].onset < measure.end:
                 stop += 1
             here = line[at:stop]
-            if not here and not fixed:
-                continue
-            if not here and number:  # one rest for both voices
+            if not here:
                 continue
             spans = [
                 (max(chord.onset, measure.start) - measure.start, min(chord.end, measure.end) - measure.start)
                 for chord in here
             ]
             meter = Meter.of(measure)
-            if not here:
-                bars[place].voices.append(_rest(measure))
-                continue
-            shown = main if fixed else not bars[place].voices
+            shown = all(voice.stem != stem for voice in bars[place].voices)  # the first on its side rests
             pieces = written(spans, meter)
             events = [self._event(piece, here, measure, track, shown, lyrics) for piece in pieces]
             beam(events, meter)

@@ -10,10 +10,12 @@ import numpy as np
 
 from erato.renderers.engraving.grid import beat_lines, is_near_grid, is_on_grid
 from erato.renderers.engraving.sheet import UNIT, Measure
-from erato.score import Floats, Score, bars, end_tick, has_pickup
+from erato.score import Floats, Score, bars, end_tick, has_pickup, seconds
 
 _PRINTED = 0.06  # a change of tempo is printed from this ratio on
 _APART = 2 * UNIT  # and this far from the one before
+_SLOWEST = 0xFFFFFF  # microseconds a quarter: what a MIDI file can say
+_HEARD = 6 * 3600.0  # seconds: in what lasts longer nobody hears beats
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def timeline(score: Score) -> Timeline:
     in_units = onsets * scale
     if is_on_grid(in_units, max(tolerance, 1e-6), scale):
         return _own(score, scale, tolerance, played=False)
-    if is_near_grid(in_units) and len(score.time_signatures):
+    if (is_near_grid(in_units) and len(score.time_signatures)) or seconds(score) > _HEARD:
         return _own(score, scale, tolerance, played=True)
     from erato.renderers.engraving.beats import heard
 
@@ -90,7 +92,7 @@ def _own(score: Score, scale: float, tolerance: float, played: bool) -> Timeline
 def _tempos(score: Score, scale: float) -> list[tuple[int, float, bool]]:
     found: dict[int, float] = {}
     for tempo in sorted(score.tempos, key=lambda tempo: tempo.time):
-        found[round(max(0, tempo.time) * scale)] = 60e6 / max(1, tempo.mspq)
+        found[round(max(0, tempo.time) * scale)] = 60e6 / min(max(1, tempo.mspq), _SLOWEST)
     tempos: list[tuple[int, float, bool]] = []
     printed: tuple[int, float] | None = None
     for at, rate in found.items():

@@ -37,7 +37,7 @@ class Track:
 def on_grid(score: Score, line: Timeline, sounding: Sequence[int]) -> tuple[dict[int, Track], list[str]]:
     beats = line.beats()
     tracks: dict[int, Track] = {}
-    moved, farthest, lengthened = 0, 0.0, 0
+    moved, lengthened, doubled = 0, 0, 0
     for index in sounding:
         notes = score.tracks[index].notes.numpy()
         times = notes["time"].astype(float)
@@ -48,10 +48,11 @@ def on_grid(score: Score, line: Timeline, sounding: Sequence[int]) -> tuple[dict
         if line.played:
             onsets = grid.together(onsets, line.rate)
         found = grid.snapped(onsets, ends, beats, line.tolerance, line.played)
-        moved, farthest = moved + found.moved, max(farthest, found.farthest)
-        lengthened += found.lengthened
+        moved, lengthened = moved + found.moved, lengthened + found.lengthened
         pitches, velocities = notes["pitch"].astype(np.int64), notes["velocity"].astype(np.int64)
         track = tracks[index] = Track(found.onsets, found.ends, pitches[kept], velocities[kept])
+        if line.played:
+            doubled += _undouble(track)
         by_time = dict(zip(times[kept].tolist(), found.onsets.tolist(), strict=True))
         for place, at in graces.items():
             track.graces.setdefault(by_time[at], []).append((int(pitches[place]), int(velocities[place])))
@@ -62,7 +63,20 @@ def on_grid(score: Score, line: Timeline, sounding: Sequence[int]) -> tuple[dict
         )
     if lengthened and not line.played:
         said.append(f"{lengthened:,} notes without length are written as 32nds.")
+    if doubled:
+        said.append(f"{doubled:,} notes that double another at the same time are left out.")
     return tracks, said
+
+
+def _undouble(track: Track) -> int:
+    """Leaves of notes of one pitch and onset the one that ends last; how many it takes away."""
+    order = np.lexsort((-track.ends, track.pitches, track.onsets))
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (np.diff(track.onsets[order]) != 0) | (np.diff(track.pitches[order]) != 0)
+    kept = np.sort(order[first])
+    track.onsets, track.ends = track.onsets[kept], track.ends[kept]
+    track.pitches, track.velocities = track.pitches[kept], track.velocities[kept]
+    return len(order) - len(kept)
 
 
 def _graces(notes: dict[str, Ints]) -> dict[int, float]:
