@@ -1,12 +1,13 @@
-"""What an evaluation says, as plain text: its dictionary in, aligned lines on the terminal out.
+"""What commands found, as lines and tables on the terminal: dictionaries in, text out.
 
-Knows nothing of how anything is measured.
+Knows nothing of how anything is found or measured.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from erato import evaluation_tables as tables
+from erato.terminal import plain
 
 _LABEL, _COLUMN = 28, 24
 
@@ -41,3 +42,58 @@ def _print_rows(found: tables.Rows) -> None:
 
 def _line(label: str, cells: Sequence[str]) -> None:
     print(f"{label:<{_LABEL}}{''.join(f'{cell:<{_COLUMN}}' for cell in cells)}".rstrip())
+
+
+_WIDE = 110  # columns that a table needs
+_BEGINNING = 400  # characters of a text in it
+_COUNTS = {
+    "log_prob_per_symbol": "log-prob\na symbol",
+    "distinct_1": "distinct-1",
+    "distinct_2": "-2",
+    "distinct_3": "-3",
+    "longest_repeat": "longest\nrepeat",
+    "longest_loop": "longest\nloop",
+    "took": "seconds",
+}
+
+
+def print_comparison(rows: list[dict[str, Any]]) -> None:
+    """Side by side where the terminal has room, else one under the other."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    def made(row: dict[str, Any]) -> str:
+        return next((str(row[what]) for what in ("refused", "text", "path") if row.get(what) is not None), "")
+
+    def count(value: float | None) -> str:
+        return "none" if value is None else f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+
+    console = Console()
+    if not console.is_terminal or console.width < _WIDE:
+        for row in rows:
+            counts = [f"{name} {count(row[key])}".replace("\n", " ") for key, name in _COUNTS.items()]
+            print(f"--- {row['name']}{'' if row['refused'] else ': ' + ', '.join(counts)}\n{made(row)}\n")
+        return
+    table = Table("", *_COUNTS.values(), "", show_lines=True)
+    for row in rows:
+        cells = [Text("" if row["refused"] else count(row[key]), justify="right") for key in _COUNTS]
+        text = made(row)
+        table.add_row(row["name"], *cells, Text(text[:_BEGINNING] + ("…" if len(text) > _BEGINNING else "")))
+    console.print(table)
+
+
+def print_report(found: dict[str, Any]) -> None:
+    print(
+        f"{found['files']:,} files: {found['used']:,} used ({found['pieces']:,} pieces, {found['notes']:,} notes), "
+        f"{found['duplicates']:,} duplicates, {len(found['skipped']):,} skipped."
+    )
+    reasons: dict[str, list[dict[str, str]]] = {}
+    for skipped in found["skipped"]:
+        reasons.setdefault(skipped["reason"], []).append(skipped)
+    for reason, files in sorted(reasons.items(), key=lambda item: -len(item[1])):
+        print(f"  {len(files):>6,}  {reason}, for example {plain(files[0]['file'])}: {plain(files[0]['message'])}")
+    if found["flagged"]:
+        first = found["flagged"][0]
+        lost = ", ".join(f"{count} {what}" for what, count in first["lost"].items())
+        print(f"  {len(found['flagged']):>6,}  used, but not whole, for example {plain(first['file'])}: {lost}")

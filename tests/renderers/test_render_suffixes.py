@@ -71,6 +71,7 @@ def test_names_are_those_of_the_standards() -> None:
     assert sorted(DRUMS) == list(range(35, 82)) and DRUMS[38] == "Snare" and DRUMS[49] == "Crash 1"
     assert instrument_name(5, is_drum=True) == "Drums"
     assert one_line(" a\n\tb\u202e\x00c ") == "a b c"
+    assert one_line("a\ufffeb\uffffc") == "a b c"
 
 
 def test_tracks_are_called_so_that_they_can_be_told_apart() -> None:

@@ -1,5 +1,6 @@
 """What every renderer is: it writes a piece as one kind of file. Knows nothing of how the piece was made."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,11 @@ class About:
     new_from: int | None = None
     surprise: Sequence[Floats] | None = None
     note: Callable[[str], None] = field(default=_nobody, compare=False)
+
+    @property
+    def record_json(self) -> str:
+        """The record as files carry it: JSON in ASCII, short, its keys in order; empty where there is none."""
+        return json.dumps(self.record, sort_keys=True, separators=(",", ":")) if self.record else ""
 
 
 class Renderer(ABC):

@@ -3,7 +3,7 @@
 How the music is notated is in `engraving/`; this names the kinds of file.
 """
 
-import json
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,9 @@ from erato.renderers.base import About, Renderer, as_score
 from erato.renderers.engraving import drawing
 from erato.renderers.engraving.musicxml import to_musicxml
 from erato.renderers.engraving.notating import MOST_BARS, sheet_of
-from erato.renderers.engraving.part_list import xml_text
 from erato.renderers.engraving.sheet import Sheet
 from erato.renderers.names import one_line
+from erato.renderers.records import png_with_record, svg_with_record
 from erato.score import Piece, Score
 
 MOST_PAGES = 40
@@ -35,15 +35,8 @@ def sheet(score: Score, about: About, whole: bool = True, most_bars: int = MOST_
     found = sheet_of(score, about.title, _credit(about), whole, most_bars)
     found.facts = list(about.facts.items())
     found.rights = about.facts.get("licence", "")
-    found.record = _record(about)
+    found.record = about.record_json.replace("  ", " \\u0020")  # two spaces in a row would become one
     return found
-
-
-def _record(about: About) -> str:
-    if not about.record:
-        return ""
-    said = json.dumps(about.record, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return said.replace("  ", " \\u0020")  # two spaces in a row would become one
 
 
 def _credit(about: About) -> str:
@@ -86,7 +79,7 @@ def _shorten(made: Sheet) -> None:
 
 def shortened(text: str, most: int) -> str:
     """`text` on one line of at most `most` characters."""
-    text = xml_text(text)
+    text = one_line(text)
     return text if len(text) <= most else text[: most - 1].rstrip() + "\u2026"
 
 
@@ -106,42 +99,44 @@ class MusicXml(Renderer):
         _tell(about, made.said)
 
 
-class ScoreSvg(Renderer):
-    suffix = ".score.svg"
-    summary = "engraved score as a drawing, its pages under each other"
+class _Drawn(Renderer):
+    """A renderer of pages."""
+
     noun = "an engraved score"
 
     def write(self, piece: Piece, path: Path, about: About) -> None:
-        from erato.renderers.records import svg_with_record
-
         made = engrave(as_score(piece, path, self), about)
-        files.write_text(path, svg_with_record(drawing.stacked(made.svgs), about))
+        files.write_bytes(path, self.drawn(made.svgs, about))
         _tell(about, made.said)
+
+    @abstractmethod
+    def drawn(self, svgs: Sequence[str], about: About) -> bytes:
+        """The file of these pages."""
+
+
+class ScoreSvg(_Drawn):
+    suffix = ".score.svg"
+    summary = "engraved score as a drawing, its pages under each other"
+
+    def drawn(self, svgs: Sequence[str], about: About) -> bytes:
+        return svg_with_record(drawing.stacked(svgs), about).encode()
 
 
 class Svg(ScoreSvg):
     suffix = ".svg"
 
 
-class ScorePng(Renderer):
+class ScorePng(_Drawn):
     suffix = ".score.png"
     summary = "picture of the engraved score, its pages under each other"
-    noun = "an engraved score"
 
-    def write(self, piece: Piece, path: Path, about: About) -> None:
-        from erato.renderers.records import png_with_record
-
-        made = engrave(as_score(piece, path, self), about)
-        files.write_bytes(path, png_with_record(drawing.png(drawing.stacked(made.svgs)), about))
-        _tell(about, made.said)
+    def drawn(self, svgs: Sequence[str], about: About) -> bytes:
+        return png_with_record(drawing.png(drawing.stacked(svgs)), about)
 
 
-class Pdf(Renderer):
+class Pdf(_Drawn):
     suffix = ".pdf"
     summary = "engraved score to print, page by page"
-    noun = "an engraved score"
 
-    def write(self, piece: Piece, path: Path, about: About) -> None:
-        made = engrave(as_score(piece, path, self), about)
-        files.write_bytes(path, drawing.pdf(made.svgs, one_line(about.title), _record(about)))
-        _tell(about, made.said)
+    def drawn(self, svgs: Sequence[str], about: About) -> bytes:
+        return drawing.pdf(svgs, one_line(about.title), about.record_json)

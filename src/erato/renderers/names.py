@@ -39,6 +39,10 @@ def _label(name: str, instrument: str, alike: bool) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` on one line: control, format and surrogate characters, which act unseen, become spaces."""
-    seen = (" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in text)
+    """`text` on one line: control, format and surrogate characters, which act unseen, become spaces.
+
+    So do U+FFFE and U+FFFF, which are no characters, and for which XML has no place.
+    """
+    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    seen = (" " if unicodedata.category(c) in hidden or c in "\ufffe\uffff" else c for c in text)
     return " ".join("".join(seen).split())

@@ -12,12 +12,12 @@ def meter(beats: int, denominator: int) -> Meter:
     return Meter(beats, denominator, 4 * UNIT * beats // denominator)
 
 
-def said(spans: Sequence[tuple[float, float]], beats: int = 4, denominator: int = 4, rests: bool = True) -> str:
+def said(spans: Sequence[tuple[float, float]], beats: int = 4, denominator: int = 4) -> str:
     """The pieces as LilyPond would name them: 4 a quarter, 4. dotted, r a rest, ~ a tie, t within a tuplet."""
     units = [(round(start * UNIT), round(end * UNIT)) for start, end in spans]
     numbers = {"whole": "1", "half": "2", "quarter": "4", "eighth": "8", "16th": "16", "32nd": "32", "64th": "64"}
     found, before = [], None
-    for piece in written(units, meter(beats, denominator), rests):
+    for piece in written(units, meter(beats, denominator)):
         tie = "~" if piece.note is not None and piece.note == before else ""
         name = ("r" if piece.note is None else "") + tie + numbers.get(piece.value, piece.value) + "." * piece.dots
         found.append(name + ("t" if piece.tuplet else ""))
@@ -93,10 +93,6 @@ def test_the_pieces_fill_the_bar_in_every_meter() -> None:
                 for piece in pieces:
                     plain = piece.length if not piece.dots else piece.length * 2 // 3
                     assert VALUES[plain] == piece.value
-
-
-def test_gaps_of_a_second_voice_may_stay_open() -> None:
-    assert said([(1, 2)], rests=False) == "4"
 
 
 def test_times_that_no_tuplet_has_go_to_the_nearest_64ths() -> None:

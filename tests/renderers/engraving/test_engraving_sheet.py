@@ -181,6 +181,13 @@ def test_words_of_a_song_are_syllables() -> None:
     assert said[3:] == [("begin", "Mor"), ("middle", "gen"), ("end", "stern")]
 
 
+def test_words_stay_where_a_voice_has_a_second_line() -> None:
+    song = track("Song", [(0, 2, 72), (2, 1, 71), (2, 2, 67), (3, 1, 69), (4, 4, 67)])
+    for at, text in ((0, "Oh"), (2, "sing"), (3, "to"), (4, "me")):
+        song.lyrics.append(TextMetaTick(at * Q, text))
+    assert texts(xml(score_of(song)), ".//lyric/text") == ["Oh", "sing", "to", "me"]
+
+
 def test_chord_symbols_and_fermatas() -> None:
     score = score_of(scale("Flute", 67, 73))
     for at, text in ((0, "chord:F#m7b5/E"), (2, "chord:Bb"), (4, "chord:what is this"), (7, "fermata")):
@@ -285,14 +292,20 @@ def test_pages_are_the_same_bytes_for_the_same_piece() -> None:
 
 
 def test_pages_under_each_other_are_one_picture_with_names_of_their_own() -> None:
-    long = score_of(track("Flute", [(i / 2, 0.5, 60 + i % 12) for i in range(800)], 73))
+    flute = track("Flute", [(i / 2, 0.5, 60 + i % 12) for i in range(800)], 73)
+    flute.lyrics.append(TextMetaTick(0, 'id="x"'))
+    long = score_of(flute)
     pages = engrave(long, About("Long"), pages=3).svgs
     assert len(pages) == 3
     root = ElementTree.fromstring(stacked(pages))
+    assert 'id="x"' in "".join(root.itertext())  # what someone sings is no name
     names = [element.get("id") for element in root.iter() if element.get("id")]
     assert len(names) == len(set(names))
     links = {link.lstrip("#") for e in root.iter() for key, link in e.attrib.items() if key.endswith("href")}
     assert links <= set(names)
+    roots = [page.get("id") for page in root]
+    rules = [style.text or "" for style in root.iter("{http://www.w3.org/2000/svg}style")]
+    assert all(f"#{name} g.tempo" in rule for name, rule in zip(roots, rules, strict=True))  # each page has its own
     assert pdf(pages, "Long", "").count(b"/Type/Page\n") + pdf(pages, "Long", "").count(b"/Type /Page\n") in (0, 3)
 
 

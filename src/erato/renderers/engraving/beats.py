@@ -6,6 +6,7 @@ after D. Ellis, Beat Tracking by Dynamic Programming, 2007, over onsets instead 
 
 import numpy as np
 
+from erato.renderers.engraving.paths import cheapest
 from erato.renderers.engraving.sheet import UNIT, Measure
 from erato.renderers.engraving.timeline import Timeline
 from erato.score import DEFAULT_MSPQ, Floats, Ints, Score, end_tick, seconds_at
@@ -157,18 +158,7 @@ def _periods(curve: Floats, gap: float, said: float | None) -> Ints:
             strengths[row, column] = part @ both + 0.5 * (part @ padded[centre + 2 * lag : centre + 2 * lag + width])
     strengths = np.maximum(strengths, 0) / (np.abs(strengths).max(axis=1, keepdims=True) + 1e-9) * prior
     leap = 10.0 * np.abs(np.log2(lags[:, None] / lags[None, :]))
-    total, came = strengths[0], []
-    for row in strengths[1:]:
-        ways = total[:, None] - leap
-        back = ways.argmax(axis=0)
-        came.append(back)
-        total = ways[back, np.arange(len(lags))] + row
-    place = int(total.argmax())
-    places = [place]
-    for back in reversed(came):
-        place = int(back[place])
-        places.append(place)
-    chosen = lags[np.array(places[::-1])]
+    chosen = lags[cheapest(-strengths, lambda _: leap)]
     result: Ints = np.rint(np.interp(np.arange(len(curve)), centres, chosen)).astype(np.int64)
     return result
 

@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from erato.renderers.engraving.paths import cheapest
 from erato.renderers.engraving.sheet import Clef, Name
 
 _CHANGE, _WITHIN_BAR = 9.0, 6.0  # what a change of clef costs, in ledger lines, and how much more within a bar
+_UNUSUAL = 2.0  # what it costs to begin with another clef than the usual one
 _LETTERS = "CDEFGAB"
 _LINES = {"G": 4 + 7 * 4, "F": 3 + 7 * 3, "C": 7 * 4}  # the step that the sign names: G4, F3, C4
 
@@ -25,22 +29,13 @@ def clefs_of(beats: Sequence[Sequence[Name]], first: Sequence[bool], allowed: Se
     """
     if len(allowed) == 1 or not beats:
         return [allowed[0]] * len(beats)
-    totals = [0.0 if index == 0 else 2.0 for index in range(len(allowed))]
-    came: list[list[int]] = []
-    for names, new_bar in zip(beats, first, strict=True):
-        change = _CHANGE + (0 if new_bar else _WITHIN_BAR)
-        costs = [sum(max(0, ledger_lines(name, clef) - 1) ** 1.5 for name in names) for clef in allowed]
-        row, nexts = [], []
-        for here in range(len(allowed)):
-            ways = [total + (0 if there == here else change) for there, total in enumerate(totals)]
-            best = min(range(len(allowed)), key=lambda there: (ways[there], there != here))
-            row.append(best)
-            nexts.append(ways[best] + costs[here])
-        came.append(row)
-        totals = nexts
-    here = totals.index(min(totals))
-    chosen = []
-    for row in reversed(came):
-        chosen.append(here)
-        here = row[here]
-    return [allowed[index] for index in reversed(chosen)]
+    costs = np.array([[_effort(names, clef) for clef in allowed] for names in beats])
+    costs[0, 1:] += _UNUSUAL
+    other = 1.0 - np.eye(len(allowed))
+    chosen = cheapest(costs, lambda beat: other * (_CHANGE + (0.0 if first[beat] else _WITHIN_BAR)))
+    return [allowed[index] for index in chosen]
+
+
+def _effort(names: Sequence[Name], clef: Clef) -> float:
+    """How hard these notes are to read under a clef."""
+    return float(sum(max(0, ledger_lines(name, clef) - 1) ** 1.5 for name in names))

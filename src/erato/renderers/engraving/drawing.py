@@ -102,14 +102,12 @@ def _head(page: Element, title: str, credit: str) -> None:
     inner = page.find(f"{{{_SVG}}}svg")
     margin = page.find(f".//{{{_SVG}}}g[@class='page-margin']")
     assert inner is not None and margin is not None
-    scale = float(inner.get("viewBox", "").split()[2]) / float(page.get("viewBox", "").split()[2])
-    down = HEADING * scale * float(page.get("viewBox", "").split()[2]) / PAGE_WIDTH
-    for svg, more in ((page, down / scale), (inner, down)):
+    for svg in (page, inner):
         x, y, width, height = (float(number) for number in svg.get("viewBox", "").split())
-        svg.set("viewBox", f"{x:g} {y:g} {width:g} {height + more:g}")
+        down = HEADING * width / PAGE_WIDTH
+        svg.set("viewBox", f"{x:g} {y:g} {width:g} {height + down:g}")
     left, top = (float(number) for number in re.findall(r"[\d.]+", margin.get("transform", "")))
     margin.set("transform", f"translate({left:g}, {top + down:g})")
-    width = float(inner.get("viewBox", "").split()[2])
     for text, x, y, anchor, size in (
         (title, width / 2, top + down * 0.42, "middle", 620),
         (credit, width - left, top + down * 0.80, "end", 350),
@@ -207,19 +205,27 @@ def stacked(svgs: Sequence[str]) -> str:
         f"{{{_SVG}}}svg", {"viewBox": f"0 0 {width:g} {height:g}", "width": f"{width:g}", "height": f"{height:g}"}
     )
     top = 0.0
-    for number, (svg, (_, high)) in enumerate(zip(svgs, sizes, strict=True), 1):
-        page = ElementTree.fromstring(_own_names(svg, number))
-        page.set("y", f"{top:g}")
-        page.set("width", f"{sizes[number - 1][0]:g}")
-        page.set("height", f"{high:g}")
+    for number, (svg, (wide, high)) in enumerate(zip(svgs, sizes, strict=True), 1):
+        page = ElementTree.fromstring(svg)
+        _rename(page, f"p{number}-")
+        for name, value in (("y", top), ("width", wide), ("height", high)):
+            page.set(name, f"{value:g}")
         root.append(page)
         top += high + _GAP
     return tostring(root, encoding="unicode")
 
 
-def _own_names(svg: str, number: int) -> str:
-    """The page with ids that no other page has."""
-    return re.sub(r'((?:\bid|href)="#?)([^"]+")', rf"\g<1>p{number}-\g<2>", svg).replace("#svg", f"#p{number}-svg")
+def _rename(page: Element, prefix: str) -> None:
+    """Gives all that has a name on a page one that no other page has, also where it is referred to."""
+    root = page.get("id", "")
+    for element in page.iter():
+        for key, value in element.attrib.items():
+            if key == "id":
+                element.set(key, prefix + value)
+            elif key.endswith("href") and value.startswith("#"):
+                element.set(key, f"#{prefix}{value[1:]}")
+        if element.tag == f"{{{_SVG}}}style" and element.text:  # its rules are for this page
+            element.text = element.text.replace(f"#{root} ", f"#{prefix}{root} ")
 
 
 def png(svg: str) -> bytes:
@@ -241,8 +247,7 @@ def _typst(svgs: Sequence[str], kind: str, title: str = "", said: str = "") -> b
         for number, svg in enumerate(svgs, 1):
             (folder / f"{number}.svg").write_text(svg, encoding="utf-8")
             width, height = size_of(svg)
-            paper = "210mm" if kind == "pdf" else f"{210 * height / width}mm"
-            paper = "297mm" if kind == "pdf" else paper
+            paper = "297mm" if kind == "pdf" else f"{210 * height / width}mm"
             lines.append(
                 f'#page(width: 210mm, height: {paper}, margin: 0mm, fill: white)[#image("{number}.svg", width: 100%)]'
             )

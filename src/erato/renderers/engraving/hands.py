@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+from erato.renderers.engraving.paths import cheapest
 from erato.renderers.engraving.sheet import UNIT
 from erato.score import Floats, Ints
 
@@ -23,19 +24,8 @@ def left_hand(onsets: Ints, pitches: Ints) -> list[bool]:
     starts, first = np.unique(onsets[order], return_index=True)
     efforts = [_effort(tuple(group.tolist())) for group in np.split(pitches[order], first[1:])]
     leap = 0.06 * np.abs(_SPLITS[:, None] - _SPLITS[None, :])
-    totals = efforts[0]
-    came: list[Ints] = []
-    for index in range(1, len(starts)):
-        ways = totals[:, None] + leap / max(1.0, (starts[index] - starts[index - 1]) / UNIT)
-        back = ways.argmin(axis=0)
-        came.append(back)
-        totals = ways[back, np.arange(len(_SPLITS))] + efforts[index]
-    place = int(totals.argmin())
-    places = [place]
-    for back in reversed(came):
-        place = int(back[place])
-        places.append(place)
-    splits = _SPLITS[np.array(places[::-1])]
+    pause = np.maximum(1.0, np.diff(starts, prepend=starts[0]) / UNIT)  # quarters: who has time leaps easily
+    splits = _SPLITS[cheapest(np.stack(efforts), lambda row: leap / pause[row])]
     return [bool(low) for low in (pitches < splits[np.searchsorted(starts, onsets)])]
 
 

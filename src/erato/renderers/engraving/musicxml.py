@@ -4,6 +4,7 @@ Whatever anyone typed is escaped; what XML cannot hold becomes a space.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -11,8 +12,9 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 import erato
 from erato.renderers.engraving.chord_symbols import parse
 from erato.renderers.engraving.drums import place_of
-from erato.renderers.engraving.part_list import add_text, instrument_id, part_list, xml_text
+from erato.renderers.engraving.part_list import add_text, instrument_id, part_list
 from erato.renderers.engraving.sheet import UNIT, Clef, Event, Head, Measure, Part, Sheet
+from erato.renderers.names import one_line
 
 _HEADER = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -55,7 +57,7 @@ def _identification(root: Element, sheet: Sheet) -> None:
     if fields:
         more = SubElement(said, "miscellaneous")
         for name, value in fields:
-            add_text(more, "miscellaneous-field", value, name=xml_text(name))
+            add_text(more, "miscellaneous-field", value, name=one_line(name))
 
 
 def _divisions(sheet: Sheet) -> int:
@@ -64,8 +66,8 @@ def _divisions(sheet: Sheet) -> int:
     for part in sheet.parts:
         for staff in part.bars:
             for bar in staff:
-                times.update(event.length for voice in bar.voices for event in voice.events)
-                times.update(event.start for voice in bar.voices for event in voice.events)
+                events = [event for voice in bar.voices for event in voice.events]
+                times.update(time for event in events for time in (event.start, event.length))
         times.update(at for at, _ in part.chords)
     times.update(at for at, _, _ in sheet.tempos)
     times.update(measure.length for measure in sheet.measures)
@@ -84,25 +86,34 @@ class _Writer:
 
     def element(self) -> Element:
         root = Element("part", id=f"P{self.number}")
-        tempos = self.sheet.tempos if self.number == 1 else []
+        signs = self._signs()
         for place, measure in enumerate(self.sheet.measures):
             last = place == len(self.sheet.measures) - 1
             bar = SubElement(root, "measure", number=str(measure.number))
             if measure.partial and (measure.number == 0 or last):
                 bar.set("implicit", "yes")
             self._attributes(bar, place, measure)
-            signs: list[tuple[int, Element]] = []
-            for at, rate, printed in tempos:
-                if measure.start <= at < measure.end:
-                    signs += [(at - measure.start, sign) for sign in self._tempo(measure, rate, printed)]
-            for at, text in self.part.chords:
-                if measure.start <= at < measure.end:
-                    signs.append((at - measure.start, self._harmony(text)))
-            self._voices(bar, place, measure, sorted(signs, key=lambda sign: sign[0]))
+            self._voices(bar, place, measure, signs[place])
             if last:
                 line = SubElement(bar, "barline", location="right")
                 add_text(line, "bar-style", "light-heavy")
         return root
+
+    def _signs(self) -> list[list[tuple[int, Element]]]:
+        """What stands over each bar, with its time within it, in order: tempos over the first part, chord symbols."""
+        measures = self.sheet.measures
+        starts = [measure.start for measure in measures]
+        found: list[list[tuple[int, Element]]] = [[] for _ in measures]
+        for at, rate, printed in self.sheet.tempos if self.number == 1 else []:
+            place = bisect_right(starts, at) - 1
+            if at < measures[place].end:
+                signs = self._tempo(measures[place], rate, printed)
+                found[place] += [(at - starts[place], sign) for sign in signs]
+        for at, text in self.part.chords:
+            place = bisect_right(starts, at) - 1
+            if at < measures[place].end:
+                found[place].append((at - starts[place], self._harmony(text)))
+        return [sorted(signs, key=lambda sign: sign[0]) for signs in found]
 
     def _attributes(self, bar: Element, place: int, measure: Measure) -> None:
         said = Element("attributes")
@@ -168,7 +179,7 @@ class _Writer:
         add_text(root, "root-step", chord.root[0])
         if chord.root[1]:
             add_text(root, "root-alter", chord.root[1])
-        add_text(harmony, "kind", chord.kind, text=xml_text(chord.text))
+        add_text(harmony, "kind", chord.kind, text=one_line(chord.text))
         if chord.bass is not None:
             bass = SubElement(harmony, "bass")
             add_text(bass, "bass-step", chord.bass[0])

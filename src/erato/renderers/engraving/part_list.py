@@ -9,7 +9,6 @@ from xml.etree.ElementTree import Element, SubElement
 from erato.renderers.engraving.sheet import Part
 from erato.renderers.names import one_line
 
-_NOT_IN_XML = {0xFFFE: " ", 0xFFFF: " "}
 _LONGEST_NAME = 200  # letters of a part: readers look for instruments in every combination of its words
 
 
@@ -29,21 +28,16 @@ def part_list(parts: Sequence[Part]) -> Element:
     return root
 
 
-def xml_text(text: str) -> str:
-    """`text` on one line, without the two characters of text that XML has no place for."""
-    return one_line(text.translate(_NOT_IN_XML))
-
-
 def add_text(parent: Element, tag: str, text: object, /, **attributes: str) -> Element:
     """A new element within `parent` that holds `text`."""
     element = SubElement(parent, tag, attributes)
-    element.text = xml_text(text) if isinstance(text, str) else str(text)
+    element.text = one_line(text) if isinstance(text, str) else str(text)
     return element
 
 
 def _score_part(root: Element, number: int, part: Part) -> None:
     score_part = SubElement(root, "score-part", id=f"P{number}")
-    name = xml_text(part.name)[:_LONGEST_NAME].rstrip()
+    name = one_line(part.name)[:_LONGEST_NAME].rstrip()
     element = add_text(score_part, "part-name", name)
     if not name:
         element.set("print-object", "no")

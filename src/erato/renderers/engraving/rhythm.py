@@ -1,12 +1,13 @@
-"""Times to note values: how notes and rests of one voice in one bar are written. In: spans. Out: events without beams.
+"""Times to note values: how notes and rests of one voice in one bar are written. In: spans. Out: pieces.
 
 A note is cut where it would hide a strong beat, rests are cut more strictly, and tuplets are found beat by beat.
 Knows nothing of pitches. Times are in units (`sheet.UNIT` a quarter), from the beginning of the bar.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain, repeat
 
 from erato.renderers.engraving.sheet import UNIT, Measure, Tuplet
 
@@ -27,7 +28,7 @@ BAR_LEVEL, HALF_LEVEL, BEAT_LEVEL = 6, 5, 4
 
 @dataclass(frozen=True)
 class Meter:
-    """How a bar is felt. groups: where its groups of beats begin; beat: the length of one of its beats (units)."""
+    """How a bar of `beats` beats of a `denominator`th is felt; length: of the bar itself, in units."""
 
     beats: int
     denominator: int
@@ -39,6 +40,7 @@ class Meter:
 
     @property
     def beat(self) -> int:
+        """The length of a beat, in units."""
         return 4 * UNIT // self.denominator
 
     @property
@@ -47,58 +49,53 @@ class Meter:
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """Where the groups begin that beams and long notes follow."""
-        return _groups(self.beats, self.denominator, self.length)
+        """Where the groups of beats begin that beams and long notes follow."""
+        return _groups(self)
 
     def level(self, at: int) -> int:
         """How strong the beat at `at` is: 6 at the bar line, 5 at a half, 4 on beats, less for each halving."""
-        return _level(self.beats, self.denominator, self.length, at)
+        return _level(self, at)
 
 
 @cache
-def _groups(beats: int, denominator: int, length: int) -> tuple[int, ...]:
-    beat = 4 * UNIT // denominator
-    if denominator >= 8:
-        if beats % 3 == 0:
-            sizes = [3] * (beats // 3)
-        else:
-            sizes = [3, *[2] * ((beats - 3) // 2)] if beats == 5 else [2] * (beats // 2)
-            if beats % 2 and beats != 5:
-                sizes[-1:] = [3] if sizes else [1]
-        size = [count * beat for count in sizes]
+def _groups(meter: Meter) -> tuple[int, ...]:
+    beats, beat = meter.beats, meter.beat
+    if meter.denominator < 8:
+        sizes = [max(1, UNIT // beat)]
+    elif meter.compound:
+        sizes = [3] * (beats // 3)
+    elif beats == 5:
+        sizes = [3, 2]
     else:
-        size = [max(beat, UNIT)] * (max(1, beats * beat // max(beat, UNIT)))
-    found, at = [], 0
-    for one in size:
-        if at < length:
-            found.append(at)
-        at += one
-    while at < length:
+        sizes = [2] * (beats // 2)
+        if beats % 2:
+            sizes[-1:] = [3] if sizes else [1]
+    found: list[int] = []
+    at = 0
+    for size in chain(sizes, repeat(max(1, UNIT // beat))):  # beyond its meter, a bar goes on in quarters
+        if at >= meter.length:
+            return tuple(found)
         found.append(at)
-        at += max(beat, UNIT)
+        at += size * beat
     return tuple(found)
 
 
 @cache
-def _level(beats: int, denominator: int, length: int, at: int) -> int:
-    if at <= 0 or at >= length:
+def _level(meter: Meter, at: int) -> int:
+    if at <= 0 or at >= meter.length:
         return BAR_LEVEL
-    beat = 4 * UNIT // denominator
-    groups = _groups(beats, denominator, length)
-    if denominator >= 8:
-        if at in groups:
+    beats, beat = meter.beats, meter.beat
+    if meter.denominator >= 8:
+        if at in meter.groups:
             return BEAT_LEVEL
         unit, level = beat, BEAT_LEVEL - 1
     else:
-        halves = beats in (4, 8, 12) or (beats in (2, 6) and beat >= 2 * UNIT) or beats == 6
-        half = beat * {4: 2, 8: 4, 12: 3, 6: 3}.get(beats, 1)
-        if halves and at % half == 0:
+        half = beat * {2: 1 if beat > UNIT else 0, 4: 2, 5: 3, 6: 3, 8: 4, 12: 3}.get(beats, 0)
+        if half and (at == half if beats == 5 else at % half == 0):
             return HALF_LEVEL
-        if beats == 5 and at == 3 * beat:
-            return HALF_LEVEL
-        unit, level = min(beat, UNIT), BEAT_LEVEL
         if beat > UNIT and at % UNIT == 0:
             return BEAT_LEVEL
+        unit, level = min(beat, UNIT), BEAT_LEVEL
     while unit > 1 and at % unit:
         unit, level = unit // 2 if unit % 2 == 0 else 1, level - 1
     return level
@@ -117,11 +114,8 @@ class Piece:
     edges: tuple[str, ...] = ()
 
 
-def written(spans: Sequence[tuple[int, int]], meter: Meter, rests: bool = True) -> list[Piece]:
-    """The pieces that fill a bar: spans are (start, end) of its notes, in order, none overlapping.
-
-    rests: whether gaps become rests; otherwise nothing stands there. Spans must lie on a grid.
-    """
+def written(spans: Sequence[tuple[int, int]], meter: Meter) -> list[Piece]:
+    """The pieces that fill a bar, rests in its gaps; spans: (start, end) of its notes, in order, none overlapping."""
     try:
         stretches = _stretches(spans, meter)
     except ValueError:  # bars that begin between ticks, and the like: the nearest 64ths
@@ -143,13 +137,11 @@ def written(spans: Sequence[tuple[int, int]], meter: Meter, rests: bool = True) 
             inside.append((at, end, None))
         made: list[Piece] = []
         for first, last, note in inside:
-            if note is None and not rests:
-                continue
             for one_start, one_end, value, dots in _cut(first, last, note is None, meter, start, end, tuplet):
                 made.append(Piece(one_start, one_end - one_start, note, value, dots, tuplet))
         if tuplet is not None and made:
-            made[0] = _with_edge(made[0], "start")
-            made[-1] = _with_edge(made[-1], "stop")
+            made[0] = replace(made[0], edges=("start",))
+            made[-1] = replace(made[-1], edges=(*made[-1].edges, "stop"))
         pieces += made
     return pieces
 
@@ -165,12 +157,8 @@ def _on_straight(spans: Sequence[tuple[int, int]], length: int) -> list[tuple[in
     return found
 
 
-def _with_edge(piece: Piece, edge: str) -> Piece:
-    return Piece(piece.start, piece.length, piece.note, piece.value, piece.dots, piece.tuplet, (*piece.edges, edge))
-
-
-def tuplet_of(offsets: Sequence[int], length: int) -> Tuplet | None:
-    """The tuplet in which times within a stretch of `length` can be written; None if they need none.
+def _tuplet_of(offsets: Sequence[int]) -> Tuplet | None:
+    """The tuplet in which times within a stretch can be written; None if they need none.
 
     ValueError if no tuplet has them all.
     """
@@ -179,7 +167,7 @@ def tuplet_of(offsets: Sequence[int], length: int) -> Tuplet | None:
     for tuplet in TUPLETS:
         if all((offset * tuplet.actual) % (STRAIGHT * tuplet.normal) == 0 for offset in offsets):
             return tuplet
-    raise ValueError(f"no tuplet has {list(offsets)} of {length} units")
+    raise ValueError(f"no tuplet has {list(offsets)} units")
 
 
 def _stretches(spans: Sequence[tuple[int, int]], meter: Meter) -> list[tuple[int, int, Tuplet | None]]:
@@ -200,7 +188,7 @@ def _stretches(spans: Sequence[tuple[int, int]], meter: Meter) -> list[tuple[int
                 at = wide
                 continue
         inside = [edge - at for edge in edges if at < edge < stop]
-        tuplet = tuplet_of(inside, stop - at)
+        tuplet = _tuplet_of(inside)
         if tuplet is None and found and found[-1][2] is None:
             found[-1] = (found[-1][0], stop, None)
         else:
@@ -263,9 +251,8 @@ def _allowed(start: int, stop: int, dots: int, rest: bool, meter: Meter) -> bool
             return whole if dots else whole or (start - group) % length == 0
         return inside <= edge or (not dots and here == there and inside - edge == 1)
     if rest:
-        group = UNIT * meter.beats * 4 // meter.denominator if meter.beats == 3 else 0
-        aligned = start % length == 0
-        return not dots and aligned and inside <= edge and not (group and UNIT < length < meter.length)
+        of_two_in_three = meter.beats == 3 and UNIT < length < meter.length
+        return not dots and start % length == 0 and inside <= edge and not of_two_in_three
     if inside <= edge:
         off_beat = here < BEAT_LEVEL and length > UNIT
         return not (off_beat and (meter.beats == 3 or there < HALF_LEVEL))
@@ -273,10 +260,10 @@ def _allowed(start: int, stop: int, dots: int, rest: bool, meter: Meter) -> bool
 
 
 def _unit_of(level: int, meter: Meter) -> int:
-    beat = min(meter.beat, UNIT)
+    """How far beats of a level are apart, in units."""
     if level >= BEAT_LEVEL:
         return max(meter.beat, UNIT) if level > BEAT_LEVEL else UNIT
-    return beat >> (BEAT_LEVEL - level)
+    return min(meter.beat, UNIT) >> (BEAT_LEVEL - level)
 
 
 @cache

@@ -27,20 +27,26 @@ class Builder:
 
     def __init__(self, score: Score, line: Timeline, measures: list[Measure], tracks: dict[int, Track]) -> None:
         self.score, self.line, self.measures, self.tracks = score, line, measures, tracks
-        marks = [marker.time for marker in score.markers if marker.text == FERMATA]
-        self.fermatas = {round(float(at)) for at in line.at(np.array(marks, dtype=float))} if marks else set()
+        marks = np.array([float(marker.time) for marker in score.markers if marker.text == FERMATA])
+        self.fermatas = {round(at) for at in line.at(marks).tolist()}
+        self.signs: list[dict[str, int]] = []  # of the key in force in each measure
+        for measure in measures:
+            new = measure.fifths is not None
+            self.signs.append(key_signs(measure.fifths or 0) if new else self.signs[-1])
 
     def empty(self) -> Part:
+        """A part that rests."""
         rests = [StaffBar([_rest(measure)]) for measure in self.measures]
         rests[0].clefs.append((0, TREBLE))
         return Part("", 0, False, [rests])
 
     def part(self, one: Plan) -> Part:
+        """The part that a plan asks for."""
         staves = [self._staff(one, staff) for staff in one.staves]
         return Part(one.name, one.program, one.is_drum, staves)
 
     def chord_symbols(self, part: Part) -> None:
-        """Chord symbols stand over the first part."""
+        """Puts the chord symbols of the score over a part."""
         found = [marker for marker in self.score.markers if marker.text.startswith(CHORD)]
         times = self.line.at(np.array([float(marker.time) for marker in found])).tolist()
         part.chords = [(round(float(at)), marker.text) for at, marker in zip(times, found, strict=True)]
@@ -56,10 +62,10 @@ class Builder:
             rows = [(int(track.onsets[i]), int(track.ends[i]), int(track.pitches[i]), i) for i in chosen]
             lines += [(index, line) for line in separated(chords(rows))]
         bars = [StaffBar([]) for _ in self.measures]
-        lyrics = {index: self._lyrics(index, line) for index, line in lines if self.score.tracks[index].lyrics}
+        lyrics = {index: self._lyrics(index, [line for at, line in lines if at == index]) for index in staff.tracks}
         for index, line in lines:
             stem = ("up" if index == staff.tracks[0] else "down") if fixed else None
-            events = self._voice(bars, self.tracks[index], line, stem, lyrics.pop(index, {}))
+            events = self._voice(bars, self.tracks[index], line, stem, lyrics[index])
             if stem is not None:  # a voice that sings a second line does not rest meanwhile
                 others = [chord for track, other in lines if track == index and other is not line for chord in other]
                 _hide_rests(events, others)
@@ -150,7 +156,7 @@ class Builder:
             head.tie_from, head.tie_to = not begins, not ends
             event.heads.append(head)
         if begins:
-            event.lyric = lyrics.get(chord.onset)
+            event.lyric = lyrics.pop(chord.onset, None)
             event.fermata = chord.onset in self.fermatas
             for pitch, velocity in track.graces.pop(chord.onset, ()):
                 event.graces.append(Head(pitch, velocity, self._name(pitch)))
@@ -161,16 +167,17 @@ class Builder:
         key = next(measure for measure in self.measures if measure.fifths is not None)
         return spell([pitch], [key.fifths or 0], [key.minor])[0]
 
-    def _lyrics(self, index: int, line: Sequence[Chord]) -> dict[int, tuple[str, str]]:
+    def _lyrics(self, index: int, lines: Iterable[Sequence[Chord]]) -> dict[int, tuple[str, str]]:
         """The syllables of a track by the onset of the note that sings them; a hyphen joins one to the next."""
-        onsets = np.array([chord.onset for chord in line])
+        lyrics = sorted(self.score.tracks[index].lyrics, key=lambda lyric: lyric.time)
+        onsets = np.unique([chord.onset for line in lines for chord in line])
         found: dict[int, tuple[str, str]] = {}
         inside = False
-        for lyric in sorted(self.score.tracks[index].lyrics, key=lambda lyric: lyric.time):
+        times = self.line.at(np.array([float(lyric.time) for lyric in lyrics])).tolist()
+        for at, lyric in zip(times, lyrics, strict=True):
             text = lyric.text.strip()
-            if not text.strip("-_"):
+            if not text.strip("-_") or not len(onsets):
                 continue
-            at = float(self.line.at(np.array([float(lyric.time)]))[0])
             onset = int(onsets[np.abs(onsets - at).argmin()])
             goes_on = text.endswith("-") and len(text) > 1
             syllabic = ("middle" if inside else "begin") if goes_on else ("end" if inside else "single")
@@ -180,16 +187,10 @@ class Builder:
 
     def _signs(self, place: int, bar: StaffBar) -> None:
         """Prints the accidentals that a reader needs in this bar, after those of the key and of the bar so far."""
-        key = next(m.fifths for m in reversed(self.measures[: place + 1]) if m.fifths is not None)
-        usual = key_signs(key)
+        usual = self.signs[place]
         state: dict[tuple[str, int], int] = {}
-        events = sorted(
-            (event.start, number, event)
-            for number, voice in enumerate(bar.voices)
-            for event in voice.events
-            if event.heads
-        )
-        for _, _, event in sorted(events, key=lambda row: row[:2]):
+        events = sorted((event for voice in bar.voices for event in voice.events), key=lambda event: event.start)
+        for event in events:
             for head in [*event.graces, *event.heads]:
                 line = head.name.step, head.name.octave
                 if head.tie_from:

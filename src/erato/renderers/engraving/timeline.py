@@ -34,10 +34,6 @@ class Timeline:
         """Quarters a minute at the beginning."""
         return self.tempos[0][1] if self.tempos else 120.0
 
-    @property
-    def end(self) -> int:
-        return self.measures[-1].end
-
     def beats(self) -> Floats:
         """Where the stretches begin that have one grid each: quarters, or eighths where those are beats."""
         starts = [measure.start for measure in self.measures]

@@ -35,6 +35,7 @@ class Track:
 
 
 def on_grid(score: Score, line: Timeline, sounding: Sequence[int]) -> tuple[dict[int, Track], list[str]]:
+    """The tracks of these indices on the grid of their bars, by index, and what that changed, in sentences."""
     beats = line.beats()
     tracks: dict[int, Track] = {}
     moved, lengthened, doubled = 0, 0, 0
