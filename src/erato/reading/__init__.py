@@ -9,10 +9,11 @@ from stat import S_ISREG
 from typing import Literal
 
 from erato.errors import ReadError, UsageError
-from erato.reading.base import REASONS, Limits, NamedPiece, Reading, check_bytes, gunzip
+from erato.reading.base import DROPPED, REASONS, Limits, NamedPiece, Reading, check_bytes, gunzip
 from erato.score import Piece
 
 __all__ = [
+    "DROPPED",
     "REASONS",
     "SUFFIXES",
     "VERSION",
@@ -26,7 +27,7 @@ __all__ = [
     "suffix_of",
 ]
 
-VERSION = 1  # part of cache keys: raise it when the same bytes give another result
+VERSION = 2  # part of cache keys: raise it when the same bytes give another result
 
 Kind = Literal["midi", "notation", "arrays", "text"]
 SUFFIXES: dict[str, Kind] = {
@@ -97,13 +98,16 @@ def read_bytes(data: bytes, name: str, limits: Limits = Limits()) -> Reading:  #
 
         return text.read(data, name, limits)
     check_bytes(len(data), name, limits.file_bytes)
+    whole = True
     if data.startswith(b"\x1f\x8b"):
-        data = gunzip(data, name, limits.file_bytes)
+        data, whole = gunzip(data, name, limits.file_bytes)
+        if not whole and kind != "midi":
+            raise ReadError("damaged", f"{name} is damaged: its gzip data breaks off.")
     try:
         if kind == "midi":
             from erato.reading import midi
 
-            return midi.read(data, name, limits)
+            return midi.read(data, name, limits, whole)
         if kind == "arrays":
             from erato.reading import arrays
 

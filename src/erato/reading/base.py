@@ -40,6 +40,9 @@ class Limits:
     seconds: float = 6 * 3600.0  # how long a piece may last
 
 
+DROPPED = "notes dropped: "  # how reasons begin that cost notes
+
+
 @dataclass(frozen=True)
 class NamedPiece:
     """One piece of a file. `name` is unique within the file, and empty where the file is one piece."""
@@ -51,11 +54,18 @@ class NamedPiece:
 
 @dataclass(frozen=True)
 class Reading:
-    """The pieces of a file, and what was dropped or mended in reading it: {what: how often}."""
+    """The pieces of a file, and what was dropped or mended in reading it: {what: how often}.
+
+    written: the notes that the file holds, where they can be told one from another: those of the pieces, and those that
+    `lost` counts under a name that begins with `DROPPED`.
+    """
 
     pieces: list[NamedPiece]
     lost: dict[str, int] = field(default_factory=dict)
+    written: int | None = None
 
+
+_AT_ONCE = 1 << 12  # bytes that are unpacked in one go: what comes before damage is kept
 
 _SIGNATURES = (  # first bytes -> what a person calls such a file
     (b"MThd", "MIDI"),
@@ -90,17 +100,30 @@ def looks_like(data: bytes) -> str:
     return "binary data" if any(byte < 9 or 13 < byte < 27 for byte in data[:512]) else "text"
 
 
-def gunzip(data: bytes, name: str, limit: int) -> bytes:
-    """The unpacked bytes, at most `limit` of them; never holds more than that."""
-    unpacker = zlib.decompressobj(31)
-    try:
-        unpacked = unpacker.decompress(data, limit + 1)
-    except zlib.error:
-        raise ReadError("damaged", f"{name} is damaged: its gzip data cannot be unpacked.") from None
-    check_bytes(len(unpacked), name, limit)
-    if not unpacker.eof:
-        raise ReadError("damaged", f"{name} is damaged: its gzip data breaks off.")
-    return unpacked
+def gunzip(data: bytes, name: str, limit: int) -> tuple[bytes, bool]:
+    """The unpacked bytes, at most `limit` of them, and whether they are all; never holds more than that.
+
+    What breaks off or is damaged is unpacked as far as it goes; ReadError where that is nowhere.
+    """
+    unpacked = bytearray()
+    whole = False
+    while data[:2] == b"\x1f\x8b":  # files may be packed one after the other
+        unpacker = zlib.decompressobj(31)
+        for at in range(0, len(data), _AT_ONCE):
+            try:
+                unpacked += unpacker.decompress(data[at : at + _AT_ONCE], limit + 1 - len(unpacked))
+                while unpacker.unconsumed_tail and len(unpacked) <= limit:
+                    unpacked += unpacker.decompress(unpacker.unconsumed_tail, limit + 1 - len(unpacked))
+            except zlib.error:
+                break
+            check_bytes(len(unpacked), name, limit)
+            if unpacker.eof:
+                break
+        whole = unpacker.eof
+        data = unpacker.unused_data + data[at + _AT_ONCE :] if whole else b""
+    if not unpacked:
+        raise ReadError("damaged", f"{name} is damaged: its gzip data cannot be unpacked.")
+    return bytes(unpacked), whole
 
 
 def check_bytes(size: int, name: str, limit: int) -> None:

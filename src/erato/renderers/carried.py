@@ -16,7 +16,7 @@ from defusedxml.ElementTree import fromstring
 
 from erato.errors import ReadError
 from erato.foreign_json import refuse
-from erato.reading.midi_scan import scan
+from erato.reading.midi_events import Events
 from erato.renderers.audio_files import audio_record
 from erato.renderers.midi import RECORD, TEXT
 from erato.renderers.page import page_record
@@ -38,12 +38,13 @@ def midi_record(data: bytes) -> dict[str, Any] | None:
     begin = data.find(b"MTrk")
     if begin < 0 or RECORD.encode() not in data:
         return None
-    track = data[begin + 8 : begin + 8 + int.from_bytes(data[begin + 4 : begin + 8], "big")]
     try:
-        texts = [text for _, text in scan(track, "it", {TEXT})[1] if text.startswith(RECORD)]
+        track = Events(data, "it").walk(begin + 8, len(data), True)
     except ReadError:
         return None
-    return parsed(texts[0].removeprefix(RECORD)) if texts else None
+    texts = (data[at : at + size] for _, _, kind, at, size in track.meta if kind == TEXT)
+    found = next((text for text in texts if text.startswith(RECORD.encode())), None)
+    return None if found is None else parsed(found.removeprefix(RECORD.encode()).decode("utf-8", "replace"))
 
 
 def musicxml_record(data: bytes) -> dict[str, Any] | None:
