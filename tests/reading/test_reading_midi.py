@@ -8,22 +8,11 @@ import tracemalloc
 from collections.abc import Callable
 
 import pytest
+from tests.reading.malformed_midi import chunk, meta, number, smf
 
 from erato.errors import ReadError
 from erato.reading import REASONS, Limits, Reading, read_bytes
 from erato.score import Score, end_tick, seconds
-
-
-def number(value: int) -> bytes:
-    """A variable-length quantity."""
-    out = [value & 0x7F]
-    while value := value >> 7:
-        out.append(value & 0x7F | 0x80)
-    return bytes(reversed(out))
-
-
-def meta(kind: int, data: bytes) -> bytes:
-    return b"\xff" + bytes([kind]) + number(len(data)) + data
 
 
 def note(pitch: int, length: int, before: int = 0, channel: int = 0) -> bytes:
@@ -33,15 +22,6 @@ def note(pitch: int, length: int, before: int = 0, channel: int = 0) -> bytes:
 
 END = b"\0" + meta(0x2F, b"")
 NOTE = note(60, 480)
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return kind + struct.pack(">I", len(body)) + body
-
-
-def smf(*tracks: bytes, division: int = 480, form: int = 1, count: int | None = None) -> bytes:
-    header = struct.pack(">HHH", form, len(tracks) if count is None else count, division)
-    return chunk(b"MThd", header) + b"".join(chunk(b"MTrk", track + END) for track in tracks)
 
 
 def read(data: bytes, name: str = "song.mid", limits: Limits | None = None) -> Reading:
@@ -136,7 +116,8 @@ def test_what_no_score_can_hold_is_dropped_and_counted() -> None:
 def test_the_highest_pitch_is_read_and_a_byte_that_is_none_is_not() -> None:
     assert rows(score_of(smf(note(127, 480)))) == [(0, 480, 127, 80)]
     reading = read(smf(NOTE + b"\0\x90\xf8\x50\x10\x80\xf8\x00" + NOTE))
-    assert isinstance(score := reading.pieces[0].piece, Score)
+    score = reading.pieces[0].piece
+    assert isinstance(score, Score)
     assert rows(score) == [(0, 480, 60, 80), (496, 480, 60, 80)]  # time goes on as if it were there
     assert reading.lost == {"notes dropped: a byte above 127": 1, "messages with a byte above 127": 1}
     assert reading.written == 3
@@ -286,7 +267,8 @@ def test_files_cut_off_anywhere_give_the_notes_before_the_cut_and_are_flagged() 
             assert refusal(whole[:length]).reason in ("damaged", "not-music", "empty", "no-notes"), length
             continue
         reading = read(whole[:length])
-        assert isinstance(score := reading.pieces[0].piece, Score)
+        score = reading.pieces[0].piece
+        assert isinstance(score, Score)
         assert (score.note_num(), reading.written) == (notes, notes), length
         assert reading.lost, length
 
@@ -328,7 +310,8 @@ def test_wrong_track_lengths_are_found_out_and_flagged() -> None:
     true = int.from_bytes(whole[at : at + 4], "big")
     for lie in (0, 1, true - 3, true - 1, true + 1, true + 5, true + 12, true + 13, 100, 2**31, 2**32 - 1):
         reading = read(whole[:at] + lie.to_bytes(4, "big") + whole[at + 4 :])
-        assert isinstance(score := reading.pieces[0].piece, Score)
+        score = reading.pieces[0].piece
+        assert isinstance(score, Score)
         assert [rows(score, track) for track in range(len(score.tracks))] == [[(0, 480, 60, 80)]] * 2, lie
         assert reading.lost == {"tracks whose length is wrong": 1}, lie
 
@@ -372,7 +355,8 @@ def test_what_is_mended_is_said(data: bytes, lost: dict[str, int]) -> None:
         reading.lost.pop("tracks that the header counts and the file does not have", None)
         reading.lost.pop("tracks that the header does not count, read all the same", None)
     assert {what: count for what, count in reading.lost.items() if "one tick" not in what} == lost
-    assert isinstance(score := reading.pieces[0].piece, Score)
+    score = reading.pieces[0].piece
+    assert isinstance(score, Score)
     assert rows(score)[0][1:] in ((480, 60, 80), (481, 60, 80), (1, 60, 80))
 
 
@@ -386,7 +370,8 @@ def test_reading_finds_its_way_after_bytes_that_are_missing_or_too_many() -> Non
             whole[:at] + b"\5" + whole[at:],
         ):
             reading = read(smf(damaged))
-            assert isinstance(score := reading.pieces[0].piece, Score)
+            score = reading.pieces[0].piece
+            assert isinstance(score, Score)
             assert sum(n.velocity == 80 for n in score.tracks[0].notes) >= 36, at
 
 
@@ -438,7 +423,8 @@ def test_notes_beyond_the_longest_piece_are_dropped_and_counted() -> None:
     far = note(62, 480, before=60_000_000)
     late = number(0) + meta(0x51, b"\1\0\0") + number(0) + meta(6, b"late")
     reading = read(smf(NOTE + far + late + NOTE))
-    assert isinstance(score := reading.pieces[0].piece, Score)
+    score = reading.pieces[0].piece
+    assert isinstance(score, Score)
     assert rows(score) == [(0, 480, 60, 80)]
     assert not score.tempos and not score.markers
     assert (reading.written, reading.lost) == (3, {"notes dropped: they begin or end too late": 2})
