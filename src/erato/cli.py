@@ -155,7 +155,7 @@ def _evaluate(given: argparse.Namespace) -> int:
     from erato import pipeline
 
     with reporter_for(given.json) as reporter:
-        run = pipeline.load(given.run, given.checkpoint)
+        run = pipeline.load(given.run, given.checkpoint, reporter)
         if given.piece and (given.corpus or given.split):
             raise UsageError("--piece is one piece, read whole: leave out --corpus and --split, or --piece.")
         if given.piece:

@@ -30,7 +30,8 @@ def compose(given: argparse.Namespace) -> int:
 
     beams, changes = _how(given)
     _refuse_live(given)
-    run = pipeline.load(given.run, given.checkpoint)
+    with reporter_for(given.json or given.live == "-") as reporter:
+        run = pipeline.load(given.run, given.checkpoint, reporter)
     out = Path(given.out) if given.out else run.folder / "pieces"
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file: give a folder with --out.")

@@ -3,6 +3,7 @@
 Knows nothing of how a run composes; what is wrong with a folder is one sentence, a RunError.
 """
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from erato.models.base import LatentModel, Model
 from erato.models.pretrained import PretrainedConfig
 from erato.phrase_run import PhraseRun
 from erato.recipe import Recipe
+from erato.reporter import Reporter
 from erato.representations import SubwordsConfig
 from erato.representations.base import Representation
 from erato.run import Run, device
 from erato.sequence_run import SequenceRun
-from erato.training.checkpoint import kept, load_weights
+from erato.training.checkpoint import kept
+from erato.training.weights import load_weights, previous
 
 _PARTS: list[type] = [
     *representations.REPRESENTATIONS.values(),
@@ -28,8 +31,10 @@ _CLASSES = {part.__name__: part for part in _PARTS}
 _ON_THE_HUB = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")  # names without an owner
 
 
-def load(path: str | Path, checkpoint: int | None = None) -> Run:
+def load(path: str | Path, checkpoint: int | None = None, reporter: Reporter | None = None) -> Run:
     """The run in `path`, with its best weights or those kept at step `checkpoint`; RunError says what is wrong.
+
+    Where the best weights are damaged, those before are used; the reporter is told (or else a warning tells).
 
     A checkpoint for transformers, a folder in the layout of the hub or a hub name, is a run that learned from no corpus
     here: it composes and evaluates, and its pieces go to runs/NAME/pieces.
@@ -39,6 +44,8 @@ def load(path: str | Path, checkpoint: int | None = None) -> Run:
         return _load_checkpoint(str(path), checkpoint)
     if not folder.is_dir():
         raise RunError(f"there is no run folder at {folder}: train one, or give the folder that `erato train` named.")
+    run_folder.read_json(folder, "recipe.json")
+    run_folder.refuse_damaged(folder)
     recipe = load_recipe(folder)
     representation, model = load_parts(folder, recipe)
     weights = folder / "model.safetensors"
@@ -50,7 +57,17 @@ def load(path: str | Path, checkpoint: int | None = None) -> Run:
         weights = found[checkpoint]
     elif not weights.is_file():
         raise RunError(f"{weights} is missing: training had not come to its first evaluation, or the file was removed.")
-    load_weights(model, weights)
+    try:
+        load_weights(model, weights)
+    except RunError:
+        if checkpoint is not None or not previous(weights).is_file():
+            raise
+        load_weights(model, previous(weights))
+        said = f"{weights} is damaged: the best weights before are used, {previous(weights)}."
+        if reporter:
+            reporter.note(said)
+        else:
+            warnings.warn(said, stacklevel=2)
     return run_of(folder, recipe, representation, model.to(device()).eval(), checkpoint=checkpoint)
 
 

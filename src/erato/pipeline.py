@@ -108,7 +108,7 @@ def train(
 
     record = run_folder.record(recipe, pieces, str(said), track, max_files, only)
     folder = Path(out) if out is not None else run_folder.default_folder(recipe, pieces, record)
-    goes_on = run_folder.goes_on(folder, record)
+    goes_on = run_folder.goes_on(folder, record, pieces)
     torch.manual_seed(recipe.seed)
     model = recipe.model.begin(space).to(device())
     recipe.objective.groups(model)  # refuses what does not learn so, before anything is written
@@ -132,6 +132,7 @@ def train(
         seed=recipe.seed,
         listen=lambda _, step: run.listen(step),
         report=reporter.training,
+        note=reporter.note,
     )
     return load(folder)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from erato import datasets
+from erato.checksums import CHECKSUMS, damaged, seal
 from erato.config import to_record
 from erato.corpora import CORPORA
 from erato.corpora.base import Pieces
@@ -30,6 +31,8 @@ from erato.recipe import Recipe
 from erato.representations.base import Array
 from erato.training import is_finished
 
+WRITTEN_ONCE = ("recipe.json", "representation.json", "prompts.json", "manifest.json", "model.txt")
+_MOST_JSON = 1 << 30  # bytes of a JSON file of a run
 _LIBRARIES = ("torch", "numpy", "symusic", "music21", "safetensors", "transformers", "tokenizers", "peft")
 _PROMPTS, _PROMPT = 64, 256  # windows of the training pieces that a run keeps to begin from, and their most symbols
 _PIECE_NUMBER = re.compile(r"\.?(\d+)-")
@@ -76,12 +79,30 @@ def write_run(
         "model.txt": lambda path: write_text(path, describe(model, encodings.representation.space)),
     }
     folder.mkdir(parents=True, exist_ok=True)
+    sealed = (folder / CHECKSUMS).exists()
     for name, write in files.items():
         if not (folder / name).is_file():
             write(folder / name)
+    if sealed:
+        refuse_damaged(folder)
+    else:
+        seal(folder, WRITTEN_ONCE)
     if read_json(folder, "representation.json") != json.loads(json.dumps(representation)):
         raise RunError(
             f"{folder / 'representation.json'} is of another run: remove the folder, or name another with --out."
+        )
+
+
+def refuse_damaged(folder: Path) -> None:
+    """RunError where one of the files that are written before training is missing, or not what was written."""
+    if (folder / "recipe.json").is_file() and not (folder / CHECKSUMS).exists():
+        raise RunError(
+            f"{folder / CHECKSUMS} is missing: {folder} is not complete, or an older Erato made it; train again."
+        )
+    for name in damaged(folder, WRITTEN_ONCE):
+        raise RunError(
+            f"{folder / name} is damaged: it is not what was written there; restore the file, or train again into a "
+            "new folder."
         )
 
 
@@ -96,6 +117,10 @@ def _with_used(pieces: Pieces, encodings: Encodings) -> dict[str, Any]:
 def read_json(folder: Path, name: str, kind: type = dict) -> Any:
     """One JSON file of a run, a dict or a list; RunError if it is missing, damaged or something else."""
     try:
+        if (folder / name).exists() and not (folder / name).is_file():  # a pipe would be waited for without end
+            raise ValueError("it is not a file")
+        if (folder / name).stat().st_size > _MOST_JSON:
+            raise ValueError("it is too large")
         found = json.loads((folder / name).read_text("utf-8"))
     except FileNotFoundError:
         raise RunError(f"{folder / name} is missing: {folder} is not a complete run folder.") from None
@@ -114,12 +139,22 @@ def refuse_foreign(folder: Path) -> None:
         raise RunError(f"{folder} exists and is not a run folder: give the name of a new folder with --out.")
 
 
-def goes_on(folder: Path, said: dict[str, Any]) -> bool:
-    """True for the same run, unfinished; False for a new folder; RunError for any other folder."""
+def goes_on(folder: Path, said: dict[str, Any], pieces: Pieces) -> bool:
+    """True for the same run, unfinished; False for a new folder; RunError for any other folder.
+
+    pieces: what it would learn from now, so that files that changed meanwhile are named.
+    """
     refuse_foreign(folder)
     if not (folder / "recipe.json").is_file():
         return False
+    if (folder / CHECKSUMS).exists() and damaged(folder, ["recipe.json"]):
+        raise RunError(f"{folder / 'recipe.json'} is damaged: restore it, or give a new folder with --out.")
     if not _same(folder, said):
+        if _same(folder, said, ("recipe",)) and (changed := _changed(folder, pieces)):
+            raise RunError(
+                f"{pieces.name} is not what the run in {folder} began to learn from ({changed}): put the files back, "
+                "or give a new folder with --out."
+            )
         raise RunError(f"{folder} holds another run (recipe, settings or corpus differ): give a new folder with --out.")
     if is_finished(folder):
         raise RunError(f"{folder} holds this run, finished: compose from it, or give a new folder with --out.")
@@ -138,11 +173,26 @@ def default_folder(recipe: Recipe, pieces: Pieces, said: dict[str, Any]) -> Path
     return Path("runs") / f"{stem}-{max(numbers) + 1:03d}"
 
 
-def _same(folder: Path, said: dict[str, Any]) -> bool:
+def _changed(folder: Path, pieces: Pieces) -> str:
+    """Which files of a corpus are not those that the manifest in `folder` names, in words; "" where all are."""
+    try:
+        before, now = (
+            {file["name"]: file["sha256"] for file in manifest["files"]}
+            for manifest in (read_json(folder, "manifest.json"), pieces.manifest)
+        )
+    except (RunError, KeyError, TypeError):
+        return ""
+    said = [f"{name} has changed" for name in before if name in now and now[name] != before[name]]
+    said += [f"{name} is gone" for name in before if name not in now]
+    said += [f"{name} is new" for name in now if name not in before]
+    return ", ".join(said[:3]) + (f" and {len(said) - 3} more" if len(said) > 3 else "")
+
+
+def _same(folder: Path, said: dict[str, Any], keys: Sequence[str] = ("recipe", "corpus")) -> bool:
     """Whether `folder` holds a run of the same recipe on the same corpus."""
     try:
         there = json.loads((folder / "recipe.json").read_text("utf-8"))
-        return all(there[key] == json.loads(json.dumps(said[key])) for key in ("recipe", "corpus"))
+        return all(there[key] == json.loads(json.dumps(said[key])) for key in keys)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -13,7 +13,7 @@ from erato.errors import RunError, UsageError
 from erato.hub import quiet
 from erato.models import PretrainedConfig, SequenceModel, take
 from erato.representations.base import Tokens
-from erato.training.checkpoint import exported, load_weights, save_weights
+from erato.training.weights import exported, load_weights, save_weights
 
 SPACE = Tokens(21, start=20, end=2)  # a tokenizer of 20 subwords
 ENDS = {"vocab_size": 24, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": None}  # four rows of the net are spare

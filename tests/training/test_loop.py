@@ -11,9 +11,10 @@ from safetensors import SafetensorError
 from erato.datasets import WindowDataset, Windows
 from erato.errors import UsageError
 from erato.models import LstmConfig, TransformerConfig
-from erato.training import Likelihood, Optimizer, Schedule, Training, TrainingError, checkpoint, train
-from erato.training.checkpoint import load_state, load_weights
+from erato.training import Likelihood, Optimizer, Schedule, Training, TrainingError, train, weights
+from erato.training.checkpoint import load_state
 from erato.training.log import read_metrics
+from erato.training.weights import load_weights
 
 TRAINING = Training(batch=4, steps=40, evaluations=4, optimizer=Optimizer("adamw", lr=0.02), ema=0.9)
 CONFIG = LstmConfig(widths=(12,), dropout=(0.2,), embedding=8)
@@ -139,9 +140,9 @@ def test_a_full_disk_is_an_os_error_that_names_the_file_and_leaves_nothing_half_
     def full(*_):
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(weights, "save_file", full)
     with pytest.raises(OSError, match=r"No space left.*make room") as error:
-        checkpoint.save_weights({"a": torch.zeros(2)}, tmp_path / "model.safetensors")
+        weights.save_weights({"a": torch.zeros(2)}, tmp_path / "model.safetensors")
     assert error.value.filename == str(tmp_path / "model.safetensors")
     assert not list(tmp_path.iterdir())
 

@@ -25,8 +25,8 @@ class Average:
     def applied(self, model: nn.Module) -> Iterator[None]:
         """The model with the averaged weights, for as long as the block lasts."""
         own = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-        model.load_state_dict(self.shadow)
         try:
+            model.load_state_dict(self.shadow)
             yield
         finally:
             model.load_state_dict(own)

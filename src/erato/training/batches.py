@@ -3,6 +3,8 @@
 Knows nothing of models. Whoever enters the stream at batch n gets what they would have got by drawing n batches first.
 """
 
+import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -14,7 +16,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from erato.datasets import WindowDataset, collate, generator
+from erato.errors import EratoError
 
+DEATHS = 3  # of the loader's processes at one batch, after which it is given up
 POOL = 24  # batches whose windows are sorted by length together, so that little of a batch is padding
 
 
@@ -98,15 +102,39 @@ class Stream:
     ) -> None:
         self.drawn, self._share, self._batch, self._windows = drawn, share, batch, len(dataset)
         self._passes, self._at = _place(len(dataset), batch, drawn) if isinstance(batch, Growth) else (0, 0)
+        self._dataset, self._seed, self._workers, self._device = dataset, seed, workers, device
+        self._batches = self._loaded()
+
+    def _loaded(self) -> Iterator[list[Tensor]]:
+        """The batches from `drawn` on, from fresh workers."""
         loader = DataLoader(
-            dataset,
-            batch_sampler=_Order(batch_order(dataset.sizes, batch, seed, drawn)),
+            self._dataset,
+            batch_sampler=_Order(batch_order(self._dataset.sizes, self._batch, self._seed, self.drawn)),
             collate_fn=collate,
-            num_workers=workers,
+            num_workers=self._workers,
             generator=torch.Generator(),  # or the loader would draw from the generator that dropout uses
-            pin_memory=device.type == "cuda",
+            pin_memory=self._device.type == "cuda",
         )
-        self._batches, self._device = iter(loader), device
+        ours = signal.getsignal(signal.SIGCHLD) if self._workers and hasattr(signal, "SIGCHLD") else None
+        batches = iter(loader)
+        if ours is not None and threading.current_thread() is threading.main_thread():
+            # The loader's own handler raises wherever the main thread is, also in the middle of an optimizer's step.
+            signal.signal(signal.SIGCHLD, ours)
+        return batches
+
+    def _next(self) -> list[Tensor]:
+        """The next batch; workers that have died are replaced, which changes nothing of what they load."""
+        for _ in range(DEATHS):
+            try:
+                return next(self._batches)
+            except RuntimeError as error:
+                if not self._workers or "worker" not in str(error):
+                    raise
+                self._batches = self._loaded()
+        raise EratoError(
+            f"the processes that load batches died {DEATHS} times at batch {self.drawn}: lower training.workers (now "
+            f"{self._workers}), or set it to 0."
+        )
 
     @property
     def epoch(self) -> float:
@@ -121,7 +149,7 @@ class Stream:
         return self
 
     def __next__(self) -> list[Tensor]:
-        batch = next(self._batches)
+        batch = self._next()
         if isinstance(self._batch, Growth):
             self._passes, self._at = self._batch.after(self.drawn, self._windows, self._passes, self._at)
         self.drawn += 1

@@ -1,66 +1,28 @@
 """The state of a training run on disk: safetensors and JSON, written whole or not at all. Knows nothing of the loop.
 
-`last/<step>/` holds weights.safetensors, optimizer.safetensors and state.json. A new one is complete before the one
-before it goes; on loading, the newest that is sound is taken.
+`last/<step>/` holds weights.safetensors, optimizer.safetensors, state.json and the checksums of the three. A new one is
+complete and read back before an old one goes; the newest and the one before it are kept, and of these the newest that
+is sound is taken.
 """
 
 import errno
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
+from erato.checksums import damaged, seal
 from erato.errors import RunError
-from erato.files import fsync_folder, replacing, temporary_beside, write_json
-from erato.models.base import Model
+from erato.files import fsync_folder, temporary_beside, write_json
+from erato.training.weights import read_tensors, save_weights
 
-
-def exported(model: nn.Module) -> dict[str, Tensor]:
-    """The weights of a model as they are used."""
-    return model.exported() if isinstance(model, Model) else model.state_dict()
-
-
-def save_weights(model_state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
-    """Writes weights atomically; tensors that share memory are saved once under each name."""
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model_state.items()}
-    with replacing(path) as temporary:
-        try:
-            save_file(tensors, temporary, dict(metadata or {}))
-        except SafetensorError as error:  # how it says that the disk is full
-            raise OSError(errno.EIO, f"{error}; make room and repeat the command, which goes on", str(path)) from None
-
-
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Loads weights into `model`; RunError names the file if it is missing, damaged or another model's."""
-    tensors = _tensors(path)
-    own = model.state_dict()
-    odd = sorted({*exported(model)} - {*tensors} | {*tensors} - {*own})  # what is shared is there once or more often
-    odd = odd or sorted(name for name in tensors if tensors[name].shape != own[name].shape)
-    if odd:
-        raise RunError(
-            f"{path} holds the weights of another model ({odd[0]} does not fit): restore the file or train again."
-        )
-    broken = [n for n, t in tensors.items() if t.is_floating_point() and not bool(torch.isfinite(t).all())]
-    if broken:
-        raise RunError(
-            f"{path} is damaged: {broken[0]} holds numbers that are not finite; restore the file or train again."
-        )
-    model.load_state_dict(tensors, strict=False)
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise RunError(f"{path} is missing: the run folder is not complete; restore the file or train again.")
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({str(error)[:80]}): restore the file or train again.") from None
+WEIGHTS, OPTIMIZER, STATE = FILES = ("weights.safetensors", "optimizer.safetensors", "state.json")
+KEPT = 2  # states
+_BEFORE = ".before"  # of the same step
 
 
 def save_state(
@@ -69,45 +31,87 @@ def save_state(
     weights: Mapping[str, Tensor],
     optimizers: Mapping[str, torch.optim.Optimizer],
     state: Mapping[str, Any],
+    rng: Tensor | None = None,
 ) -> None:
-    """Writes the resumable state of `step`, then removes the states before it."""
+    """Writes the resumable state of `step`, and once it is proved removes all but it and the one before it.
+
+    rng: the state of torch's random generator that belongs to it; None: as it is.
+    """
     final = folder / f"{step:09d}"
     folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     temporary = temporary_beside(final)
     temporary.mkdir()
     try:
-        save_weights(weights, temporary / "weights.safetensors")
+        save_weights(weights, temporary / WEIGHTS)
         tensors, numbers = _flatten({name: optimizer.state_dict() for name, optimizer in optimizers.items()})
-        save_weights({**tensors, "rng": torch.get_rng_state()}, temporary / "optimizer.safetensors")
-        write_json(temporary / "state.json", {**state, "step": step, "optimizers": numbers})
+        save_weights({**tensors, "rng": torch.get_rng_state() if rng is None else rng}, temporary / OPTIMIZER)
+        write_json(temporary / STATE, {**state, "step": step, "optimizers": numbers})
+        seal(temporary, FILES)
+        aside = folder / f"{final.name}{_BEFORE}"
         if final.exists():
-            shutil.rmtree(final)
+            shutil.rmtree(aside, ignore_errors=True)
+            final.rename(aside)
         temporary.rename(final)
         fsync_folder(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    for older in _states(folder):
-        if older != final:
-            shutil.rmtree(older, ignore_errors=True)
+    if wrong := damaged(final, FILES):
+        raise OSError(errno.EIO, "what was written there does not read back the same", str(final / wrong[0]))
+    others = [other for other in states(folder) if other != final]
+    sound = [other for other in others if _number(other) <= step and not damaged(other, FILES)]
+    for other in others:
+        if other not in sound[-(KEPT - 1) :]:
+            shutil.rmtree(other, ignore_errors=True)
 
 
-def load_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]] | None:
-    """The newest sound state: (weights, optimizer state by name, the rest); None if there is none."""
-    for candidate in reversed(_states(folder)):
+def load_state(
+    folder: Path, note: Callable[[str], None] = lambda _: None
+) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]] | None:
+    """The newest sound state: (weights, optimizer state by name, the rest); None if there is none.
+
+    note: is told of each that is damaged. RunError where there are states, and none is sound.
+    """
+    found = states(folder)
+    refused = []
+    for candidate in reversed(found):
         try:
-            weights = _tensors(candidate / "weights.safetensors")
-            tensors = _tensors(candidate / "optimizer.safetensors")
-            state = json.loads((candidate / "state.json").read_text("utf-8"))
+            if wrong := damaged(candidate, FILES):
+                raise RunError(f"{candidate / wrong[0]} is damaged")
+            weights = read_tensors(candidate / WEIGHTS)
+            tensors = read_tensors(candidate / OPTIMIZER)
+            state = json.loads((candidate / STATE).read_text("utf-8"))
             optimizers = _unflatten(tensors, state.pop("optimizers"))
             torch.set_rng_state(tensors["rng"])
-            return weights, optimizers, state
-        except (RunError, OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError):
+        except (RunError, OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
+            refused.append(candidate)
+            note(f"{error}: it is not used.".replace(": restore the file or train again", ""))
             continue
+        if refused:
+            note(f"Going on from step {state['step']}, the state before.")
+        return weights, optimizers, state
+    if refused:
+        raise RunError(
+            f"{refused[0]} is damaged, and so is every other state in {folder}: restore one, or remove {folder} to "
+            "train from the beginning."
+        )
     return None
 
 
-def _states(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("[0-9]*") if path.is_dir() and path.name.isdigit())
+def states(folder: Path) -> list[Path]:
+    """The states in `folder`, the oldest first."""
+    found = [path for path in folder.glob("[0-9]*") if path.is_dir() and path.name.removesuffix(_BEFORE).isdigit()]
+    return sorted(found, key=lambda path: (_number(path), not path.name.endswith(_BEFORE)))
+
+
+def _number(state: Path) -> int:
+    return int(state.name.removesuffix(_BEFORE))
+
+
+def _sweep(folder: Path) -> None:
+    """Deletes what killed processes left. One run is trained by one process."""
+    for left in folder.glob(".*.tmp*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _flatten(optimizers: Mapping[str, dict[str, Any]]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -11,11 +11,15 @@ from erato.files import write_text
 
 
 class Log:
-    """Appends evaluations; on going on after a stop, forgets those that came after the state it goes on from."""
+    """Appends evaluations; on going on after a stop, forgets those that came after the state it goes on from.
 
-    def __init__(self, folder: Path, step: int) -> None:
+    step, count: of that state, and how many lines there were.
+    """
+
+    def __init__(self, folder: Path, step: int, count: int) -> None:
         self.path = folder / "metrics.jsonl"
-        lines = [line for line in _lines(folder) if line["step"] <= step]
+        lines = [line for line in _lines(folder)[:count] if line["step"] <= step]
+        self.lines = len(lines)
         write_text(self.path, "".join(json.dumps(line) + "\n" for line in lines))
         self._file = self.path.open("a", encoding="utf-8")
         from tensorboardX import SummaryWriter  # slow to import
@@ -24,6 +28,7 @@ class Log:
 
     def write(self, metrics: dict[str, Any]) -> None:
         self._file.write(json.dumps(metrics) + "\n")
+        self.lines += 1
         self._file.flush()
         os.fsync(self._file.fileno())
         for name, value in metrics.items():

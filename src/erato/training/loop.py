@@ -4,12 +4,11 @@ The only loop there is; every recipe runs it. It knows nothing of what the symbo
 minutes, whichever ends first; budgets of steps or epochs give the same bytes every time and go on exactly after a stop.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,14 +16,15 @@ import torch
 from torch import nn
 
 from erato.datasets import Encodings, WindowDataset, generator
-from erato.errors import EratoError, RunError, UsageError
+from erato.errors import UsageError
 from erato.training.average import Average
 from erato.training.batches import Growth, Stream
-from erato.training.checkpoint import exported, load_state, save_state, save_weights
+from erato.training.faults import diverged, out_of_memory
 from erato.training.log import Log
 from erato.training.memory import keep_freed_memory
 from erato.training.objective import Objective
 from erato.training.optimizers import Optimizer, Schedule
+from erato.training.saving import Keeper, State
 from erato.training.stop import AskedToStop
 
 
@@ -127,29 +127,10 @@ class Result:
     stopped_early: bool
 
 
-@dataclass
-class _State:
-    """What, with weights, optimizers and the random generator, makes a run go on exactly where it was."""
-
-    step: int = 0
-    batches: int = 0  # drawn from the data so far
-    seconds: float = 0.0
-    best_loss: float = math.inf
-    without_better: int = 0
-    astray: int = 0  # steps in a row
-    evaluations: int = 0
-    finished: bool = False
-    stopped_early: bool = False
-    sums: dict[str, float] = field(default_factory=dict)  # measured since the last evaluation
-
-
 _ASTRAY = 20  # steps in a row after which training has diverged; a single one can be bad luck
+_FAULTS = 3  # steps that are left out because something was no longer a number; with the last one training ends
 _DRAWS = 2**62 + 1  # streams of random numbers from here on are the objective's, one a step
 _REST = 8  # with a budget in minutes, training lasts at least so many times as long as the evaluation before
-
-
-class TrainingError(EratoError):
-    """Training that cannot go on; the last good state stays on disk."""
 
 
 def train(
@@ -163,12 +144,14 @@ def train(
     seed: int,
     listen: Callable[[nn.Module, int], None] | None = None,
     report: Callable[[Progress], None] | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Result:
     """Trains `model` within the budget, going on from `folder`/last if there is a state; leaves the best weights in it.
 
-    listen(model, step) is called at every evaluation, with the weights that are evaluated, in eval mode. Raises
-    KeyboardInterrupt after saving when asked to stop, TrainingError when the loss is no longer a number, or when the
-    objective finds so many steps in a row astray.
+    listen(model, step) is called at every evaluation, with the weights that are evaluated, in eval mode; note(text) for
+    what a person should know. Raises KeyboardInterrupt after saving when asked to stop, and TrainingError when losses
+    or gradients are no longer numbers (such a step is left out; the third one ends it), when the objective finds so
+    many steps in a row astray, and when memory or disk are full.
     """
     keep_freed_memory()
     device = next(model.parameters()).device
@@ -176,113 +159,152 @@ def train(
     optimizers = {name: training.optimizer.build(parameters, model) for name, parameters in groups.items()}
     average = Average(model, training.ema) if training.ema else None
     objective = objective.prepared(model, Stream(dataset, training.batches, seed, 0, 0, device))
-    state = _resume(folder, model, optimizers, average)
+    keeper = Keeper(folder, model, optimizers, average, note)
+    state = keeper.resume()
     if state.finished:
         return _result(state)
+    keeper.check_room()
     half = training.precision == "bfloat16" or (training.precision == "auto" and _has_bfloat16(device))
     limit = training.minutes * 60 if training.minutes else math.inf
-    rng, leader = torch.Generator(), [*groups][-1]
+    rng, leader, saved = torch.Generator(), [*groups][-1], model.state_dict().keys()
     stream = Stream(dataset, training.batches, seed, state.batches, training.workers, device, training.epoch_share)
     sums = {key: torch.tensor(value) for key, value in state.sums.items()}
     seen, since = state.sums.get("symbols", 0), time.monotonic()  # for the symbols a second
     started, shown = since - state.seconds, 0.0
     rest_until = 0.0  # by the clock: when the next evaluation may be
 
-    model.train()
-    with Log(folder, state.step) as log, AskedToStop() as stop:
-        while True:
-            spent = max(_spent(training, state.step, stream), (time.monotonic() - started) / limit)
-            rate = training.optimizer.lr * training.schedule.factor(spent)
-            rng.manual_seed(int(generator(seed, _DRAWS + state.step).integers(2**63)))
-            before, norms = stream.epoch, []
-            measured: dict[str, torch.Tensor] = {}
-            for name, loss, measures in _autocast(objective.losses(model, stream, rng), device, half):
-                optimizer = optimizers[name]
-                for group in optimizer.param_groups:
-                    group["lr"] = rate * objective.rate(name)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                norms.append(_clipped(groups[name], training.clip))
-                optimizer.step()
-                for key, value in measures.items():
-                    measured[key] = measured[key] + value if key in measured else value
-                    sums[key] = sums[key] + value if key in sums else value
-                if average and name == leader:
-                    average.update(model, state.step + 1)
-            state.step += 1
-            if not bool(torch.stack(norms).isfinite().all()):
-                raise _diverged(f"the loss is no longer a number at step {state.step}", training, objective, folder)
-            wrong = objective.astray(measured)
-            state.astray = state.astray + 1 if wrong else 0
-            if state.astray == _ASTRAY:
-                raise _diverged(f"training has diverged: at step {state.step} {wrong}", training, objective, folder)
-            if _passed(training, state.step, before, stream):
-                with _evaluating(model, average, objective, data):
-                    save_weights(exported(model), folder / "steps" / f"{state.step:09d}.safetensors")
+    def save(drawn: int, random: torch.Tensor | None = None) -> None:
+        state.seconds, state.batches = time.monotonic() - started, drawn
+        state.sums = {key: float(value) for key, value in sums.items()}
+        state.lines = log.lines
+        keeper.save(state, random)
 
-            now = time.monotonic()
+    def evaluate(now: float) -> dict[str, Any]:
+        """The line on the weights as they are; the best so far are written."""
+        symbols = float(sums["symbols"]) if sums else math.nan
+        line: dict[str, Any] = {"step": state.step, "epoch": round(stream.epoch, 3), "seconds": round(now - started, 2)}
+        line |= {"lr": state.rate} | {
+            f"train_{key}": float(total) / symbols for key, total in sums.items() if key != "symbols"
+        }
+        line["symbols_per_second"] = round((symbols - seen) / max(now - since, 1e-9), 1) if sums else 0.0
+        with _evaluating(model, average, objective, data):
+            with stop.may_break_off():
+                measured = objective.validate(model, data, "valid", training.valid_symbols)
+            line |= {f"valid_{key}": value for key, value in measured.items()}
+            if not math.isfinite(line["valid_loss"]):
+                said = f"the held-out loss is no longer a number at step {state.step}"
+                raise diverged(said, training, objective.remedy, folder)
+            line["best"] = line["valid_loss"] < state.best_loss
+            if line["best"]:
+                keeper.save_best(state.step, line["valid_loss"])
+            if listen:
+                with stop.may_break_off():
+                    listen(model, state.step)
+        return line
+
+    def step(rate: float) -> dict[str, torch.Tensor] | None:
+        """What was measured of one step; None where a loss or gradient is no number: then it reaches no weight."""
+        measured: dict[str, torch.Tensor] = {}
+        rng.manual_seed(int(generator(seed, _DRAWS + state.step).integers(2**63)))
+        for name, loss, measures in _autocast(objective.losses(model, stream, rng), device, half):
+            optimizer = optimizers[name]
+            for group in optimizer.param_groups:
+                group["lr"] = rate * objective.rate(name)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            norm = _clipped(groups[name], training.clip)
+            if not bool((loss.detach() + norm).isfinite()):
+                return None
+            stop.after_a_while = False  # from here on the step has to be finished
+            optimizer.step()
+            for key, value in measures.items():
+                measured[key] = measured[key] + value if key in measured else value
+            if average and name == leader:
+                average.update(model, state.step + 1)
+        return measured
+
+    model.train()
+    with Log(folder, state.step, state.lines) as log, AskedToStop() as stop:
+        if state.step == 0:
+            save(stream.drawn)  # there is always a state to go back to
+        while True:
+            now, drawn, epoch, random = time.monotonic(), stream.drawn, stream.epoch, torch.get_rng_state()
             spent = max(_spent(training, state.step, stream), (now - started) / limit)
-            over = spent >= 1
-            line = batch = None
-            if training.report_every and state.step % training.report_every == 0:
-                batch = {"step": state.step, "epoch": round(stream.epoch, 3), **_of_batch(measured)}
-                log.write(batch)
+            rate = training.optimizer.lr * training.schedule.factor(spent)
+            due = int(spent * training.evaluations) > state.evaluations
             if training.every_epoch:
-                due = stream.epoch // 1 > before // 1
-            else:
-                due = int(spent * training.evaluations) > state.evaluations
-            if over or (due and now >= rest_until):
-                symbols = float(sums["symbols"])
-                line = {
-                    "step": state.step,
-                    "epoch": round(stream.epoch, 3),
-                    "seconds": round(now - started, 2),
-                    "lr": rate,
-                    **{f"train_{key}": float(value) / symbols for key, value in sums.items() if key != "symbols"},
-                    "symbols_per_second": round((symbols - seen) / max(now - since, 1e-9), 1),
-                }
-                with _evaluating(model, average, objective, data):
-                    line |= {
-                        f"valid_{k}": v
-                        for k, v in objective.validate(model, data, "valid", training.valid_symbols).items()
-                    }
-                    if not math.isfinite(line["valid_loss"]):
-                        said = f"the held-out loss is no longer a number at step {state.step}"
-                        raise _diverged(said, training, objective, folder)
-                    line["best"] = line["valid_loss"] < state.best_loss
-                    if line["best"]:
-                        # one entry, as the order of several is not kept
-                        about = {"best": f"step {state.step}, held-out loss {line['valid_loss']!r}"}
-                        save_weights(exported(model), folder / "model.safetensors", about)
-                    if listen:
-                        listen(model, state.step)
+                due = int(epoch) > state.epochs
+            line = batch = None
+            if spent >= 1 or (due and now >= rest_until):
+                try:
+                    line = evaluate(now)
+                except KeyboardInterrupt:  # whoever goes on begins with this evaluation
+                    save(drawn, random)
+                    raise
                 log.write(line)
-                if line["best"]:
-                    state.best_loss, state.without_better = line["valid_loss"], 0
-                else:
-                    state.without_better += 1
-                state.evaluations, sums, seen, since = int(spent * training.evaluations), {}, 0.0, time.monotonic()
+                state.best_loss = min(state.best_loss, line["valid_loss"])
+                state.without_better = 0 if line["best"] else state.without_better + 1
+                state.evaluations, state.epochs = int(spent * training.evaluations), int(epoch)
+                sums, seen, since = {}, 0.0, time.monotonic()
                 if training.minutes:  # on a slow machine, or with a long held-out part: evaluate less often
                     rest_until = since + _REST * (since - now)
-                state.stopped_early = not over and state.without_better >= (training.patience or math.inf)
-                over = over or state.stopped_early or (time.monotonic() - started) >= limit
-            if line or stop.asked or (training.save_every and state.step % training.save_every == 0):
-                state.seconds, state.batches, state.finished = time.monotonic() - started, stream.drawn, over
-                state.sums = {key: float(value) for key, value in sums.items()}
-                _save(folder, model, optimizers, average, state)
+                state.stopped_early = spent < 1 and state.without_better >= (training.patience or math.inf)
+                state.finished = spent >= 1 or state.stopped_early or since - started >= limit
+                save(drawn)
+            else:
+                buffers = {name: buffer.clone() for name, buffer in model.named_buffers() if name in saved}
+                stop.after_a_while = True
+                try:
+                    with out_of_memory(state.step + 1, training):
+                        measured = step(rate)
+                except KeyboardInterrupt:  # a step so long that it was not waited for
+                    model.load_state_dict(buffers, strict=False)
+                    save(drawn, random)
+                    raise
+                finally:
+                    stop.after_a_while = False
+                state.step, state.rate = state.step + 1, rate
+                if measured is None:
+                    state.faults += 1
+                    model.load_state_dict(buffers, strict=False)
+                    said = f"the loss is no longer a number at step {state.step}"
+                    log.write({"step": state.step, "skipped": said})
+                    if state.faults == _FAULTS:
+                        raise diverged(f"{said}, for the third time", training, objective.remedy, folder)
+                    note(f"Step {state.step} is left out: its loss or its gradient is no number.")
+                    measured = {}
+                sums |= {key: sums[key] + value if key in sums else value for key, value in measured.items()}
+                wrong = objective.astray(measured) if measured else None
+                state.astray = state.astray + 1 if wrong else 0
+                if state.astray == _ASTRAY:
+                    said = f"training has diverged: at step {state.step} {wrong}"
+                    raise diverged(said, training, objective.remedy, folder)
+                if _passed(training, state.step, epoch, stream):
+                    with _evaluating(model, average, objective, data):
+                        keeper.keep(state.step)
+                if training.report_every and state.step % training.report_every == 0 and measured:
+                    batch = {"step": state.step, "epoch": round(stream.epoch, 3), **_of_batch(measured)}
+                    log.write(batch)
+                if stop.asked or (training.save_every and state.step % training.save_every == 0):
+                    save(stream.drawn)
             if report and (line or batch or now - shown > 0.2):
                 shown = now
-                left = 0.0 if over else (now - started) * (1 - spent) / max(spent, 1e-9)
-                if line:
-                    loss_now, speed = line["train_loss"], line["symbols_per_second"]
-                else:
-                    symbols = float(sums["symbols"])
-                    loss_now, speed = float(sums["loss"]) / symbols, (symbols - seen) / max(now - since, 1e-9)
-                report(Progress(state.step, 1.0 if over else spent, loss_now, speed, left, line, batch))
-            if over:
+                left = 0.0 if state.finished else (now - started) * (1 - spent) / max(spent, 1e-9)
+                report(Progress(state.step, min(spent, 1.0), *_speed(line, sums, seen, now - since), left, line, batch))
+            if state.finished:
                 return _result(state)
             if stop.asked:
                 raise KeyboardInterrupt
+
+
+def _speed(
+    line: Mapping[str, Any] | None, sums: Mapping[str, torch.Tensor], seen: float, seconds: float
+) -> tuple[float, float]:
+    """The loss, and the symbols a second, since the last evaluation or, where there is a new one, up to it."""
+    if line:
+        return line.get("train_loss", math.nan), line["symbols_per_second"]
+    symbols = float(sums["symbols"]) if sums else math.nan
+    return float(sums["loss"]) / symbols if sums else math.nan, (symbols - seen) / max(seconds, 1e-9)
 
 
 def _of_batch(measures: Mapping[str, torch.Tensor]) -> dict[str, float]:
@@ -343,73 +365,5 @@ def _passed(training: Training, step: int, before: float, stream: Stream) -> boo
     return stream.epoch // epochs > before // epochs
 
 
-def _result(state: _State) -> Result:
+def _result(state: State) -> Result:
     return Result(state.step, state.seconds, state.best_loss, state.stopped_early)
-
-
-def _diverged(said: str, training: Training, objective: Objective, folder: Path) -> TrainingError:
-    kept = (
-        "the weights saved last are sound" if (folder / "model.safetensors").is_file() else "no weights were saved yet"
-    )
-    return TrainingError(
-        f"{said}: lower training.optimizer.lr (now {training.optimizer.lr:g}) or {objective.remedy} and train again; "
-        f"{kept}."
-    )
-
-
-def _save(
-    folder: Path,
-    model: nn.Module,
-    optimizers: dict[str, torch.optim.Optimizer],
-    average: Average | None,
-    state: _State,
-) -> None:
-    weights = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
-    if average:
-        weights |= {f"average/{name}": tensor for name, tensor in average.shadow.items()}
-    record = asdict(state) | {"best_loss": state.best_loss if math.isfinite(state.best_loss) else None}
-    save_state(folder / "last", state.step, weights, optimizers, record)
-
-
-def _resume(
-    folder: Path, model: nn.Module, optimizers: dict[str, torch.optim.Optimizer], average: Average | None
-) -> _State:
-    """Puts everything back where the newest state has it; RunError if that state is of another run."""
-    found = load_state(folder / "last")
-    if found is None:
-        return _State()
-    weights, saved, record = found
-    own = model.state_dict()
-    wanted = {f"model/{name}": tensor for name, tensor in own.items()}
-    if average:
-        wanted |= {f"average/{name}": tensor for name, tensor in own.items()}
-    try:
-        fits = weights.keys() == wanted.keys() and all(weights[n].shape == wanted[n].shape for n in wanted)
-        for name, optimizer in optimizers.items():
-            optimizer.load_state_dict(saved[name])
-            fits = fits and all(
-                value.shape in (parameter.shape, torch.Size())
-                for parameter, entries in optimizer.state.items()
-                for value in entries.values()
-                if isinstance(value, torch.Tensor)
-            )
-        record["best_loss"] = math.inf if record["best_loss"] is None else record["best_loss"]
-        state = _State(**record)
-    except (KeyError, TypeError, ValueError):
-        fits = False
-    if not fits:
-        raise RunError(f"{folder / 'last'} is of another run, or damaged: remove it to train from the beginning.")
-    model.load_state_dict({name: weights[f"model/{name}"] for name in own})
-    if average:
-        average.shadow = {name: weights[f"average/{name}"].to(tensor.device) for name, tensor in own.items()}
-    return state
-
-
-def is_finished(folder: Path) -> bool:
-    """Whether the training in the run folder `folder` came to its end."""
-    found = sorted((folder / "last").glob("[0-9]*/state.json"))
-    try:
-        finished = bool(found) and bool(json.loads(found[-1].read_text("utf-8"))["finished"])
-        return finished and (folder / "model.safetensors").is_file()
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
