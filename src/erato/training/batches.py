@@ -127,14 +127,15 @@ class Stream:
         for _ in range(DEATHS):
             try:
                 return next(self._batches)
-            except RuntimeError as error:
-                if not self._workers or "worker" not in str(error):
+            except (RuntimeError, OSError, EOFError) as error:  # by where the loader was when it found out
+                if not self._workers or str(error).startswith("Caught "):  # by the worker, which lives
                     raise
+                last = error
                 self._batches = self._loaded()
         raise EratoError(
             f"the processes that load batches died {DEATHS} times at batch {self.drawn}: lower training.workers (now "
             f"{self._workers}), or set it to 0."
-        )
+        ) from last
 
     @property
     def epoch(self) -> float:
