@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from erato.files import write_json
+from erato.files import to_json, write_json
 
 CHECKSUMS = "checksums.json"
 _AT_ONCE = 1 << 20
@@ -13,7 +13,7 @@ _AT_ONCE = 1 << 20
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file (hex); OSError where it is none or cannot be read."""
-    if not path.is_file():  # a pipe would be waited for without end
+    if path.is_symlink() or not path.is_file():  # a pipe would be waited for without end
         raise OSError(f"{path} is not a file")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -27,12 +27,14 @@ def seal(folder: Path, names: Iterable[str]) -> None:
 def damaged(folder: Path, names: Iterable[str]) -> list[str]:
     """Which of these files are missing or not what was sealed; CHECKSUMS itself where that cannot be read."""
     try:
-        if not (folder / CHECKSUMS).is_file() or (folder / CHECKSUMS).stat().st_size > _AT_ONCE:
+        path = folder / CHECKSUMS
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > _AT_ONCE:
             return [CHECKSUMS]
-        sums = json.loads((folder / CHECKSUMS).read_text("utf-8"))
+        text = path.read_text("utf-8")
+        sums = json.loads(text)
+        if not isinstance(sums, dict) or to_json(sums) != text:
+            return [CHECKSUMS]
     except (OSError, ValueError, RecursionError):
-        return [CHECKSUMS]
-    if not isinstance(sums, dict):
         return [CHECKSUMS]
     return [name for name in names if not _is(folder / name, sums.get(name))]
 

@@ -5,6 +5,7 @@ among those it is handed. Every error names the field, what it takes and what it
 """
 
 import dataclasses
+import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -132,6 +133,10 @@ def _coerce(hint: Any, value: Any, known: Mapping[str, type], at: str) -> Any:
         if isinstance(option, type) and option is not type(None) and isinstance(value, dict):
             return from_record(option, value, known, at)
         if option is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+            if abs(value) > sys.float_info.max:
+                raise UsageError(
+                    f"{at} must be a number that a computer can hold, got one of {len(str(value))} digits."
+                )
             return float(value)
         if option in (int, str, bool) and type(value) is option:
             return value

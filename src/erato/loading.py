@@ -7,6 +7,9 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+from torch import nn
+
 from erato import hub, models, recipes, representations, run_folder, training
 from erato.config import from_record
 from erato.errors import RunError, UsageError
@@ -28,6 +31,8 @@ _PARTS: list[type] = [
     *training.OBJECTIVES.values(),
 ]
 _CLASSES = {part.__name__: part for part in _PARTS}
+_MOST_BYTES = 1 << 34  # of a model's weights, where there are none yet
+_FEWEST_BYTES = 2  # that a number takes in a file of weights
 _ON_THE_HUB = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")  # names without an owner
 
 
@@ -86,9 +91,41 @@ def load_parts(folder: Path, recipe: Recipe) -> tuple[Representation, Model]:
     """The representation, and a model that has not learned anything; RunError says what is wrong."""
     try:
         representation = recipe.representation.restore(run_folder.read_json(folder, "representation.json"))
+        _refuse_too_large(folder, recipe, representation)
         return representation, recipe.model.build(representation.space)
     except UsageError as error:
         raise RunError(f"{folder} cannot be used: {error}") from None
+
+
+def _refuse_too_large(folder: Path, recipe: Recipe, representation: Representation) -> None:
+    """RunError for a model that has more numbers than the weights in the folder can, before any memory is taken."""
+    weights = folder / "model.safetensors"
+    most = (weights.stat().st_size if weights.is_file() else _MOST_BYTES) // _FEWEST_BYTES
+    count = 0
+
+    def counted(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal count
+        count += 0 if parameter is None else parameter.numel()
+        if count > most:
+            raise _TooLarge
+
+    if isinstance(recipe.model, PretrainedConfig):  # held against its own files
+        return
+    hook = nn.modules.module.register_module_parameter_registration_hook(counted)
+    try:
+        with torch.device("meta"):  # tensors without numbers
+            recipe.model.build(representation.space)
+    except (_TooLarge, RuntimeError, TypeError, OverflowError, MemoryError):
+        raise RunError(
+            f"{folder / 'recipe.json'} asks for a model that is larger than the weights beside it: give a folder that "
+            "`erato train` made."
+        ) from None
+    finally:
+        hook.remove()
+
+
+class _TooLarge(Exception):
+    pass
 
 
 def run_of(

@@ -3,6 +3,7 @@ events beside it."""
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,8 +42,9 @@ class Log:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        self._board.close()
+        with suppress(OSError):  # a full disk has been said already, and what is lost here is drawn from
+            self._file.close()
+            self._board.close()
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

@@ -133,6 +133,8 @@ def is_finite(tensor: Tensor) -> bool:
 
 def _proved(path: Path) -> str:
     """What the seal of a file says besides its sum; RunError where the file is not what was written."""
+    if path.is_symlink():
+        raise RunError(f"{path} is a link, and may lead anywhere: put the file itself there.")
     if not path.is_file():
         raise RunError(f"{path} is missing: the run folder is not complete; restore the file or train again.")
     try:
