@@ -1,6 +1,8 @@
 """Run folders prove that they are what was written, and name the file that is not, or that changed in the corpus."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -107,3 +109,32 @@ def test_a_folder_is_no_run_before_it_is_one(tmp_path):
     (tmp_path / "x").mkdir()
     with pytest.raises(RunError, match=r"recipe\.json is missing"):
         package.load(tmp_path / "x")
+
+
+@pytest.mark.slow
+def test_twenty_processes_compose_twenty_pieces_into_one_folder(train, tmp_path):
+    assert train()[0] == 0
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "erato",
+        "compose",
+        "run",
+        "--length",
+        "4",
+        "--formats",
+        "mid",
+        "--seed",
+    ]
+    running = [
+        subprocess.Popen([*command, str(seed)], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        for seed in range(20)
+    ]
+    said = [process.communicate()[1] for process in running]
+    assert [process.returncode for process in running] == [0] * 20, said
+    pieces = sorted(path.name for path in (tmp_path / "run/pieces").glob("*.mid"))
+    assert [int(name.split("-")[0]) for name in pieces] == list(range(1, 21))
+    assert sorted(int(name.split("seed")[1].removesuffix(".mid")) for name in pieces) == list(range(20))
+    assert not list((tmp_path / "run/pieces").glob(".*"))
