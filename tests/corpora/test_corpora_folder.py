@@ -3,13 +3,16 @@
 import json
 import os
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from erato import corpora, reading
+from erato import cli, corpora, reading
 from erato.corpora import Folder, check
+from erato.corpora.folder import list_files
+from erato.corpora.scan import Job, scan
 from erato.errors import CorpusError, UsageError
 
 Song = Callable[..., bytes]
@@ -59,6 +62,71 @@ def test_check_survives_what_is_no_file(tmp_path: Path, song: Song, tune: Tune) 
     assert report["used"] == 3
     assert {skipped["file"] for skipped in report["skipped"]} == {"folder.mid", "pipe.mid", "gone.mid"}
     assert report["files"] == 6
+
+
+def test_every_kind_of_name_and_file_is_reported_once(
+    tmp_path: Path, song: Song, tune: Tune, capsys: pytest.CaptureFixture[str]
+) -> None:
+    top = os.fsencode(tmp_path)
+    names = [
+        b"a\nb.mid", b"\x1b[31mred.mid", b"\xff.mid", b"\xfe.mid", b"\\xff.mid", b"\xef\xbf\xbd.mid", b"<b>&'\".mid",
+        b"x" * 251 + b".mid", b"\xe2\x80\xae.mid", b"junk\x07.musicxml", b"\xff\n.abc",
+    ]  # fmt: skip
+    for number, name in enumerate(names):
+        with open(top + b"/" + name, "wb") as file:  # noqa: PTH123 (names that are not UTF-8)
+            file.write(song(tune(number)) if name.endswith(b".mid") else b"no music")
+    os.mkfifo(tmp_path / "pipe.mid")
+    with socket.socket(socket.AF_UNIX) as listening:
+        try:
+            listening.bind(str(tmp_path / "socket.mid"))
+        except OSError:  # the path is too long for a socket
+            (tmp_path / "socket.mid").mkdir()
+        (tmp_path / "zero.mid").symlink_to("/dev/zero")
+        (tmp_path / "one.mid").symlink_to(tmp_path / "two.mid")
+        (tmp_path / "two.mid").symlink_to(tmp_path / "one.mid")
+        (tmp_path / "folder.mid").mkdir()
+        report = check(tmp_path).to_json()
+    assert json.loads(json.dumps(report, ensure_ascii=False).encode("utf-8")) == report
+    assert report["files"] == report["used"] + report["duplicates"] + len(report["skipped"])
+    assert report["used"] == 9
+    skipped = {skipped["file"]: skipped["reason"] for skipped in report["skipped"]}
+    odd = dict.fromkeys(("pipe.mid", "socket.mid", "zero.mid", "one.mid", "two.mid", "folder.mid"), "unreadable")
+    assert len(skipped) == len(report["skipped"])
+    assert odd.items() <= skipped.items()
+    assert skipped["junk\\u0007.musicxml"] == skipped["\\xff\\n.abc"] == "not-music"
+    assert all(text.isprintable() for skip in report["skipped"] for text in skip.values())
+    names_of = [source.name for source in list_files(tmp_path)]
+    assert len(set(names_of)) == len(names_of) == report["files"]
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["check", str(tmp_path), "--report", str(tmp_path / "report.json")])
+    printed = capsys.readouterr()
+    assert all(line.isprintable() for line in (printed.out + printed.err).splitlines())
+
+
+def test_folders_may_be_deeper_than_calls(tmp_path: Path, song: Song, tune: Tune) -> None:
+    deep = [tmp_path / "d"]
+    for _ in range(1100):
+        deep.append(Path(f"{deep[-1]}/d"))
+    for folder in deep:
+        folder.mkdir()
+    (deep[-1] / "a.mid").write_bytes(song(tune(1)))
+    try:
+        report = check(tmp_path)
+    finally:
+        (deep[-1] / "a.mid").unlink()
+        for folder in reversed(deep):  # what cleans up after tests cannot go so deep
+            folder.rmdir()
+    assert (report.files, report.used) == (1, 1)
+
+
+def test_a_file_that_vanishes_costs_only_itself(tmp_path: Path, song: Song, tune: Tune) -> None:
+    fill(tmp_path, song, tune, 2)
+    sources = list_files(tmp_path)
+    (tmp_path / "000.mid").unlink()
+    (tmp_path / "001.mid").write_bytes(song(tune(1)) + b"grown")
+    first, second = scan(sources, Job())
+    assert (first.verdict, first.reason) == ("skipped", "unreadable")
+    assert second.verdict != "skipped"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

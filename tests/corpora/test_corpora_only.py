@@ -122,6 +122,6 @@ def test_the_same_names_go_on_and_others_do_not(folder: Path, tmp_path: Path, mo
         patch.setattr(pipeline.training, "train", interrupted)
         with pytest.raises(KeyboardInterrupt):
             pipeline.train(recipe, folder, tmp_path / "run", only=only)
-    with pytest.raises(RunError, match="another run"):
+    with pytest.raises(RunError, match="is gone"):
         pipeline.train(recipe, folder, tmp_path / "run", only=["0.mid", "2.mid"])
     assert pipeline.train(recipe, folder, tmp_path / "run", only=only).folder == tmp_path / "run"

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import resource
 import time
 from collections.abc import Iterator
 
@@ -45,6 +46,19 @@ def test_what_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(workers.ordered(sleep, [[0.0], [60.0], [0.01]], lambda item, why: -1.0, 2)) == [0.0, -1.0, 0.01]
     assert time.monotonic() - begun < 20
     assert multiprocessing.active_children() == []
+
+
+def burn(seconds: int) -> int:
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    while seconds:
+        pass
+    return seconds
+
+
+def test_what_takes_all_its_processor_time_is_told_from_what_dies() -> None:
+    said: list[str] = []
+    assert list(workers.ordered(burn, [[1]], lambda item, why: said.append(why) or -1, 1)) == [-1]
+    assert said == ["reading it took longer than its limit"]
 
 
 def test_leaving_early_leaves_no_process() -> None:

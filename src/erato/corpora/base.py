@@ -108,7 +108,7 @@ class Report(Displayed):
     notes: int = 0
     duplicates: int = 0
     skipped: list[dict[str, str]] = field(default_factory=list)  # file, reason, message
-    flagged: list[dict[str, Any]] = field(default_factory=list)  # file, lost: {reason: count}
+    flagged: list[dict[str, Any]] = field(default_factory=list)  # file, lost: {reason: count}, notes: written, kept
 
     def to_json(self) -> dict[str, Any]:
         """The report as `erato check --json` prints it."""

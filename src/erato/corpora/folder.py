@@ -50,7 +50,9 @@ def check(path: str | Path, max_files: int | None = None, progress: Progress | N
             report.pieces += len(verdict.pieces)
             report.notes += sum(facts.notes for facts in verdict.pieces)
             if verdict.lost:
-                report.flagged.append({"file": name, "lost": verdict.lost})
+                kept = sum(facts.notes for facts in verdict.pieces)
+                counted = {} if verdict.written is None else {"notes": {"written": verdict.written, "kept": kept}}
+                report.flagged.append({"file": name, "lost": verdict.lost, **counted})
     return report
 
 
@@ -70,30 +72,34 @@ def list_files(path: Path) -> list[Source]:
         raise CorpusError(
             f"{printable(str(path))} cannot be opened: {error.strerror}; change its permissions."
         ) from None
-    return sorted(_walk(path, "", set()), key=lambda source: source.name)
+    return sorted(_walk(path), key=lambda source: source.name)
 
 
-def _walk(folder: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[Source]:
-    """Files under `folder`; folders that links lead to are entered once."""
-    try:
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in seen:
-            return
-        seen.add((status.st_dev, status.st_ino))
-        with os.scandir(folder) as listing:
-            found = sorted(listing, key=lambda entry: os.fsencode(entry.name))
-    except OSError as error:
-        yield Source(printable(prefix.rstrip("/")), str(folder), trouble=error.strerror or type(error).__name__)
-        return
-    for entry in found:
-        name = prefix + entry.name
+def _walk(top: Path) -> Iterator[Source]:
+    """Files under `top`, however deep; folders that links lead to are entered once."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [(str(top), "")]
+    while waiting:
+        folder, prefix = waiting.pop()
         try:
-            is_folder = entry.is_dir()
-        except OSError:
-            is_folder = False
-        if not is_folder:
-            yield Source(printable(name), entry.path)
+            status = os.stat(folder)  # noqa: PTH116 (paths as text, as `scandir` gives them)
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as listing:
+                found = sorted(listing, key=lambda entry: os.fsencode(entry.name), reverse=True)
+        except OSError as error:
+            yield Source(printable(prefix.rstrip("/")), folder, trouble=error.strerror or type(error).__name__)
             continue
-        if reading.SUFFIXES.get(reading.suffix_of(entry.name)):
-            yield Source(printable(name), entry.path, trouble="it is a folder")
-        yield from _walk(Path(entry.path), name + "/", seen)
+        for entry in found:
+            name = prefix + entry.name
+            try:
+                is_folder = entry.is_dir()
+            except OSError:
+                is_folder = False
+            if not is_folder:
+                yield Source(printable(name), entry.path)
+                continue
+            if reading.SUFFIXES.get(reading.suffix_of(entry.name)):
+                yield Source(printable(name), entry.path, trouble="it is a folder")
+            waiting.append((entry.path, name + "/"))

@@ -9,7 +9,6 @@ themselves are asked for.
 import contextlib
 import hashlib
 import os
-import stat
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -25,13 +24,14 @@ from erato.corpora.sketch import Outline, fingerprint, outline
 from erato.corpora.store import load_reading, pack, save_reading, unpack
 from erato.errors import ReadError, unknown
 from erato.reading import Limits, NamedPiece, Reading
+from erato.reading.guard import expendable
+from erato.reading.opening import bytes_of, shown
+from erato.reading.opening import printable as printable
 
 REASONS = reading.REASONS | {  # the closed list of why a file is skipped
     "other-kind": "readable, but text where music is wanted or music where text is wanted",
-    "timeout": "reading it took longer than the limit",
     "no-track": "none of its tracks is one that was asked for",
     "too-short": "the only work there is, and too short to hold something out of it",
-    "crashed": "the process that read it ended",
 }
 CHUNK = 32  # quick files a worker takes at a time
 FEW = 64  # quick files that are read here, because processes would take longer to start
@@ -97,6 +97,7 @@ class Verdict:
     kept: list[str] = field(default_factory=list)  # tracks
     left_out: list[str] = field(default_factory=list)
     pieces: list[Facts] = field(default_factory=list)
+    written: int | None = None  # notes that the file holds, where that is known: kept, or dropped and counted in `lost`
     repeated: dict[str, str] = field(default_factory=dict)  # pieces that another file holds: {piece: file}
 
 
@@ -116,7 +117,13 @@ def _read_all(sources: Sequence[Source], job: Job) -> Iterator[Verdict]:
     processes = workers.processors()
     if processes == 1 or (slow < 2 and len(sources) <= FEW):
         return map(work, sources)
-    return workers.ordered(work, _chunks(sources), _failed, processes)
+    return workers.ordered(partial(_read_in_worker, job), _chunks(sources), _failed, processes)
+
+
+def _read_in_worker(job: Job, source: Source) -> Verdict:
+    """The same in a process that is there for this alone, and may die of it."""
+    expendable()
+    return read(job, source)
 
 
 def _chunks(sources: Sequence[Source]) -> Iterator[list[Source]]:
@@ -155,7 +162,7 @@ def read(job: Job, source: Source) -> Verdict:
         verdict.message = f"{source.name} needs more memory than there is."
     except Exception as error:  # a defect of ours or of a library: it must not cost the other files
         verdict.verdict, verdict.reason = "skipped", "crashed"
-        verdict.message = f"{source.name} cannot be read: {type(error).__name__}: {error}".splitlines()[0]
+        verdict.message = shown(f"{source.name} cannot be read: {type(error).__name__}: {str(error)[:200]}")
     if verdict.verdict == "skipped":
         verdict.pieces = []
     return verdict
@@ -167,6 +174,7 @@ def _read(job: Job, source: Source, verdict: Verdict) -> None:
     if job.adapt:
         result = job.adapt(result, source.name)
     lost = Counter(result.lost)
+    verdict.written = result.written
     for named in result.pieces:
         try:
             verdict.pieces.append(_facts(job, source, named, verdict))
@@ -186,16 +194,7 @@ def _bytes(source: Source, job: Job, verdict: Verdict) -> bytes:
     """The bytes of a file of the right kind; size and sha256 are noted."""
     _refuse(job, source)
     most = _most(job, source)
-    try:
-        status = source.path.stat()
-        verdict.size = status.st_size
-        if not stat.S_ISREG(status.st_mode):
-            raise ReadError("unreadable", f"{source.name} cannot be read: it is not a file.")
-        with source.path.open("rb") as file:
-            data = file.read(most + 1)
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise ReadError("unreadable", f"{source.name} cannot be read: {why}.") from None
+    data, verdict.size = bytes_of(source.path, source.name, most)
     if len(data) <= most:
         verdict.sha256 = hashlib.sha256(data).hexdigest()
     return data
@@ -227,13 +226,10 @@ def digest(job: Job, source: Source) -> str | None:
     """The sha256 that `read` will note, without reading pieces."""
     try:
         _refuse(job, source)
-        status = source.path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _most(job, source):
-            return None
-        with source.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (ReadError, OSError):
+        data, _ = bytes_of(source.path, source.name, _most(job, source))
+    except (ReadError, MemoryError):
         return None
+    return hashlib.sha256(data).hexdigest() if len(data) <= _most(job, source) else None
 
 
 def first_files(sources: list[Source], most: int | None) -> list[Source]:
@@ -269,11 +265,6 @@ def only_files(sources: list[Source], only: Sequence[str], corpus: str) -> list[
 
 def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
-
-
-def printable(name: str) -> str:
-    """A file name as text that can be printed and written as JSON, whatever bytes it is made of."""
-    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _pieces(job: Job, source: Source, data: bytes, verdict: Verdict) -> Reading:

@@ -59,6 +59,12 @@ class _Worker:
         with contextlib.suppress(BrokenPipeError):  # died while idle: waiting for its answer will find out
             self.pipe.send(ticket[1])
 
+    def fate(self) -> str:
+        """Why it is gone."""
+        self.process.join(1)
+        slow = self.process.exitcode == -getattr(signal, "SIGXCPU", 0)
+        return "reading it took longer than its limit" if slow else "the process that read it died"
+
     def end(self) -> None:
         self.process.kill()
         self.process.join()
@@ -108,7 +114,7 @@ def ordered(
                         worker.ticket = None
                         continue
                     except (EOFError, ConnectionError):
-                        why = "the process that read it died"
+                        why = worker.fate()
                 elif time.monotonic() > worker.deadline:
                     why = f"reading it took longer than {SECONDS_A_CHUNK:g} seconds"
                 else:

@@ -4,12 +4,15 @@ Knows nothing of folders, corpora or caches. Every file ends as a `Reading`, or 
 reason is in `REASONS`.
 """
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from stat import S_ISREG
 from typing import Literal
 
 from erato.errors import ReadError, UsageError
 from erato.reading.base import DROPPED, REASONS, Limits, NamedPiece, Reading, check_bytes, gunzip
+from erato.reading.guard import guarded
+from erato.reading.opening import bytes_of, shown
 from erato.score import Piece
 
 __all__ = [
@@ -66,17 +69,11 @@ def slow(path: Path | str) -> bool:
 
 def read_file(path: Path, limits: Limits = Limits()) -> Reading:  # noqa: B008 (frozen)
     """The pieces of one file; ReadError says why there are none."""
-    suffix = _known_suffix(path.name)
-    try:
-        about = path.stat()
-        if not S_ISREG(about.st_mode):  # a pipe would be waited for without end
-            raise ReadError("unreadable", f"{path.name} is not a file.")
-        check_bytes(about.st_size, path.name, limits.text_bytes if suffix in TEXT else limits.file_bytes)
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ReadError("unreadable", f"{path.name} cannot be read: {reason}.") from None
-    return read_bytes(data, path.name, limits)
+    name = shown(path.name)
+    most = limits.text_bytes if _known_suffix(name) in TEXT else limits.file_bytes
+    data, size = bytes_of(path, name, most)
+    check_bytes(max(size, len(data)), name, most)
+    return read_bytes(data, name, limits)
 
 
 def read_piece(path: Path) -> Piece:
@@ -89,34 +86,41 @@ def read_piece(path: Path) -> Piece:
 
 def read_bytes(data: bytes, name: str, limits: Limits = Limits()) -> Reading:  # noqa: B008 (frozen)
     """The pieces of one file whose bytes are at hand; the suffix of `name` decides how they are read."""
+    name = shown(name)
     suffix = _known_suffix(name)
-    kind = SUFFIXES[suffix]
     if not data:
         raise ReadError("empty", f"{name} is empty.")
+    if suffix not in TEXT:
+        check_bytes(len(data), name, limits.file_bytes)
+    try:
+        return _read(data, name, suffix, limits)
+    except (MemoryError, RecursionError):
+        raise ReadError("too-large", f"{name} is too large or too deeply nested to be read.") from None
+
+
+def _read(data: bytes, name: str, suffix: str, limits: Limits) -> Reading:
+    kind = SUFFIXES[suffix]
     if kind == "text":
         from erato.reading import text
 
         return text.read(data, name, limits)
-    check_bytes(len(data), name, limits.file_bytes)
-    whole = True
+    size, whole = len(data), True
     if data.startswith(b"\x1f\x8b"):
         data, whole = gunzip(data, name, limits.file_bytes)
-        if not whole and kind != "midi":
-            raise ReadError("damaged", f"{name} is damaged: its gzip data breaks off.")
-    try:
-        if kind == "midi":
-            from erato.reading import midi
+    if kind == "midi":
+        from erato.reading import midi
 
-            return midi.read(data, name, limits, whole)
-        if kind == "arrays":
-            from erato.reading import arrays
+        return midi.read(data, name, limits, whole)
+    if kind == "arrays":
+        from erato.reading import arrays
 
-            return arrays.read(data, name, limits)
-        from erato.reading import notation
+        return guarded(partial(arrays.read, data, name, limits), arrays.budget(data, size), name)
+    from erato.reading import notation
 
-        return notation.read(data, name, limits)
-    except (MemoryError, RecursionError):
-        raise ReadError("too-large", f"{name} is too large or too deeply nested to be read.") from None
+    read = guarded(
+        partial(notation.read, data, name, limits), notation.budget(data, size, suffix), name, notation.PARSER
+    )
+    return read if whole else replace(read, lost={**read.lost, "packed bytes that are damaged": 1})
 
 
 def _known_suffix(name: str) -> str:

@@ -7,19 +7,20 @@ matrix. Knows nothing of what scores are used for. Legend: T frames.
 
 import io
 import json
-import pickle
 import struct
-import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from symusic.core import NoteTickList, TempoTick, TextMetaTick, TrackTick
 
 from erato.errors import ReadError
+from erato.reading import object_arrays, zips
 from erato.reading.base import Limits, NamedPiece, Reading, Split, check_bytes, check_size, looks_like
+from erato.reading.guard import Budget
+from erato.reading.opening import shown
 from erato.score import DEFAULT_MSPQ, END, Floats, Ints, Score
 
 TICKS_PER_QUARTER = 480
@@ -35,9 +36,19 @@ SPLITS: dict[str, Split] = {
     "validdata": "valid",
     "testdata": "test",
 }
+MOST_SEQUENCES = 20_000  # of a split
 UNPACKED = 8  # how many times `Limits.file_bytes` the numbers in a packed file may take
 
 Frames = tuple[Ints, Ints, int]  # frame and pitch of each note, and T
+
+
+def budget(data: bytes, size: int) -> Budget:
+    """What reading may cost: a little, and in proportion to the size. `size` is that of the file, perhaps packed.
+
+    MATLAB's files unpack to numbers of 8 bytes a key: they get what these may at most take.
+    """
+    least = 320 if data.startswith(b"MATLAB") else 160
+    return Budget(3.5 + 8e-6 * size, min(least * 2**20 + 6 * min(len(data), 20 * size), 320 * 2**20))
 
 
 def read(data: bytes, name: str, limits: Limits) -> Reading:
@@ -112,9 +123,11 @@ def _voice(pitches: Floats) -> Frames:
     return frames, np.minimum(pitches[frames], 128).astype(np.int64), len(pitches)  # 128, also for infinity: no pitch
 
 
-def _sequences(found: Iterable[npt.NDArray[Any] | list[list[float]]]) -> list[list[Frames]]:
+def _sequences(found: Iterable[npt.NDArray[Any] | list[list[float]]], name: str) -> list[list[Frames]]:
     """Each sequence as voices: four where all frames of all sequences are four wide, else one of chords."""
     sequences = list(found)
+    if len(sequences) > MOST_SEQUENCES:
+        raise ReadError("too-large", f"{name} has {len(sequences):,} sequences; at most {MOST_SEQUENCES:,} are read.")
     if all(len(frame) == len(VOICES) for frames in sequences for frame in frames):
         tables = [np.asarray(frames, np.float64).reshape(-1, len(VOICES)) for frames in sequences]
         return [[_voice(voice) for voice in table.T] for table in tables]
@@ -139,101 +152,41 @@ def _json(data: bytes, name: str, limits: Limits) -> dict[str, list[list[Frames]
         for frame in (frames if isinstance(frames, list) else [None])
     ):
         raise _not_frames(data, name)
-    return {key: _sequences(value[key]) for key in SPLITS if key in value}
+    return {key: _sequences(value[key], name) for key in SPLITS if key in value}
 
 
 def _npz(data: bytes, name: str, limits: Limits) -> dict[str, list[list[Frames]]]:
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-    except zipfile.BadZipFile:
-        raise ReadError("not-music", f"{name} is {looks_like(data)}, not a numpy archive.") from None
+    archive = zips.Archive(data, name)
+    if not archive.names():
+        raise ReadError("not-music", f"{name} is {looks_like(data)}, not a numpy archive.")
     splits = {}
     for key in SPLITS:
-        if f"{key}.npy" in archive.namelist():
-            most = limits.file_bytes * UNPACKED
-            with archive.open(f"{key}.npy") as member:
-                unpacked = member.read(most + 1)
-            check_bytes(len(unpacked), name, most)
-            splits[key] = _sequences(_array(unpacked, name))
+        if f"{key}.npy" in archive.names():
+            unpacked, whole = archive.read(f"{key}.npy", limits.file_bytes * UNPACKED)
+            if not whole:
+                raise ReadError("damaged", f"{name} is damaged: an array breaks off.")
+            splits[key] = _sequences(_array(unpacked, name), name)
     return splits
 
 
 def _array(data: bytes, name: str) -> list[npt.NDArray[Any]]:
-    """The rows of an array file: those of an array of objects, which is a pickle, through `_OnlyArrays`."""
+    """The rows of an array file, also of an array of arrays."""
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = header(file)
     if dtype.hasobject:
         try:
-            whole = _OnlyArrays(file, encoding="latin1").load()
-        except _Foreign as error:
-            raise ReadError("unsafe", f"{name} asks for {error}; only arrays of numbers are read.") from None
-        if not isinstance(whole, _Array):
-            raise ReadError("damaged", f"{name} is damaged: its pickled array is something else.")
-        return whole.rows()
+            return object_arrays.rows(data[file.tell() :])
+        except object_arrays.UnsafeError as error:
+            asks = shown(str(error))
+            raise ReadError("unsafe", f"{name} asks for {asks}; only arrays of numbers are read.") from None
+        except object_arrays.DamagedError:
+            raise ReadError("damaged", f"{name} is damaged: its array of arrays is something else.") from None
     if int(np.prod(shape, dtype=object)) * dtype.itemsize > len(data):
         raise ReadError("damaged", f"{name} is damaged: an array breaks off.")
     file.seek(0)
     return list(np.lib.format.read_array(file, allow_pickle=False))
-
-
-class _Dtype:
-    """Stands in for `numpy.dtype` while unpickling: keeps what it was told, does nothing."""
-
-    def __init__(self, code: str, *_: object) -> None:
-        self.code, self.order = code, "="
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.order = state[1]
-
-
-class _Array:
-    """Stands in for `numpy.ndarray` while unpickling, so that no number in the pickle allocates anything."""
-
-    def __init__(self, *_: object) -> None:
-        self.state: tuple[Any, ...] = ()
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.state = state
-
-    def rows(self) -> list[npt.NDArray[Any]]:
-        """The numeric arrays that this array of objects holds."""
-        return [row.numbers() for row in self.state[4]]
-
-    def numbers(self) -> npt.NDArray[Any]:
-        """The numbers, in the shape that the pickle names; ValueError where that does not fit."""
-        _, shape, dtype, by_columns, raw = self.state
-        data = raw.encode("latin1") if isinstance(raw, str) else raw
-        numeric = np.dtype(dtype.code).newbyteorder(dtype.order if dtype.order in "<>" else "=")
-        return np.frombuffer(data, numeric).reshape(shape, order="F" if by_columns else "C")
-
-
-def _latin1(text: str, _: str) -> bytes:
-    """Stands in for `codecs.encode`, with which pickles of version 2 write their bytes."""
-    return text.encode("latin1")
-
-
-class _Foreign(Exception):
-    """A pickle names something that is no array."""
-
-
-class _OnlyArrays(pickle.Unpickler):
-    """Admits numpy arrays of numbers and nothing else; runs nothing that the file names."""
-
-    known: ClassVar[dict[str, Any]] = {
-        "numpy.ndarray": _Array,
-        "numpy.dtype": _Dtype,
-        "numpy.core.multiarray._reconstruct": _Array,
-        "numpy._core.multiarray._reconstruct": _Array,
-        "_codecs.encode": _latin1,
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        """The stand-in for what the pickle names."""
-        if f"{module}.{name}" not in self.known:
-            raise _Foreign(f"{module}.{name}")
-        return self.known[f"{module}.{name}"]
 
 
 def _mat(data: bytes, name: str, limits: Limits) -> dict[str, list[list[Frames]]]:

@@ -24,6 +24,8 @@ REASONS: dict[str, str] = {
     "no-notes": "music without a single note",
     "bad-timing": "no usable clock",
     "encoding": "text that is not UTF-8",
+    "timeout": "reading it took longer than a piece of its size ever should",
+    "crashed": "the process that read it ended",
     "unsafe": "it asks for something that a piece never needs, such as running code or opening other files",
 }
 

@@ -10,18 +10,24 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, TypeVar
 
+from erato.reading.base import DROPPED
 from erato.reading.notated import Note, Part, Quarters, Timed, Work, sounding
+from erato.reading.opening import one_line
 from erato.score import CHORD, FERMATA, Score
 
 T = TypeVar("T")
 Tune = tuple[str, Score]  # with its title
 
 VELOCITY = 80  # where the notation says nothing
+HEADS = "note heads"  # what there is, and not a loss
+MOST_QUARTERS = 1_000_000  # of a piece
+MOST_UNFOLDING = 1_000_000  # signs times signs times bars: what music21 takes for it grows so
 REPEATS = 16  # a passage is played at most so many times
 
 
-def music21_to_scores(parsed: Any, lost: dict[str, int]) -> list[Tune]:
-    """A music21 Score, Part or Opus as scores, each with its title, which is empty but for those of an Opus.
+def music21_to_scores(parsed: Any, lost: dict[str, int]) -> tuple[list[Tune], int]:
+    """A music21 Score, Part or Opus as scores, each with its title, which is empty but for those of an Opus; and the
+    number of note heads that were found.
 
     What is dropped is added to `lost`. A tune without a note is left out, and counted.
     """
@@ -30,17 +36,18 @@ def music21_to_scores(parsed: Any, lost: dict[str, int]) -> list[Tune]:
     counts: Counter[str] = Counter()
     tunes = list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
     found = [(_title(tune) if len(tunes) > 1 else "", _score(tune, counts)) for tune in tunes]
+    heads = counts.pop(HEADS, 0)
     kept = [(title, score) for title, score in found if score.note_num()]
     counts["tunes without a note"] += len(found) - len(kept)
     for what, how_many in (+counts).items():
         lost[what] = lost.get(what, 0) + how_many
-    return kept
+    return kept, heads
 
 
 def _title(tune: Any) -> str:
     """ "12 The Title", as far as the tune says it."""
     about = tune.metadata
-    return " ".join(str(part).strip() for part in (about.number, about.title) if part) if about else ""
+    return one_line(" ".join(str(part) for part in (about.number, about.title) if part), 200) if about else ""
 
 
 def _score(parsed: Any, lost: Counter[str]) -> Score:
@@ -134,20 +141,27 @@ def _read_notes(part: Any, flat: Any, work: Work, lost: Counter[str]) -> Part:
             work.marks.append((at, FERMATA))
         if element.isRest:
             continue
-        if element.duration.isGrace or not element.quarterLength:
-            lost["grace notes"] += 1
+        singles = element.notes if isinstance(element, chord.ChordBase) else [element]
+        lost[HEADS] += len(singles)
+        if element.duration.isGrace or not 0 < element.quarterLength <= MOST_QUARTERS:
+            lost[DROPPED + ("grace notes" if element.duration.isGrace else "of no length that makes sense")] += len(
+                singles
+            )
+            continue
+        if not 0 <= at <= MOST_QUARTERS:
+            lost[DROPPED + "at no time that makes sense"] += len(singles)
             continue
         for verse in element.lyrics:
             if verse.text:
                 hyphen = "-" if verse.syllabic in ("begin", "middle") else ""
                 found.lyrics.append((at, (verse.number, verse.text + hyphen)))
-        for single in element.notes if isinstance(element, chord.ChordBase) else [element]:
+        for single in singles:
             pitch = _pitch(single, lost)
             if pitch is not None:
                 loud = single.volume.velocity or element.volume.velocity or velocity
                 tie = single.tie or element.tie
                 length = _quarters(element.quarterLength)
-                found.notes.append((at, Note(pitch, min(max(loud, 1), 127), length, tie and tie.type)))
+                found.notes.append((at, Note(pitch, min(max(round(loud), 1), 127), length, tie and tie.type)))
     return found
 
 
@@ -158,13 +172,13 @@ def _pitch(single: Any, lost: Counter[str]) -> int | None:
         plays = single.storedInstrument or single.getInstrument(returnDefault=True)
         drum: int | None = getattr(plays, "percMapPitch", None)
         if drum is None:
-            lost["notes without pitch"] += 1
+            lost[DROPPED + "without pitch"] += 1
         return drum
     if single.pitch.ps != int(single.pitch.ps):
         lost["quarter tones, now the nearest pitch"] += 1
     pitch: int = round(single.pitch.ps)
     if not 0 <= pitch <= 127:
-        lost["notes outside MIDI's range"] += 1
+        lost[DROPPED + "outside MIDI's range"] += 1
         return None
     return pitch
 
@@ -186,7 +200,9 @@ def _playing_order(parsed: Any, work: Work, lost: Counter[str]) -> list[int]:
         if not marks:
             continue
         measures = list(part.getElementsByClass(stream.Measure))
-        if len(measures) != len(work.bars) or any((getattr(mark, "times", 0) or 0) > REPEATS for mark in marks):
+        often = sum(getattr(mark, "times", None) or 1 for mark in marks)
+        most = max((getattr(mark, "times", None) or 0 for mark in marks), default=0)
+        if len(measures) != len(work.bars) or most > REPEATS or often**2 * len(measures) > MOST_UNFOLDING:
             break
         try:
             order = repeat.Expander(_without_notes(part, measures)).measureMap()

@@ -123,7 +123,8 @@ def _unfold(events: Timed[T], passages: Sequence[_Passage]) -> Iterator[tuple[Qu
     times = [at for at, _ in events]
     for passage in passages:
         last = passage is passages[-1]
-        for at, value in events[bisect_left(times, passage.start) :]:
+        for index in range(bisect_left(times, passage.start), len(events)):
+            at, value = events[index]
             if at > passage.stop or (at == passage.stop and not last):
                 break
             yield at + passage.shift, value
@@ -142,9 +143,7 @@ def _unfold_state(changes: Timed[T], passages: Sequence[_Passage]) -> Timed[T]:
         index = bisect_right(times, passage.start)
         if index:
             put(passage.start + passage.shift, changes[index - 1][1])
-        for at, value in changes[index:]:
-            if at >= passage.stop:
-                break
+        for at, value in changes[index : bisect_left(times, passage.stop)]:
             put(at + passage.shift, value)
     return played
 
@@ -154,9 +153,10 @@ def _sung(lyrics: Timed[tuple[int, str]], passages: Sequence[_Passage], lost: Co
     sung: Timed[str] = []
     heard: set[tuple[Quarters, tuple[int, str]]] = set()
     times_played: Counter[Quarters] = Counter()
+    times = [at for at, _ in lyrics]
     for passage in passages:
         times_played[passage.start] += 1
-        here = [(at, line) for at, line in lyrics if passage.start <= at < passage.stop]
+        here = lyrics[bisect_left(times, passage.start) : bisect_left(times, passage.stop)]
         verses = {verse for _, (verse, _) in here}
         verse = times_played[passage.start]
         if verse not in verses:
