@@ -12,6 +12,7 @@ from scipy.io import savemat
 from symusic import Note, Score, Tempo, Track
 
 from erato import pipeline
+from erato.checksums import seal
 from erato.errors import CorpusError, EratoError, UsageError
 from erato.evaluating import evaluate
 from erato.evaluation import Ngram
@@ -21,6 +22,7 @@ from erato.models.frame_heads import Bernoulli
 from erato.recipes import TINY
 from erato.reporter import Reporter
 from erato.representations import NoteFeaturesConfig, PianorollConfig, RemiConfig
+from erato.run_folder import WRITTEN_ONCE
 
 ROLL = PianorollConfig(step_s=0.5, lowest=60, keys=3)
 
@@ -323,6 +325,7 @@ def test_a_run_that_does_not_know_its_corpus_asks_for_it(run, tmp_path):
     assert record["source"]["name"] == str(run.folder.parent / "music")
     del record["source"]
     (moved / "recipe.json").write_text(json.dumps(record))
+    seal(moved, WRITTEN_ONCE)
     loaded = pipeline.load(moved)
     with pytest.raises(UsageError, match="name it with --corpus"):
         loaded.evaluate()

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 import erato
 from erato import pipeline, provenance
+from erato.checksums import seal
 from erato.composing import Sample
 from erato.corpora import Folder
 from erato.errors import EratoError, RunError, UsageError
@@ -22,8 +22,10 @@ from erato.recipes import TINY
 from erato.renderers import RENDERERS
 from erato.renderers.carried import READERS, carried
 from erato.reporter import Reporter
+from erato.run_folder import WRITTEN_ONCE
 from erato.sampling import Beams
 from erato.sequence_run import SequenceRun
+from erato.training.weights import read_tensors, save_weights
 
 PHRASES = ("musegan", "musegan-small", "musegan-conditional")
 QUICK = ["mid", "png", "matrix.png", "roll.svg", "musicxml", "txt", "csv"]
@@ -242,10 +244,10 @@ def test_what_is_rendered_of_a_sample_is_made_again_too(composed, tmp_path):
 
 
 def changed(path, change):
-    weights = load_file(path)
+    weights = read_tensors(path)
     name = next(iter(weights))
     weights[name] = change(weights[name])
-    save_file(weights, path)
+    save_weights(weights, path)
 
 
 def test_a_run_with_other_weights_is_refused(composed, tmp_path):
@@ -260,6 +262,7 @@ def test_a_run_that_is_another_otherwise_is_refused(composed, tmp_path, name):
     text, _ = composed("char-lstm")
     path = tmp_path / "run" / name
     path.write_text(path.read_text().rstrip() + "\n\n")
+    seal(tmp_path / "run", WRITTEN_ONCE)
     with pytest.raises(RunError, match="it has other recipe, representation or windows"):
         erato.replay(text)
 

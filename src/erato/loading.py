@@ -23,7 +23,7 @@ from erato.representations.base import Representation
 from erato.run import Run, device
 from erato.sequence_run import SequenceRun
 from erato.training.checkpoint import kept
-from erato.training.weights import load_weights, previous
+from erato.training.weights import is_sound, load_weights, previous
 
 _PARTS: list[type] = [
     *representations.REPRESENTATIONS.values(),
@@ -32,7 +32,7 @@ _PARTS: list[type] = [
 ]
 _CLASSES = {part.__name__: part for part in _PARTS}
 _MOST_BYTES = 1 << 34  # of a model's weights, where there are none yet
-_FEWEST_BYTES = 2  # that a number takes in a file of weights
+_SPARE = 1_000_000  # numbers; what is shared is counted more than once, but four bytes a number leave room for that
 _ON_THE_HUB = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")  # names without an owner
 
 
@@ -65,7 +65,7 @@ def load(path: str | Path, checkpoint: int | None = None, reporter: Reporter | N
     try:
         load_weights(model, weights)
     except RunError:
-        if checkpoint is not None or not previous(weights).is_file():
+        if checkpoint is not None or is_sound(weights) or not previous(weights).is_file():
             raise
         load_weights(model, previous(weights))
         said = f"{weights} is damaged: the best weights before are used, {previous(weights)}."
@@ -100,7 +100,7 @@ def load_parts(folder: Path, recipe: Recipe) -> tuple[Representation, Model]:
 def _refuse_too_large(folder: Path, recipe: Recipe, representation: Representation) -> None:
     """RunError for a model that has more numbers than the weights in the folder can, before any memory is taken."""
     weights = folder / "model.safetensors"
-    most = (weights.stat().st_size if weights.is_file() else _MOST_BYTES) // _FEWEST_BYTES
+    most = (weights.stat().st_size if weights.is_file() else _MOST_BYTES) + _SPARE
     count = 0
 
     def counted(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:

@@ -422,12 +422,13 @@ def test_the_pedal_is_held_from_its_first_press_to_its_release_or_the_end() -> N
 def test_notes_beyond_the_longest_piece_are_dropped_and_counted() -> None:
     far = note(62, 480, before=60_000_000)
     late = number(0) + meta(0x51, b"\1\0\0") + number(0) + meta(6, b"late")
-    reading = read(smf(NOTE + far + late + NOTE))
+    reading = read(smf(NOTE * 2 + far + late + NOTE))
+    assert refusal(smf(NOTE + far + late + NOTE)).reason == "too-long"  # more beyond than within
     score = reading.pieces[0].piece
     assert isinstance(score, Score)
-    assert rows(score) == [(0, 480, 60, 80)]
+    assert rows(score) == [(0, 480, 60, 80), (480, 480, 60, 80)]
     assert not score.tempos and not score.markers
-    assert (reading.written, reading.lost) == (3, {"notes dropped: they begin or end too late": 2})
+    assert (reading.written, reading.lost) == (4, {"notes dropped: they begin or end too late": 2})
 
 
 def test_names_in_any_encoding_arrive_as_text() -> None:

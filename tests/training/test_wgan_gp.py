@@ -515,9 +515,7 @@ def test_a_rate_far_too_high_stops_it_with_the_remedy_and_leaves_what_was_saved(
 
 def test_a_loss_that_is_no_number_stops_it(tmp_path: Path) -> None:
     endless = replace(TRAINING, optimizer=Optimizer("sgd", lr=1e30))
-    with pytest.raises(
-        TrainingError, match=r"at step \d, for the third time: .* or raise objective.penalty"
-    ):
+    with pytest.raises(TrainingError, match=r"at step \d, for the third time: .* or raise objective.penalty"):
         run(tmp_path, endless)
 
 

@@ -108,6 +108,15 @@ def about_weights(path: Path) -> str:
     return _proved(path)
 
 
+def is_sound(path: Path) -> bool:
+    """Whether a file of weights is there, and what was written."""
+    try:
+        _proved(path)
+    except RunError:
+        return False
+    return True
+
+
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a file that is what was written, all of them finite; RunError says what is wrong."""
     _proved(path)
