@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from safetensors.numpy import save_file
+import torch
 
 from erato.recipes import RECIPES
 from erato.recipes import TINY as SMALLEST
+from erato.training.weights import save_weights
 
 ROOT = Path(__file__).parents[1]
 
@@ -164,7 +164,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_1(erato, music_folder, make_sco
     places["odd"] = tmp_path / "odd.mid"
     places["foreign"] = tmp_path / "foreign"
     shutil.copytree(run_dir, places["foreign"])
-    save_file({"weight": np.zeros(3, np.float32)}, places["foreign"] / "model.safetensors")
+    save_weights({"weight": torch.zeros(3)}, places["foreign"] / "model.safetensors")
     before = sorted(path for path in tmp_path.rglob("*"))
     code, _, err = erato(*shlex.split(line.format(**places)))
     assert code == 1
