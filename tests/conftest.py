@@ -38,6 +38,14 @@ def scale_score(tonic: int = 60, bars: int = 8, seed: int = 0) -> Score:
     return score
 
 
+def write_scales(folder, count=12):
+    """So many MIDI files of eight bars each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        scale_score(60 + number % 5, seed=number).dump_midi(folder / f"piece{number:02d}.mid")
+    return folder
+
+
 @pytest.fixture
 def make_score():
     return scale_score
@@ -46,11 +54,7 @@ def make_score():
 @pytest.fixture
 def music_folder(tmp_path):
     """Twelve MIDI files of eight bars."""
-    folder = tmp_path / "music"
-    folder.mkdir()
-    for number in range(12):
-        scale_score(60 + number % 5, seed=number).dump_midi(folder / f"piece{number:02d}.mid")
-    return folder
+    return write_scales(tmp_path / "music")
 
 
 VOICES = {"Soprano": 72, "Alto": 67, "Tenor": 60, "Bass": 48}

@@ -30,12 +30,10 @@ NAMES = {
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """A tiny run of each recipe on thirty pieces of a folder, which is `music`."""
-    from tests.conftest import scale_score  # type: ignore[import-not-found]
+    from tests.conftest import write_scales  # type: ignore[import-not-found]
 
     folder = tmp_path_factory.mktemp("runs")
-    (folder / "music").mkdir()
-    for number in range(30):
-        scale_score(60 + number % 5, seed=number).dump_midi(folder / "music" / f"piece{number:02d}.mid")
+    write_scales(folder / "music", 30)
     for short, name in NAMES.items():
         pipeline.train(TINY[name], folder / "music", folder / short)
     high = Score(480)

@@ -16,12 +16,11 @@ from erato.renderers.carried import carried
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Two small runs, of music and of words, with what they learned from."""
-    from tests.conftest import scale_score, song  # type: ignore[import-not-found]
+    from tests.conftest import song, write_scales  # type: ignore[import-not-found]
 
     folder = tmp_path_factory.mktemp("runs")
-    (folder / "mixed").mkdir()
+    write_scales(folder / "mixed")
     for number in range(12):
-        scale_score(60 + number % 5, seed=number).dump_midi(folder / "mixed" / f"piece{number:02d}.mid")
         (folder / "mixed" / f"song{number:02d}.txt").write_text(song(number), "utf-8")
     for name in ("pianoroll-lstm", "lyrics-lstm"):
         pipeline.train(TINY[name], folder / "mixed", folder / name)

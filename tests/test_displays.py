@@ -165,13 +165,11 @@ def test_what_was_typed_is_text():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    from tests.conftest import scale_score  # type: ignore[import-not-found]
+    from tests.conftest import write_scales  # type: ignore[import-not-found]
 
     where = tmp_path_factory.mktemp("displays")
     folder = where / "music"
-    folder.mkdir()
-    for number in range(12):
-        scale_score(60 + number % 5, seed=number).dump_midi(folder / f"piece{number:02d}.mid")
+    write_scales(folder)
     return pipeline.train(TINY["note-chord-lstm"], folder, where / "run")
 
 

@@ -215,12 +215,10 @@ class Telling(Reporter):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A tiny run of piano rolls on thirty pieces; beside it the folder of music."""
-    from tests.conftest import scale_score  # type: ignore[import-not-found]
+    from tests.conftest import write_scales  # type: ignore[import-not-found]
 
     folder = tmp_path_factory.mktemp("evaluated")
-    (folder / "music").mkdir()
-    for number in range(30):
-        scale_score(60 + number % 5, seed=number).dump_midi(folder / "music" / f"piece{number:02d}.mid")
+    write_scales(folder / "music", 30)
     return pipeline.train(replace(TINY["pianoroll-lstm"], name="x"), folder / "music", folder / "run")
 
 
@@ -245,14 +243,12 @@ def test_valid_is_what_training_measured(run):
     assert run.evaluate(split="valid").nats_per_frame == pytest.approx(best, rel=1e-5)
 
 
-def test_what_a_run_learned_from_is_left_out_of_another_corpus_and_said(run, tmp_path):
+def test_what_a_run_learned_from_is_left_out_of_another_corpus_and_said(run, tmp_path, make_score):
     other = tmp_path / "other"
     shutil.copytree(run.folder.parent / "music", other)
     names = splits(run)
     for number in range(30, 60):  # so many that every split has some of both
-        from tests.conftest import scale_score
-
-        scale_score(50 + number % 9, seed=number).dump_midi(other / f"new{number}.mid")
+        make_score(50 + number % 9, seed=number).dump_midi(other / f"new{number}.mid")
     telling = Telling()
     found = run.evaluate(other, split="train", reporter=telling)
     pieces = pipeline.corpora.find(other).pieces("music", seed=run.recipe.seed)

@@ -35,12 +35,10 @@ BROKEN_JSON = {
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
     """A run that is as it should be."""
-    from tests.conftest import scale_score  # type: ignore[import-not-found]
+    from tests.conftest import write_scales  # type: ignore[import-not-found]
 
     folder = tmp_path_factory.mktemp("sound")
-    (folder / "music").mkdir()
-    for number in range(12):
-        scale_score(60 + number % 5, seed=number).dump_midi(folder / "music" / f"piece{number:02d}.mid")
+    write_scales(folder / "music")
     return pipeline.train(TINY["note-lstm"], folder / "music", folder / "run").folder
 
 

@@ -17,7 +17,7 @@ from erato.recipes import RECIPES, TINY
 from erato.renderers import RENDERERS
 from erato.sampling import Stop, sample
 from erato.score import bars, end_tick, has_pickup, note_count, seconds, time_signatures
-from erato.training.checkpoint import FILES
+from erato.training.checkpoint import STATE
 from erato.training.weights import read_tensors, save_weights
 
 MUSIC = [name for name, recipe in TINY.items() if recipe.representation.kind == "music"]
@@ -28,12 +28,11 @@ SEQUENCES = [name for name in TINY if name not in PHRASES]
 
 def fill(folder):
     """Music and songs, twelve of each, in one folder; beside it, pieces in four voices, for recipes that need them."""
-    from tests.conftest import scale_score, song, write_chorales  # type: ignore[import-not-found]
+    from tests.conftest import song, write_chorales, write_scales  # type: ignore[import-not-found]
 
     write_chorales(folder.with_name("voices"))
-    folder.mkdir()
+    write_scales(folder)
     for number in range(12):
-        scale_score(60 + number % 5, seed=number).dump_midi(folder / f"piece{number:02d}.mid")
         (folder / f"song{number:02d}.txt").write_text(song(number), "utf-8")
     return folder
 
@@ -389,7 +388,7 @@ def test_a_state_of_another_run_is_not_gone_on_with(music_folder, tmp_path, name
     else:
         said = json.loads((state / "state.json").read_text())
         (state / "state.json").write_text(json.dumps({**said, "finished": False}))
-    seal(state, FILES)
+    seal(state, [STATE])
     with pytest.raises(RunError, match="another run"):
         pipeline.train(recipe, music_folder, tmp_path / "run")
 

@@ -36,13 +36,12 @@ KEPT = "char-lstm"  # the run that keeps every step
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """The TINY twin of every recipe, trained two steps, by name; made as it is first asked for."""
-    from tests.conftest import scale_score, song, write_chorales  # type: ignore[import-not-found]
+    from tests.conftest import song, write_chorales, write_scales  # type: ignore[import-not-found]
 
     root = tmp_path_factory.mktemp("runs")
     write_chorales(root / "voices")
-    (root / "mixed").mkdir()
+    write_scales(root / "mixed")
     for number in range(12):
-        scale_score(60 + number % 5, seed=number).dump_midi(root / "mixed" / f"piece{number:02d}.mid")
         (root / "mixed" / f"song{number:02d}.txt").write_text(song(number), "utf-8")
 
     class Runs(dict):

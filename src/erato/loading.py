@@ -31,7 +31,8 @@ _PARTS: list[type] = [
     *training.OBJECTIVES.values(),
 ]
 _CLASSES = {part.__name__: part for part in _PARTS}
-_MOST_BYTES = 1 << 34  # of a model's weights, where there are none yet
+_MOST_NUMBERS = 1 << 29  # of a model whose weights are not there yet
+_MOST_TENSORS = 10_000  # of any model
 _SPARE = 1_000_000  # numbers; what is shared is counted more than once, but four bytes a number leave room for that
 _ON_THE_HUB = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")  # names without an owner
 
@@ -49,7 +50,6 @@ def load(path: str | Path, checkpoint: int | None = None, reporter: Reporter | N
         return _load_checkpoint(str(path), checkpoint)
     if not folder.is_dir():
         raise RunError(f"there is no run folder at {folder}: train one, or give the folder that `erato train` named.")
-    run_folder.read_json(folder, "recipe.json")
     run_folder.refuse_damaged(folder)
     recipe = load_recipe(folder)
     representation, model = load_parts(folder, recipe)
@@ -100,13 +100,13 @@ def load_parts(folder: Path, recipe: Recipe) -> tuple[Representation, Model]:
 def _refuse_too_large(folder: Path, recipe: Recipe, representation: Representation) -> None:
     """RunError for a model that has more numbers than the weights in the folder can, before any memory is taken."""
     weights = folder / "model.safetensors"
-    most = (weights.stat().st_size if weights.is_file() else _MOST_BYTES) + _SPARE
-    count = 0
+    most = (weights.stat().st_size if weights.is_file() else _MOST_NUMBERS) + _SPARE
+    numbers = tensors = 0
 
     def counted(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
-        nonlocal count
-        count += 0 if parameter is None else parameter.numel()
-        if count > most:
+        nonlocal numbers, tensors
+        numbers, tensors = numbers + (0 if parameter is None else parameter.numel()), tensors + 1
+        if numbers > most or tensors > _MOST_TENSORS:
             raise _TooLarge
 
     if isinstance(recipe.model, PretrainedConfig):  # held against its own files

@@ -21,12 +21,12 @@ from erato.checksums import CHECKSUMS, damaged, seal
 from erato.config import to_record
 from erato.corpora import CORPORA
 from erato.corpora.base import Pieces
-from erato.corpora.scan import printable
 from erato.datasets import Encodings
 from erato.errors import RunError
 from erato.files import write_json, write_text
 from erato.models.base import Model
 from erato.models.describe import describe
+from erato.reading.opening import printable
 from erato.recipe import Recipe
 from erato.representations.base import Array
 from erato.training import is_finished
@@ -95,14 +95,16 @@ def write_run(
 
 def refuse_damaged(folder: Path) -> None:
     """RunError where one of the files that are written before training is missing, or not what was written."""
-    if (folder / "recipe.json").is_file() and not (folder / CHECKSUMS).exists():
+    for name in ("recipe.json", CHECKSUMS):
+        if not os.path.lexists(folder / name):
+            raise RunError(
+                f"{folder / name} is missing: {folder} is not a complete run folder, or an older Erato made it; train "
+                "again."
+            )
+    if wrong := damaged(folder, WRITTEN_ONCE):
         raise RunError(
-            f"{folder / CHECKSUMS} is missing: {folder} is not complete, or an older Erato made it; train again."
-        )
-    for name in damaged(folder, WRITTEN_ONCE):
-        raise RunError(
-            f"{folder / name} is damaged: it is not what was written there; restore the file, or train again into a "
-            "new folder."
+            f"{folder / wrong[0]} is damaged: it is not what was written there; restore the file, or train again into "
+            "a new folder."
         )
 
 

@@ -375,6 +375,16 @@ def test_reading_finds_its_way_after_bytes_that_are_missing_or_too_many() -> Non
             assert sum(n.velocity == 80 for n in score.tracks[0].notes) >= 36, at
 
 
+def test_files_packed_one_after_the_other_are_one_and_very_many_end_soon() -> None:
+    whole = smf(NOTE)
+    packed = gzip.compress(whole[:20], mtime=0) + gzip.compress(whole[20:], mtime=0)
+    assert rows(score_of(packed)) == [(0, 480, 60, 80)]
+    assert rows(score_of(gzip.compress(whole, mtime=0) + b"more")) == [(0, 480, 60, 80)]
+    began = time.process_time()
+    only_refuses(gzip.compress(b"", mtime=0) * 1_000_000)
+    assert time.process_time() - began < 2
+
+
 def test_patterns_of_format_2_are_pieces_with_clocks_of_their_own() -> None:
     slow = b"\0" + meta(0x51, (1_000_000).to_bytes(3, "big"))
     reading = read(smf(slow + NOTE, b"", note(62, 240), form=2))

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from erato.datasets import WindowDataset, Windows
-from erato.errors import EratoError
+from erato.errors import EratoError, RunError
 from erato.models import LstmConfig
 from erato.training import Likelihood, Optimizer, Training, TrainingError, train
 from erato.training.average import Average
@@ -20,7 +20,7 @@ from erato.training.batches import Stream
 from erato.training.checkpoint import load_state
 from erato.training.log import read_metrics
 from erato.training.stop import AskedToStop
-from erato.training.weights import about_weights, load_weights, previous, read_tensors, save_weights
+from erato.training.weights import about_weights, load_weights, previous, read_tensors, replace_best, save_weights
 
 TRAINING = Training(batch=4, steps=40, evaluations=4, optimizer=Optimizer("adamw", lr=0.02), ema=0.9)
 CONFIG = LstmConfig(widths=(12,), dropout=(0.2,), embedding=8)
@@ -261,9 +261,43 @@ def test_the_best_weights_before_stand_in_for_damaged_ones(tmp_path, counting):
     assert about_weights(best).startswith(f"step {steps[1]},")
 
 
-def test_weights_of_other_kinds_are_refused(tmp_path, counting):
-    from erato.errors import RunError
+def flip(path, at=-5):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
 
+
+def test_a_damaged_state_never_counts_as_the_one_before(tmp_path, counting):
+    run(tmp_path, counting, replace(TRAINING, steps=20))
+    flip(tmp_path / "last" / "000000020" / "optimizer.safetensors")
+    notes = []
+    run(tmp_path, counting, replace(TRAINING, steps=20), note=notes.append)
+    assert "last/000000020/optimizer.safetensors is damaged" in notes[0]
+    assert sorted(path.name for path in (tmp_path / "last").iterdir()) == [
+        "000000015", "000000020", "000000020.damaged"
+    ]  # fmt: skip
+    run(tmp_path / "whole", counting, replace(TRAINING, steps=20))
+    for name in ("last/000000020/optimizer.safetensors", "model.safetensors"):
+        assert (tmp_path / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    for state in (tmp_path / "last").glob("0000000[12][05]"):
+        flip(state / "weights.safetensors", 400)
+    with pytest.raises(RunError, match="and so is every other state"):
+        run(tmp_path, counting, replace(TRAINING, steps=20))
+
+
+def test_damaged_weights_never_take_the_place_of_those_before(tmp_path):
+    path = tmp_path / "model.safetensors"
+    for step in range(3):
+        replace_best({"a": torch.full((3,), float(step))}, path, f"step {step}")
+    assert about_weights(previous(path)) == "step 1"
+    replace_best({"a": torch.full((3,), 2.0)}, path, "step 2")  # the same again, where training goes on from before
+    assert about_weights(previous(path)) == "step 1"
+    flip(path)
+    replace_best({"a": torch.full((3,), 3.0)}, path, "step 3")
+    assert (about_weights(previous(path)), about_weights(path)) == ("step 1", "step 3")
+
+
+def test_weights_of_other_kinds_are_refused(tmp_path, counting):
     model = CONFIG.build(counting.representation.space)
     path = tmp_path / "model.safetensors"
     good = model.state_dict()

@@ -22,7 +22,7 @@ from erato.models.base import LatentModel
 from erato.models.musegan import MuseganConfig
 from erato.representations.base import Rolls, Tokens
 from erato.training import Likelihood, Optimizer, Training, TrainingError, WganGp, train
-from erato.training.checkpoint import FILES, load_state
+from erato.training.checkpoint import STATE, load_state
 from erato.training.log import read_metrics
 from erato.training.wgan_gp import alike, gradient_norms, latents
 
@@ -501,7 +501,7 @@ def test_a_rate_far_too_high_stops_it_with_the_remedy_and_leaves_what_was_saved(
     saved = (tmp_path / "model.safetensors").read_bytes()
     state = max((tmp_path / "last").glob("*/state.json"))
     state.write_text(json.dumps(json.loads(state.read_text()) | {"finished": False}))
-    seal(state.parent, FILES)
+    seal(state.parent, [STATE])
     wild = replace(TRAINING, steps=60, evaluations=1, optimizer=replace(ADAM, lr=1.0))
     with pytest.raises(TrainingError) as error:
         run(tmp_path, wild, model=deep())

@@ -28,7 +28,6 @@ from erato.corpora.scan import (
     first_files,
     only_files,
     piece_name,
-    printable,
     reading_version,
     scan,
 )
@@ -37,6 +36,7 @@ from erato.corpora.splits import BY_GROUP, BY_TIME, assign, cut
 from erato.corpora.store import DiskStore, StoreWriter, cache_folder, pack
 from erato.corpora.tracks import check_wanted
 from erato.errors import CorpusError, UsageError
+from erato.reading.opening import printable
 
 FORMAT = 4  # of stores, and of the rules for duplicates, groups and cuts: raise it when one changes
 

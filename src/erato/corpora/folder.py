@@ -9,8 +9,9 @@ from pathlib import Path
 from erato import reading
 from erato.corpora.base import Progress, Report
 from erato.corpora.collection import FileCorpus
-from erato.corpora.scan import Job, Source, first_files, printable, scan
+from erato.corpora.scan import Job, Source, first_files, scan
 from erato.errors import CorpusError
+from erato.reading.opening import printable
 
 
 class Folder(FileCorpus):

@@ -26,7 +26,6 @@ from erato.errors import ReadError, unknown
 from erato.reading import Limits, NamedPiece, Reading
 from erato.reading.guard import expendable
 from erato.reading.opening import bytes_of, shown
-from erato.reading.opening import printable as printable
 
 REASONS = reading.REASONS | {  # the closed list of why a file is skipped
     "other-kind": "readable, but text where music is wanted or music where text is wanted",

@@ -114,12 +114,12 @@ def _read(data: bytes, name: str, suffix: str, limits: Limits) -> Reading:
     if kind == "arrays":
         from erato.reading import arrays
 
-        return guarded(partial(arrays.read, data, name, limits), arrays.budget(data, size), name)
-    from erato.reading import notation
+        read = guarded(partial(arrays.read, data, name, limits), arrays.budget(data, size), name)
+    else:
+        from erato.reading import notation
 
-    read = guarded(
-        partial(notation.read, data, name, limits), notation.budget(data, size, suffix), name, notation.PARSER
-    )
+        budget = notation.budget(data, size, suffix)
+        read = guarded(partial(notation.read, data, name, limits), budget, name, notation.PARSER)
     return read if whole else replace(read, lost={**read.lost, "packed bytes that are damaged": 1})
 
 

@@ -68,6 +68,7 @@ class Reading:
 
 
 _AT_ONCE = 1 << 12  # bytes that are unpacked in one go: what comes before damage is kept
+_MEMBERS = 1000  # that are packed one after the other, of which so many are read
 
 _SIGNATURES = (  # first bytes -> what a person calls such a file
     (b"MThd", "MIDI"),
@@ -107,22 +108,21 @@ def gunzip(data: bytes, name: str, limit: int) -> tuple[bytes, bool]:
 
     What breaks off or is damaged is unpacked as far as it goes; ReadError where that is nowhere.
     """
-    unpacked = bytearray()
-    whole = False
-    while data[:2] == b"\x1f\x8b":  # files may be packed one after the other
-        unpacker = zlib.decompressobj(31)
-        for at in range(0, len(data), _AT_ONCE):
+    unpacked, at, whole = bytearray(), 0, False
+    for _ in range(_MEMBERS):  # files may be packed one after the other
+        unpacker, whole = zlib.decompressobj(31), False
+        while at < len(data) and not unpacker.eof:
+            part = unpacker.unconsumed_tail or data[at : at + _AT_ONCE]
+            at += 0 if unpacker.unconsumed_tail else len(part)
             try:
-                unpacked += unpacker.decompress(data[at : at + _AT_ONCE], limit + 1 - len(unpacked))
-                while unpacker.unconsumed_tail and len(unpacked) <= limit:
-                    unpacked += unpacker.decompress(unpacker.unconsumed_tail, limit + 1 - len(unpacked))
+                unpacked += unpacker.decompress(part, limit + 1 - len(unpacked))
             except zlib.error:
-                break
+                at = len(data)
             check_bytes(len(unpacked), name, limit)
-            if unpacker.eof:
-                break
         whole = unpacker.eof
-        data = unpacker.unused_data + data[at + _AT_ONCE :] if whole else b""
+        at -= len(unpacker.unused_data)
+        if not whole or data[at : at + 2] != b"\x1f\x8b":
+            break
     if not unpacked:
         raise ReadError("damaged", f"{name} is damaged: its gzip data cannot be unpacked.")
     return bytes(unpacked), whole

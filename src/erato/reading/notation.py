@@ -94,7 +94,7 @@ def _convert(parse: Callable[[], Any], name: str, lost: Counter[str], written: i
     return tunes
 
 
-def _text(data: bytes, name: str, lost: Counter[str]) -> str:
+def _text(data: bytes) -> str:
     """Text in UTF-8 or UTF-16, or else in Latin-1, which is what most old collections are written in."""
     wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
@@ -108,7 +108,7 @@ def _abc(data: bytes, name: str, lost: Counter[str]) -> list[Tune]:
     from music21 import converter
 
     found: list[Tune] = []
-    for tune in abc_text.tunes(_text(data, name, lost), data, name, lost):
+    for tune in abc_text.tunes(_text(data), data, name, lost):
         try:
             read = _convert(partial(converter.parseData, tune.text, format="abc"), name, lost)
         except ReadError:
@@ -123,7 +123,7 @@ def _abc(data: bytes, name: str, lost: Counter[str]) -> list[Tune]:
 def _kern(data: bytes, name: str, lost: Counter[str]) -> list[Tune]:
     from music21 import converter
 
-    text = _text(data, name, lost)
+    text = _text(data)
     if "**kern" not in text:
         raise ReadError("not-music", f"{name} is {looks_like(data)}, not Humdrum: it has no **kern spine.")
     text = kern_text.mended(text, name, lost)

@@ -1,8 +1,8 @@
 """The state of a training run on disk: safetensors and JSON, written whole or not at all. Knows nothing of the loop.
 
-`last/<step>/` holds weights.safetensors, optimizer.safetensors, state.json and the checksums of the three. A new one is
-complete and read back before an old one goes; the newest and the one before it are kept, and of these the newest that
-is sound is taken.
+`last/<step>/` holds weights.safetensors and optimizer.safetensors, which carry their own sums, and state.json with its
+sum in checksums.json. A new one is complete and read back before an old one goes; the newest and the one before it are
+kept, and of these the newest that is sound is taken.
 """
 
 import errno
@@ -18,11 +18,11 @@ from torch import Tensor
 from erato.checksums import damaged, seal
 from erato.errors import RunError
 from erato.files import fsync_folder, temporary_beside, write_json
-from erato.training.weights import read_tensors, save_weights
+from erato.training.weights import about_weights, read_tensors, save_weights
 
-WEIGHTS, OPTIMIZER, STATE = FILES = ("weights.safetensors", "optimizer.safetensors", "state.json")
+WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
 KEPT = 2  # states
-_BEFORE = ".before"  # of the same step
+_BEFORE, _DAMAGED = ".before", ".damaged"  # one of the same step; one that is kept out of the way
 
 
 def save_state(
@@ -47,7 +47,7 @@ def save_state(
         tensors, numbers = _flatten({name: optimizer.state_dict() for name, optimizer in optimizers.items()})
         save_weights({**tensors, "rng": torch.get_rng_state() if rng is None else rng}, temporary / OPTIMIZER)
         write_json(temporary / STATE, {**state, "step": step, "optimizers": numbers})
-        seal(temporary, FILES)
+        seal(temporary, [STATE])
         aside = folder / f"{final.name}{_BEFORE}"
         if final.exists():
             shutil.rmtree(aside, ignore_errors=True)
@@ -56,13 +56,30 @@ def save_state(
         fsync_folder(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    if wrong := damaged(final, FILES):
-        raise OSError(errno.EIO, "what was written there does not read back the same", str(final / wrong[0]))
+    try:
+        state_of(final)
+        for name in (WEIGHTS, OPTIMIZER):
+            about_weights(final / name)
+    except RunError as error:
+        raise OSError(errno.EIO, "what was written does not read back the same", str(final)) from error
     others = [other for other in states(folder) if other != final]
-    sound = [other for other in others if _number(other) <= step and not damaged(other, FILES)]
+    older = [other for other in others if _number(other) <= step]
     for other in others:
-        if other not in sound[-(KEPT - 1) :]:
+        if other not in older[1 - KEPT :]:
             shutil.rmtree(other, ignore_errors=True)
+
+
+def state_of(state: Path) -> dict[str, Any]:
+    """What stands in state.json; RunError where it is not what was written."""
+    if wrong := damaged(state, [STATE]):
+        raise RunError(f"{state / wrong[0]} is damaged")
+    try:
+        found = json.loads((state / STATE).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise RunError(f"{state / STATE} is not what a run keeps there")
+    return found
 
 
 def load_state(
@@ -76,19 +93,19 @@ def load_state(
     refused = []
     for candidate in reversed(found):
         try:
-            if wrong := damaged(candidate, FILES):
-                raise RunError(f"{candidate / wrong[0]} is damaged")
+            state = state_of(candidate)
             weights = read_tensors(candidate / WEIGHTS)
             tensors = read_tensors(candidate / OPTIMIZER)
-            state = json.loads((candidate / STATE).read_text("utf-8"))
             optimizers = _unflatten(tensors, state.pop("optimizers"))
             torch.set_rng_state(tensors["rng"])
         except (RunError, OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
             refused.append(candidate)
             note(f"{error}: it is not used.".replace(": restore the file or train again", ""))
             continue
+        for other in refused:  # out of the way, so that it never counts as the one before
+            other.rename(other.with_name(f"{other.name}{_DAMAGED}"))
         if refused:
-            note(f"Going on from step {state['step']}, the state before.")
+            note(f"Going on from step {state['step']}, the state before; what is damaged is now called {_DAMAGED[1:]}.")
         return weights, optimizers, state
     if refused:
         raise RunError(

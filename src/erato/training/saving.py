@@ -4,21 +4,20 @@ Knows nothing of the steps themselves. What is saved is enough to go on to the s
 """
 
 import errno
-import json
 import math
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from erato.checksums import damaged
 from erato.errors import EratoError, RunError
 from erato.training.average import Average
-from erato.training.checkpoint import FILES, KEPT, load_state, save_state, states
+from erato.training.checkpoint import KEPT, load_state, save_state, state_of, states
 from erato.training.weights import about_weights, exported, is_finite, previous, replace_best, save_weights
 
 _SPARE = 1 << 24  # bytes for what is written besides weights: logs, samples, JSON
@@ -74,18 +73,18 @@ class Keeper:
                 "train again; what was saved before is sound."
             )
         record = asdict(state) | {"best_loss": state.best_loss if math.isfinite(state.best_loss) else None}
-        with _Room(self.folder, self.size() + _SPARE):
+        with _room(self.folder, self.size() + _SPARE):
             save_state(self.folder / "last", state.step, weights, self.optimizers, record, rng)
 
     def save_best(self, step: int, loss: float) -> None:
         """Writes the weights as they are used, as the best so far."""
-        with _Room(self.folder, self._size_of_model() + _SPARE):
+        with _room(self.folder, self._size_of_model() + _SPARE):
             about = f"step {step}, held-out loss {loss!r}"
             replace_best(exported(self.model), self.folder / "model.safetensors", about)
 
     def keep(self, step: int) -> None:
         """Writes the weights of a step for good."""
-        with _Room(self.folder, self._size_of_model() + _SPARE):
+        with _room(self.folder, self._size_of_model() + _SPARE):
             save_weights(exported(self.model), self.folder / "steps" / f"{step:09d}.safetensors")
 
     def check_room(self) -> None:
@@ -163,18 +162,16 @@ class Keeper:
             return math.inf
 
 
-class _Room:
-    """A block that writes so many bytes: checked before, and told of where the disk is full all the same."""
-
-    def __init__(self, folder: Path, needed: int) -> None:
-        self.folder, self.needed = folder, needed
-
-    def __enter__(self) -> None:
-        _check_room(self.folder, self.needed)
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _no_room(self.folder, self.needed) from None
+@contextmanager
+def _room(folder: Path, needed: int) -> Iterator[None]:
+    """A block that writes so many bytes: checked before, and said where the disk is full all the same."""
+    _check_room(folder, needed)
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise _no_room(folder, needed) from None
 
 
 def _check_room(folder: Path, needed: int) -> None:
@@ -209,8 +206,6 @@ def is_finished(folder: Path) -> bool:
     """Whether the training in the run folder `folder` came to its end."""
     found = states(folder / "last")
     try:
-        if not found or damaged(found[-1], FILES) or not (folder / "model.safetensors").is_file():
-            return False
-        return bool(json.loads((found[-1] / FILES[-1]).read_text("utf-8"))["finished"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return bool(found and state_of(found[-1]).get("finished")) and (folder / "model.safetensors").is_file()
+    except RunError:
         return False

@@ -65,22 +65,14 @@ def save_weights(model_state: Mapping[str, Tensor], path: Path, about: str = "")
 
 
 def replace_best(model_state: Mapping[str, Tensor], path: Path, about: str) -> None:
-    """Writes weights to `path`, and keeps those that stood there in the folder `previous` beside it."""
-    if path.is_file() and not _says(path, about):
+    """Writes weights to `path`; those that stood there, if they are sound, are kept in `previous` beside it."""
+    if is_sound(path) and about_weights(path) != about:  # the same is saved again where training goes on from before
         with replacing(previous(path)) as temporary:
             try:
                 os.link(path, temporary)
             except OSError:  # a file system without links
                 shutil.copyfile(path, temporary)
     save_weights(model_state, path, about)
-
-
-def _says(path: Path, about: str) -> bool:
-    """Whether the file is sound and says the same, because what was saved is saved again."""
-    try:
-        return about_weights(path) == about
-    except RunError:
-        return False
 
 
 def previous(path: Path) -> Path:
@@ -103,15 +95,10 @@ def load_weights(model: nn.Module, path: Path) -> None:
     model.load_state_dict(tensors, strict=False)
 
 
-def about_weights(path: Path) -> str:
-    """What was said of the weights when they were saved; RunError where they are missing or damaged."""
-    return _proved(path)
-
-
 def is_sound(path: Path) -> bool:
     """Whether a file of weights is there, and what was written."""
     try:
-        _proved(path)
+        about_weights(path)
     except RunError:
         return False
     return True
@@ -119,7 +106,7 @@ def is_sound(path: Path) -> bool:
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a file that is what was written, all of them finite; RunError says what is wrong."""
-    _proved(path)
+    about_weights(path)
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
@@ -140,8 +127,8 @@ def is_finite(tensor: Tensor) -> bool:
     return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
 
 
-def _proved(path: Path) -> str:
-    """What the seal of a file says besides its sum; RunError where the file is not what was written."""
+def about_weights(path: Path) -> str:
+    """What was said of the weights when they were saved; RunError where the file is not what was written."""
     if path.is_symlink():
         raise RunError(f"{path} is a link, and may lead anywhere: put the file itself there.")
     if not path.is_file():
