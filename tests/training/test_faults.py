@@ -74,18 +74,22 @@ def interrupt():
 def test_a_signal_in_an_evaluation_leaves_and_the_evaluation_is_made_when_it_goes_on(
     tmp_path, counting, monkeypatch, moment, number
 ):
-    heard = []
+    heard, went_on = [], []
+
+    def leave():
+        interrupt()
+        went_on.append(moment)  # not where the signal is heard at once
 
     def listen(model, step):
         heard.append(step)
         if moment == "listen" and heard == [10, 20][:number] and not (tmp_path / "parts/again").exists():
-            interrupt()
+            leave()
 
     run(tmp_path / "whole", counting, listen=lambda model, step: None)
     with monkeypatch.context() as patched:
         if moment.startswith("validate"):
             twice = lambda: (interrupt(), interrupt())  # noqa: E731
-            at_call(patched, Likelihood, "validate", number, twice if "twice" in moment else interrupt)
+            at_call(patched, Likelihood, "validate", number, twice if "twice" in moment else leave)
         elif moment == "average put back":
             at_call(patched, torch.nn.Module, "load_state_dict", 2 * number, interrupt, after=False)
         elif moment == "state saved":
@@ -94,6 +98,7 @@ def test_a_signal_in_an_evaluation_leaves_and_the_evaluation_is_made_when_it_goe
             at_call(patched, Average, "update", 10 * number, interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "parts", counting, listen=listen)
+    assert not went_on
     (tmp_path / "parts/again").touch()
     stopped = load_state(tmp_path / "parts" / "last")[2]["step"]
     assert stopped == 10 * number or moment in ("state saved", "average put back")

@@ -68,7 +68,6 @@ class Reading:
 
 
 _AT_ONCE = 1 << 12  # bytes that are unpacked in one go: what comes before damage is kept
-_MEMBERS = 1000  # that are packed one after the other, of which so many are read
 
 _SIGNATURES = (  # first bytes -> what a person calls such a file
     (b"MThd", "MIDI"),
@@ -108,9 +107,9 @@ def gunzip(data: bytes, name: str, limit: int) -> tuple[bytes, bool]:
 
     What breaks off or is damaged is unpacked as far as it goes; ReadError where that is nowhere.
     """
-    unpacked, at, whole = bytearray(), 0, False
-    for _ in range(_MEMBERS):  # files may be packed one after the other
-        unpacker, whole = zlib.decompressobj(31), False
+    unpacked, at = bytearray(), 0
+    while True:  # files may be packed one after the other
+        unpacker = zlib.decompressobj(31)
         while at < len(data) and not unpacker.eof:
             part = unpacker.unconsumed_tail or data[at : at + _AT_ONCE]
             at += 0 if unpacker.unconsumed_tail else len(part)
@@ -119,13 +118,12 @@ def gunzip(data: bytes, name: str, limit: int) -> tuple[bytes, bool]:
             except zlib.error:
                 at = len(data)
             check_bytes(len(unpacked), name, limit)
-        whole = unpacker.eof
         at -= len(unpacker.unused_data)
-        if not whole or data[at : at + 2] != b"\x1f\x8b":
+        if not unpacker.eof or data[at : at + 2] != b"\x1f\x8b":
             break
     if not unpacked:
         raise ReadError("damaged", f"{name} is damaged: its gzip data cannot be unpacked.")
-    return bytes(unpacked), whole
+    return bytes(unpacked), unpacker.eof
 
 
 def check_bytes(size: int, name: str, limit: int) -> None:
