@@ -23,7 +23,8 @@ NO_TOKEN = -1  # stands between two lines; equals no token
 class Line:
     """Notes in order: onset [N] in ticks, those that sound together with one onset, and pitch [N].
 
-    name: "all notes", "top notes" (the highest at each onset), or the top notes of one track. melody: one note an onset.
+    name: "all notes", "top notes" (the highest at each onset), or the top notes of one track. melody: one
+    note an onset.
     """
 
     name: str
