@@ -26,7 +26,7 @@ import torch
 
 from erato import corpora, pipeline, run_folder
 from erato.datasets import encode_corpus
-from erato.evaluation.features import Ints, phrases_of, statistics
+from erato.evaluation.phrases import Ints, phrases_of, statistics
 from erato.models.base import LatentModel
 from erato.representations.base import Array, Rolls
 from erato.sampling import Latents

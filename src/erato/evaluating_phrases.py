@@ -1,7 +1,7 @@
 """What a latent model writes, beside real pieces: a model and encoded pieces in, an evaluation out.
 
 It says what both are like and how far apart, how varied and how new the phrases are, and what each latent steers.
-Knows nothing of files. The measures are in `erato.evaluation.features`. Legend: N phrases, T steps of one, K tracks.
+Knows nothing of files. The measures are in `erato.evaluation.phrases`. Legend: N phrases, T steps of one, K tracks.
 """
 
 import math
@@ -14,7 +14,7 @@ import torch
 from erato.corpora.base import Progress
 from erato.errors import EratoError, UsageError
 from erato.evaluating import Evaluation
-from erato.evaluation.features import (
+from erato.evaluation.phrases import (
     Floats,
     Ints,
     Statistics,

@@ -1,7 +1,7 @@
 """The WGAN-GP objective: a critic learns to tell real phrases from written ones, a generator to be scored as real.
 
 Batches of phrases [B, T, tracks] in, a loss of the critic or of the generator out. What is held against the training
-pieces are the measures of `erato.evaluation.features`. Knows nothing of layers, nor of how symbols become rolls.
+pieces are the measures of `erato.evaluation.phrases`. Knows nothing of layers, nor of how symbols become rolls.
 """
 
 import math
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from erato.corpora.base import Split
 from erato.datasets import Encodings
 from erato.errors import UsageError
-from erato.evaluation.features import compare, phrases_of, statistics
+from erato.evaluation.phrases import compare, phrases_of, statistics
 from erato.models.base import LatentModel, are_given
 from erato.representations.base import Array
 from erato.training.objective import Batches, Measures, Objective

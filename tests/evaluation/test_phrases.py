@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from erato.evaluation.features import (
+from erato.evaluation.phrases import (
     Statistics,
     compare,
     copies,
