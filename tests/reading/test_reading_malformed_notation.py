@@ -170,3 +170,15 @@ def test_a_score_that_breaks_off_gives_its_notes_up_to_there(tmp_path: Path) -> 
             counts.append(piece.piece.note_num())
             assert any("breaks off" in what for what in reading.lost)
     assert counts == sorted(counts) and 4 <= counts[0] < counts[-1] == 8
+
+
+def test_what_is_longer_than_any_music_is_refused_at_once_and_a_collection_loses_only_that_tune() -> None:
+    head = "X:1\nT:one\nM:4/4\nL:1/8\nK:C\n"
+    endless = head + "CDEF GABc|\n" * 10_000
+    with pytest.raises(ReadError, match="tune of 110,0.. characters"):
+        read_bytes(endless.encode(), "endless.abc")
+    both = read_bytes((head + "CDEF|\n\n" + endless.replace("X:1", "X:2")).encode(), "both.abc")
+    assert len(both.pieces) == 1 and both.lost == {"tunes that are too long": 1}
+    kern = "**kern\n*M4/4\n" + "4c\n" * 200_000 + "*-\n"
+    with pytest.raises(ReadError, match="characters; at most 300,000"):
+        read_bytes(kern.encode(), "endless.krn")

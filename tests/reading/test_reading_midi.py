@@ -382,7 +382,7 @@ def test_files_packed_one_after_the_other_are_one_and_very_many_end_soon() -> No
     assert rows(score_of(gzip.compress(whole, mtime=0) + b"more")) == [(0, 480, 60, 80)]
     began = time.process_time()
     only_refuses(gzip.compress(b"", mtime=0) * 1_000_000)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 20  # 2 on a quiet machine; hours where each costs what is left
 
 
 def test_patterns_of_format_2_are_pieces_with_clocks_of_their_own() -> None:

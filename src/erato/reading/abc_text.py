@@ -13,6 +13,7 @@ from erato.reading.base import looks_like
 from erato.reading.opening import one_line
 
 MOST_TUNES = 20_000
+MOST_TUNE = 40_000  # characters; a long one has two thousand
 MOST_VOICES = 64
 MOST_TITLE = 200  # characters
 MOST_SYMBOL = 16
@@ -60,6 +61,13 @@ def tunes(text: str, data: bytes, name: str, lost: Counter[str]) -> Iterator[Tun
     head = "".join(line for line in text[: starts[0]].splitlines(keepends=True) if re.match(r"[LMQR]:", line))
     for start, stop in zip(starts, [*starts[1:], len(text)], strict=True):
         tune = text[start:stop]
+        if len(tune) > MOST_TUNE:
+            if len(starts) == 1:
+                raise ReadError(
+                    "too-large", f"{name} is a tune of {len(tune):,} characters; at most {MOST_TUNE:,} are read."
+                )
+            lost["tunes that are too long"] += 1
+            continue
         number, _, rest = tune.partition("\n")
         if not _TUNE.match(number):
             number, rest = "X:1", tune

@@ -11,6 +11,7 @@ from erato.errors import ReadError
 
 MOST_SPINES = 128
 MOST_LINE = 10_000  # characters
+MOST_CHARACTERS = 300_000  # of a file; a movement of a quartet has half as many
 SEGMENT = re.compile(r"^!!!!SEGMENT", re.MULTILINE)
 
 _LONG = re.compile(r"\d{5,}")
@@ -21,6 +22,8 @@ _KEY = re.compile(r"\*k\[([a-gA-G][#-]*){0,14}\]")
 
 def mended(text: str, name: str, lost: Counter[str]) -> str:
     """The text with only those lines that fit; ReadError for more spines than anybody can play."""
+    if len(text) > MOST_CHARACTERS:
+        raise ReadError("too-large", f"{name} has {len(text):,} characters; at most {MOST_CHARACTERS:,} are read.")
     spines, kept = 0, []
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         if len(line) > MOST_LINE:
