@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from erato.cli_compose import compose
+from erato.cli_listen import listen
 from erato.cli_options import parse
 from erato.cli_output import print_json, reporter_for
 from erato.cli_render import render, replay
@@ -199,5 +200,6 @@ _ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
     "evaluate": _evaluate,
     "render": render,
     "replay": replay,
+    "listen": listen,
     "demo": _demo,
 }

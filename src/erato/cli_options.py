@@ -315,6 +315,27 @@ COMMANDS = {
             _JSON,
         ],
     ),
+    "listen": Command(
+        "A page on which people compare pieces without knowing whose they are; scores their votes.",
+        "erato listen runs/RUN-A runs/RUN-B --n 4, and then: erato listen --score votes-*.json",
+        [
+            _option("runs", nargs="*", metavar="RUN", help="the runs to compare, with each other and with people"),
+            _option("--n", type=_whole, metavar="N", help="pieces of each run, and of people (default 4)"),
+            _option("--seed", type=_whole, metavar="S", help="same seed, same page (default 0)"),
+            _option("--bars", type=_whole, metavar="N", help="length of a piece (default: 8 where all runs have bars)"),
+            _option("--seconds", type=_number, metavar="S", help="length of a piece (default: else 20)"),
+            _option(
+                "--pairs", type=_whole, metavar="N", help="how many (default: each piece meets each other source once)"
+            ),
+            _option("--corpus", metavar="NAME|PATH", help="pieces of people (default: held out of the first run's)"),
+            _option("--program", metavar="P", help="General MIDI program of all pieces (default: 0, a grand piano)"),
+            _option("--out", metavar="FILE", help="the page (default: listening-test.html); its key lies beside it"),
+            _option("--force", action="store_true", help="overwrite files that exist"),
+            _option("--score", nargs="+", metavar="FILE", help="files of votes, instead of runs: what they come to"),
+            _option("--key", metavar="FILE", help="the key to the page of --score (default: beside these, or here)"),
+            _JSON,
+        ],
+    ),
     "demo": Command(
         "Trains on Bach's chorales for a minute and a half, composes four, opens a page.",
         "erato demo",
