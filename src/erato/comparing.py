@@ -18,6 +18,7 @@ from erato import run_folder
 from erato.composing import Sample
 from erato.displayed import Displayed
 from erato.errors import UsageError
+from erato.evaluation.text_features import distinct
 from erato.models.base import Categorical, masked
 from erato.renderers import renderer_for
 from erato.renderers.comparison import Card, Node, Tree, write_comparison, write_tree
@@ -189,16 +190,6 @@ def compare(
         if way.sampler.greedy:
             trees = tuple(_trees(run, sampled.prompt, sampled.array))
     return Comparison(tuple(made), trees, seed)
-
-
-def distinct(symbols: Sequence[Hashable], n: int) -> float | None:
-    """The share of different n-grams among all n-grams of a piece, in (0, 1]; None where it is shorter.
-
-    Distinct-n of Li et al. 2016 (A diversity-promoting objective function for neural conversation models), of symbols
-    instead of words.
-    """
-    grams = [tuple(symbols[at : at + n]) for at in range(len(symbols) - n + 1)]
-    return len(set(grams)) / len(grams) if grams else None
 
 
 def repeats(symbols: Sequence[Hashable]) -> Repeats:
