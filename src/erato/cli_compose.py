@@ -67,6 +67,7 @@ def compose(given: argparse.Namespace) -> int:
             "symbols": sample.symbols,
             "bars": sample.bars,
             "seconds": sample.seconds,
+            **({} if sample.refused is None else {"original": sample.refused._asdict()}),
             "made": {**provenance.facts(sample.record), **sample.made},
             "files": [str(path) for path in paths],
         }
@@ -82,7 +83,8 @@ def compose(given: argparse.Namespace) -> int:
             show(f"{sample.piece}\n\n")
         length = f"{row['bars']} bars, " if row["bars"] is not None else ""
         length += f"{row['seconds']:.1f} s, " if row["seconds"] is not None else ""
-        said = f"seed {row['seed']}: {length}{row['symbols']} symbols -> {', '.join(row['files'])}"
+        original = f" ({sample.made['original']})" if "original" in sample.made else ""
+        said = f"seed {row['seed']}: {length}{row['symbols']} symbols{original} -> {', '.join(row['files'])}"
         alone = reads or given.live == "-"  # a text, or what is played, alone goes where it is sent
         print(plain(said), file=sys.stderr if alone else sys.stdout)
     if page is not None:
@@ -133,7 +135,7 @@ def _live(
 
 def _asked(given: argparse.Namespace) -> dict[str, Any]:
     """What was said of the pieces, so that each kind of run sees only what was asked of it."""
-    names = ("n", "seed", "bars", "seconds", "length", "begin", "step", "program", "may_end", "draft")
+    names = ("n", "seed", "bars", "seconds", "length", "begin", "step", "program", "may_end", "draft", "original")
     return {name: getattr(given, name) for name in names if _said(getattr(given, name))}
 
 
@@ -198,6 +200,8 @@ def _compare(given: argparse.Namespace, run: "Run", out: Path, beams: "Beams | N
         raise UsageError(f"a comparison has one piece of each kind: leave out --n {given.n}, or --compare.")
     if given.may_end:
         raise UsageError("what is compared is equally long: leave out --may-end, or --compare.")
+    if given.original is not None:
+        raise UsageError("what is compared is drawn freely: leave out --original, or --compare.")
     if given.formats:
         raise UsageError("a comparison is a page with files of its own: leave out --formats, or --compare.")
     with reporter_for(given.json) as reporter:

@@ -225,6 +225,13 @@ COMMANDS = {
                 "virtual: a new one, Erato), or as lines on standard output (-, or nothing): seconds, on or off, the "
                 "pitch's name, its MIDI number, between tabs; of a prompt, only what comes after it",
             ),
+            _option(
+                "--original",
+                type=_whole,
+                metavar="N",
+                help="no more than N notes in a row of a melody as in a training piece, in whatever key and tempo; a "
+                "note too many is refused as it comes (8 is a good number)",
+            ),
             _option("--draft", type=_whole, metavar="N", help="guess and read N symbols at once (0: one by one)"),
             _option("--step", type=_number, metavar="S", help="seconds a step of a piano roll is written as"),
             _option("--program", metavar="P", help="General MIDI program (0 to 127, or a name) of all tracks"),

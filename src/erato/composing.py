@@ -13,7 +13,19 @@ import numpy as np
 from erato.displayed import Displayed
 from erato.models.base import SequenceModel
 from erato.representations.base import Array, Representation
-from erato.sampling import Beams, Draft, Sampled, Sampler, Stop, beam_search, drafted, sample
+from erato.sampling import (
+    Beams,
+    Draft,
+    Familiar,
+    OriginalCursor,
+    Refused,
+    Sampled,
+    Sampler,
+    Stop,
+    beam_search,
+    drafted,
+    sample,
+)
 from erato.score import Piece, Score, bar_line, bars, clip, end_tick, has_pickup, seconds, slice_bars, tick_at
 
 _LIMIT = 8192  # symbols of a piece that does not end by itself
@@ -29,7 +41,8 @@ class Sample(Displayed):
     from, whether the piece begins with them or not. score: what beam search ranked it by; None where it was drawn.
     made: what beside the seed decided it, for people; record: all that did, as `erato.provenance` has it; taken: the
     files that it was made from, by what they were for; asked: what else it was asked for with. new_from: the tick where
-    what is new begins, in a score that begins with its prompt.
+    what is new begins, in a score that begins with its prompt. refused: what was, so that no passage is too long that a
+    training piece has; None where that was not asked for.
     """
 
     piece: Piece
@@ -46,6 +59,7 @@ class Sample(Displayed):
     taken: Mapping[str, Path] = field(default_factory=dict, repr=False, compare=False)
     asked: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
     new_from: int | None = field(default=None, compare=False)
+    refused: Refused | None = field(default=None, compare=False)
 
 
 def compose_after(
@@ -60,13 +74,14 @@ def compose_after(
     beams: Beams | None = None,
     limit: int | None = None,
     draft: Draft | None = None,
+    known: Familiar | None = None,
 ) -> list[Sample]:
     """One piece a seed after `prompt` (symbols, may be empty), which the pieces begin with if `include_prompt`.
 
     A prompt that stops inside a bar has that bar finished before new bars are counted. told: called after each symbol.
     beams: as many pieces as seeds, the best of a beam search (fewer where there are not as many different ones). limit:
     symbols after which a piece that does not end by itself is cut. draft: how to draft what is drawn; None: symbol
-    after symbol.
+    after symbol. known: what a melody may not go on with, passages that end in the prompt apart.
     """
     reached = representation.cursor(1)
     reached.push_all(prompt)
@@ -84,6 +99,9 @@ def compose_after(
             done_bars, done_seconds = bars_before, seconds_before
     # Far more symbols than music of that length holds: only a piece that gets nowhere is cut there.
     cursor, space = representation.cursor(len(seeds)), representation.space
+    if known is not None:
+        heard = None if include_prompt else cursor if whole else representation.cursor(len(seeds))
+        cursor = OriginalCursor(cursor, known, space, len(seeds), len(prompt), heard)
     limit = limit or max(_LIMIT, round(_DENSEST * space.frame * max(stop.bars or 0, stop.seconds or 0)))
     if draft is not None and beams is None:
         made = drafted(model, prompt, cursor, space, seeds, sampler, asked, told, limit, draft)
@@ -107,6 +125,14 @@ def compose_after(
         new = _new_from(piece, before) if include_prompt else None
         found.append(replace(one, new_from=new))
     return found
+
+
+def said_refused(original: int | None, refused: Refused | None) -> dict[str, str]:
+    """What is to be said, for people, of a piece that was to be original, and of how often it would not have been."""
+    if original is None or refused is None:
+        return {}
+    said = f"at most {original} notes in a row of a training melody, {refused.draws:,} refused"
+    return {"original": said + (f", {refused.forced:,} that could not be avoided" if refused.forced else "")}
 
 
 def _new_from(piece: Piece, before: Piece | None) -> int | None:
@@ -134,5 +160,6 @@ def _sample(
         new_seconds = max(0.0, seconds(piece) - done_seconds)
     symbols = len(sampled.array)
     return Sample(
-        piece, sampled.seed, sampled.log_prob, symbols, new_bars, new_seconds, sampled.array, prompt, sampled.score
-    )
+        piece, sampled.seed, sampled.log_prob, symbols, new_bars, new_seconds, sampled.array, prompt, sampled.score,
+        refused=sampled.refused,
+    )  # fmt: skip

@@ -55,6 +55,7 @@ class Settings:
     morph_steps: int | None = None
     one_piece: bool = False
     given_tracks: tuple[str | int, ...] = ()
+    original: int | None = None
 
     @property
     def strategy(self) -> str:
@@ -128,7 +129,8 @@ class Record:
     """How a piece was made.
 
     seed: its own; place: which of the pieces that were composed together it is, from 0 (of a beam search, its rank).
-    latents: the sha256 of those that were handed in. threads, device: of the arithmetic. title: where it is not the
+    latents: the sha256 of those that were handed in. known: that of what a melody might not go on with (`original`).
+    threads, device: of the arithmetic. title: where it is not the
     usual one.
     """
 
@@ -143,6 +145,7 @@ class Record:
     prompt: Source | None = None
     given: Source | None = None
     latents: str | None = None
+    known: str | None = None
     threads: int = 1
     device: str = "cpu"
     libraries: Libraries = field(default_factory=Libraries)
@@ -164,7 +167,7 @@ class Taken(NamedTuple):
 def read(value: Any) -> Record:
     """The record that JSON says; UsageError for what no record holds."""
     record = from_record(Record, value)
-    hashes = [record.run.hash, record.run.weights, record.latents, record.corpus.hash]
+    hashes = [record.run.hash, record.run.weights, record.latents, record.known, record.corpus.hash]
     hashes += [source.sha256 for source in (record.prompt, record.given) if source]
     for one in hashes:
         if one is not None and (len(one) != _HASH or not set(one) <= set("0123456789abcdef")):

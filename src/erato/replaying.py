@@ -81,6 +81,7 @@ def replay(
     record = found.record
     refuse_count(record.settings.n)
     made_by = run_of(found, run)
+    _refuse_other_pieces(record, made_by, reporter)
     handed: dict[str, Any] = {
         "prompt": source_of(found, made_by, "prompt", record.prompt, prompt),
         "given": source_of(found, made_by, "given", record.given, given),
@@ -104,6 +105,16 @@ def replay(
     if best is None:
         raise UsageError(f"{shown(found.path.name)} says of itself what its settings do not give: it was edited.")
     return best
+
+
+def _refuse_other_pieces(record: Record, run: Run, reporter: Reporter) -> None:
+    """UsageError where a piece was held against training pieces that are others now, or not there."""
+    notes = record.settings.original
+    if notes is not None and run.known(notes, reporter).digest != record.known:
+        raise UsageError(
+            f"the piece has no more than {notes} notes in a row of a training melody, and the pieces that the run "
+            "learned from are others now: put them back as they were."
+        )
 
 
 def _ways(found: Found) -> Iterator[tuple[Settings, int]]:

@@ -5,7 +5,6 @@ to be in `erato.pipeline`, how it is opened in `erato.loading`.
 """
 
 import json
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,20 +13,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from erato import corpora, provenance, run_folder
 from erato.composing import Sample
-from erato.corpora.base import SPLITS, Corpus, Pieces, Split
+from erato.corpora.base import Corpus, Pieces, Split
 from erato.datasets import encode_corpus, encode_pieces
 from erato.displayed import Displayed
-from erato.errors import RunError, UsageError
+from erato.errors import CorpusError, RunError, UsageError
 from erato.evaluating import Evaluation
 from erato.evaluation import Surprise
 from erato.files import write_json
+from erato.held_out import HeldOut, held_out
 from erato.models.base import Model
 from erato.models.pretrained import Pretrained
 from erato.models.pretrained_files import save_checkpoint
+from erato.passages import NO_TOKEN, Tokens, lines
 from erato.provenance import Identity, LearnedFrom, Record, Settings, Taken
 from erato.recipe import Recipe
 from erato.renderers import Renderer, renderers_for
@@ -36,10 +38,10 @@ from erato.renderers.page import write_page_of
 from erato.reporter import Reporter, counts
 from erato.representations import Subwords
 from erato.representations.base import Array, Frames, Representation
+from erato.sampling.familiar import Familiar, familiar, refuse_notes
 from erato.score import Piece
 
 MOST_PIECES = 100_000  # at once
-_PART = re.compile(r" \((train|valid|test)\)$")  # of a piece that was cut in three: who learned from one knows it
 
 
 class Run(Displayed, ABC):
@@ -60,6 +62,7 @@ class Run(Displayed, ABC):
         self.folder, self.recipe, self.representation, self.model = folder, recipe, representation, model
         self.learned_here, self.checkpoint = learned_here, checkpoint
         self._hashed: tuple[object, str] | None = None  # the weights that were hashed last, and their hash
+        self._known: dict[int, Familiar] = {}  # by the notes of a passage
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, recipe={self.recipe.name!r})"
@@ -109,27 +112,8 @@ class Run(Displayed, ABC):
         another corpus that the run learned from are left out. Raises UsageError where nothing is left.
         """
         reporter = reporter or Reporter()
-        if split is not None and split not in SPLITS:
-            raise UsageError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
-        pieces = self._pieces(corpus, reporter)
-        own = pieces.hash == self.manifest.get("hash")
-        if split is None:
-            split = "test" if pieces.split("test") else "valid"
-            if split == "valid":
-                chosen = ", by which the weights were chosen" if own else ""
-                reporter.note(f"{pieces.name} is too small for a test part: these are the pieces of valid{chosen}.")
-        indices = pieces.split(split)
-        if not own:
-            fresh = _unlearnt(pieces, indices, self.manifest)
-            if len(fresh) < len(indices):
-                count = len(indices) - len(fresh)
-                said = "piece is" if count == 1 else "pieces are"
-                reporter.note(f"{count} {said} left out, as the run learned from them.")
-            if indices and not fresh:
-                raise UsageError(f"the run learned from every piece of {pieces.name} in {split}: give other pieces.")
-            indices = fresh
-        elif split == "train":
-            reporter.note("These are the pieces that the run learned from.")
+        found = self.held_out(corpus, split, reporter)
+        pieces, indices, split, own = found.pieces, found.indices, found.split, found.own
         arrays, lost, _ = encode_pieces(pieces, indices, self.representation, reporter.progress)
         arrays = [array for array in arrays if len(array)]
         if not arrays:
@@ -141,6 +125,18 @@ class Run(Displayed, ABC):
             reporter.note(f"Not held by the representation: {counts(lost)}.")
         training = self._training_part(pieces, reporter) if own and split != "train" else None
         return self._evaluated(arrays, split, training, reporter)
+
+    def held_out(
+        self, corpus: str | Path | Corpus | None, split: Split | None, reporter: Reporter | None = None
+    ) -> HeldOut:
+        """The pieces that `evaluate` measures by."""
+        reporter = reporter or Reporter()
+        return held_out(self._pieces(corpus, reporter), self.manifest, split, reporter.note)
+
+    @property
+    def counts_bars(self) -> bool:
+        """Whether pieces can be asked for by their bars."""
+        return self.representation.kind == "music" and self.representation.cursor(1).bars is not None
 
     @abstractmethod
     def _evaluated(
@@ -186,6 +182,36 @@ class Run(Displayed, ABC):
             reporter.note(f"{said['name']} has changed since this run learned from it.")
         return pieces
 
+    def known(self, notes: int, reporter: Reporter | None = None) -> Familiar:
+        """What the melodies of the training pieces go on with after so many notes; kept, as that takes a while.
+
+        UsageError for a number of notes that is not allowed, for text, and where the pieces are not there.
+        """
+        refuse_notes(notes)
+        if self.representation.kind == "text":
+            raise UsageError("original is for music, and this run writes text: leave it out (--original).")
+        if notes not in self._known:
+            self._known[notes] = familiar(self._training_lines(reporter or Reporter()), notes)
+        return self._known[notes]
+
+    def _training_lines(self, reporter: Reporter) -> Tokens:
+        """[L] int16: the tokens of the melodies of all training pieces, NO_TOKEN after each."""
+        try:
+            pieces = self._pieces(None, reporter)
+        except (UsageError, CorpusError) as error:
+            raise UsageError(
+                "what is original is told by the pieces that the run learned from, and they cannot be read "
+                f"({str(error).split(':')[0].rstrip('.')}): put them back where they were, or leave out original "
+                "(--original)."
+            ) from None
+        indices, found = pieces.split("train"), [np.empty(0, np.int16)]
+        for number, index in enumerate(indices):
+            for line in lines(pieces[index]):
+                if line.melody:
+                    found += [line.tokens, np.array([NO_TOKEN], np.int16)]
+            reporter.progress(number + 1, len(indices), "reading training melodies")
+        return np.concatenate(found)
+
     def save_pretrained(self, folder: str | Path) -> Path:
         """Writes the run's model and tokenizer for transformers, as AutoModelForCausalLM and AutoTokenizer open them.
 
@@ -230,6 +256,7 @@ class Run(Displayed, ABC):
         prompt: Taken | None = None,
         given: Taken | None = None,
         latents: str | None = None,
+        known: Familiar | None = None,
     ) -> list[Sample]:
         """The pieces that were composed together, with the record of how each was made; latents: a hash."""
         said: dict[str, Any] = {}
@@ -247,6 +274,7 @@ class Run(Displayed, ABC):
             prompt=prompt and prompt.source,
             given=given and given.source,
             latents=latents,
+            known=None if known is None else known.digest,
             threads=torch.get_num_threads(),
             device=next((part.device.type for part in self.model.parameters()), "cpu"),
             libraries=provenance.libraries(),
@@ -306,23 +334,6 @@ class Run(Displayed, ABC):
         for renderer, path in zip(renderers, paths, strict=True):
             renderer.write(sampled.piece, path, about)
         return paths
-
-
-def _unlearnt(pieces: Pieces, indices: Sequence[int], manifest: dict[str, Any]) -> list[int]:
-    """Those of `indices` that a run of this manifest did not learn from, wherever their files lie now."""
-
-    def identity(sha256: str | None, file: str, piece: str) -> tuple[str | None, str]:
-        return sha256, _PART.sub("", piece.removeprefix(file))
-
-    learnt = {
-        identity(file["sha256"], file["name"], piece["name"])
-        for file in manifest.get("files", ())
-        for piece in file.get("pieces", ())
-        if piece.get("split") == "train"
-    }
-    hashes = {file["name"]: file["sha256"] for file in pieces.manifest["files"]}
-    entries = [(index, pieces.entries[index]) for index in indices]
-    return [index for index, one in entries if identity(hashes.get(one.file), one.file, one.name) not in learnt]
 
 
 def refuse_count(n: int) -> None:

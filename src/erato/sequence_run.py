@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from erato import provenance, run_folder
-from erato.composing import Sample, compose_after
+from erato.composing import Sample, compose_after, said_refused
 from erato.config import to_record
 from erato.errors import EratoError, RunError, UsageError
 from erato.evaluating import Evaluation, evaluate
@@ -59,6 +59,7 @@ class SequenceRun(Run):
         program: str | None = None,
         may_end: bool = False,
         draft: int | None = None,
+        original: int | None = None,
         stream: Callable[[str], None] | None = None,
         heard: Callable[[Array], None] | None = None,
         reporter: Reporter | None = None,
@@ -72,7 +73,10 @@ class SequenceRun(Run):
         best, all with the same seed. may_end: a piece may end by itself before `length`. step: seconds a step of a
         piano roll is written as (as read, if None). program: the General MIDI program, by number or name, of all
         tracks but drums. draft: how many symbols are guessed and read at once; the piece is the same. 0: none; None: as
-        many as pay off, of key states, and none else. stream: called with each bit of the first text as soon as it is
+        many as pay off, of key states, and none else. original: the most notes in a row that a melody of a piece (the
+        top notes of all tracks together, and of each) may have in common with one of a training piece, whatever the
+        key and the tempo; a note that would be one more is refused as it comes, passages that end in the prompt apart.
+        stream: called with each bit of the first text as soon as it is
         certain; heard: with the new symbols of the first piece, one or several at a time, as soon as they are. changes:
         fields of Sampler, as in temperature=0.8. Raises UsageError for what cannot be done.
         """
@@ -106,6 +110,7 @@ class SequenceRun(Run):
                 raise UsageError(
                     f"there is no {', '.join(changes)} in composing; of the sampler, set {', '.join(known)}."
                 ) from None
+        learnt = None if original is None else self.known(original, reporter)
         number = None if program is None else program_number(program)
         if number is not None and self.representation.kind == "text":
             raise UsageError(f"a text has no instrument: leave out the program {program!r}.")
@@ -148,7 +153,9 @@ class SequenceRun(Run):
             first = seeds[0] == seed  # whether the first piece is among these
             if stream and not beams and first:  # what is searched for is certain only at the end
                 shown.append(TextStream(writer, prompt if include else prompt[:0], stream))
-            made = compose_after(prompt, self.model, writer, seeds, rule, stop, include, told, beams, limit, drafts)
+            made = compose_after(
+                prompt, self.model, writer, seeds, rule, stop, include, told, beams, limit, drafts, learnt
+            )
             if shown:
                 shown.pop().close()
             elif stream and beams and isinstance(made[0].piece, str):
@@ -172,9 +179,10 @@ class SequenceRun(Run):
         begun = None if taken else begin
         asked = Settings(
             n, seed, bars, seconds, limit if ends else stop.length, ends, begun, _simplest(rule), beams, step, draft,
-            number,
+            number, original=original,
         )  # fmt: skip
-        return self._recorded(found, asked, taken)
+        found = [replace(sampled, made=sampled.made | said_refused(original, sampled.refused)) for sampled in found]
+        return self._recorded(found, asked, taken, known=learnt)
 
     def _named(self, prompt: Piece | Path) -> Piece | Path:
         """A prompt that is the path of a file as such."""

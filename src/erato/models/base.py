@@ -26,7 +26,9 @@ class Filters:
     Where a symbol has several features (a note: pitch, step, duration, velocity), they are numbered from 0.
     """
 
-    allowed: Tensor | None = None  # [B, V] of symbols, or [B, K] of keys; None: everything is
+    allowed: Tensor | None = (
+        None  # [B, V] of symbols, [B, K] of keys, [B, 128] of a note's pitches; None: everything is
+    )
     kinds: Tensor | None = None  # [V]: what kind of symbol each is; see `masked`
     thresholds: Tensor | None = None  # [K] the probability below which each key stays silent
     heat: float | None = 1.0  # the temperature, where nothing else (but thresholds) changes how symbols are drawn

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as nnf
 
-from erato.models.base import Distribution, Filters, drawn
+from erato.models.base import Distribution, Filters, drawn, masked
 from erato.representations.base import Notes
 
 PITCHES = 128
@@ -98,7 +98,7 @@ class NoteRegression(Distribution):
         return found
 
     def sample(self, u: Tensor | None, filters: Filters) -> Tensor:
-        pitch = drawn(filters(self.logits[:, -1]), u)
+        pitch = drawn(filters(masked(self.logits[:, -1], filters.allowed)), u)
         numbers = self.numbers[:, -1]
         counts = (numbers[:, :2] / self.head.space.resolution_s).round().clamp(min=0)
         step, duration = counts[:, 0], counts[:, 1].clamp(min=1)
@@ -184,7 +184,7 @@ class NoteMixture(Distribution):
     def sample(self, u: Tensor | None, filters: Filters) -> Tensor:
         head = self.head
         numbers = (None,) * 6 if u is None else u.unsqueeze(-1).unbind(1)  # [B, 1] each
-        pitch = drawn(filters(self.logits[:, -1], 0), numbers[0])
+        pitch = drawn(filters(masked(self.logits[:, -1], filters.allowed), 0), numbers[0])
         known = head.known(self.hidden[:, -1], self.before[:, -1], pitch)
         step = head.times(head.step(known)).sample(numbers[1], numbers[2], filters, 1)
         note = [pitch.float(), head.seconds(step)]

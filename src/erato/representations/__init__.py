@@ -10,6 +10,7 @@ from erato.representations.base import (
     Representation,
     RepresentationConfig,
     Rolls,
+    Sounds,
     Space,
     Tokens,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "Representation",
     "RepresentationConfig",
     "Rolls",
+    "Sounds",
     "Space",
     "Subwords",
     "SubwordsConfig",

@@ -26,6 +26,7 @@ __all__ = [
     "Representation",
     "RepresentationConfig",
     "Rolls",
+    "Sounds",
     "Space",
     "Tokens",
 ]
@@ -45,12 +46,31 @@ class Encoded:
     used: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Sounds:
+    """Which notes the next symbol of each of B pieces would begin, as `decode` writes them. Onsets never go back.
+
+    pitch: [V] or [B, V] the highest one that each symbol begins, -1: none; of `Frames` [B, K], of each key; of `Bits`
+    [B, 2]; of `Notes` [128], of each pitch. onset: [B] its tick; of `Notes` that of the note before, as the step is
+    known only with the note. track: [B] the track it is in, -1: drums; None: there is one track, and no drums.
+    ticks_per_quarter: of decoded scores.
+    """
+
+    pitch: Ints
+    onset: Ints
+    track: Ints | None
+    ticks_per_quarter: int
+
+
 class Cursor(ABC):
     """Walks along with a batch of B pieces while they are sampled: what may come next, and how far each has come."""
 
     @abstractmethod
     def allowed(self) -> npt.NDArray[np.bool_] | None:
-        """[B, V] which symbols (of `Frames`: [B, K] which keys) keep each piece decodable; None: all do.
+        """[B, V] which symbols (of `Frames`: [B, K] which keys) may come next of each piece; None: all may.
+
+        All that keep it decodable; a cursor around another may allow fewer (of `Notes` [B, 128] pitches, of `Bits`
+        [B, 2]).
 
         At least one symbol a row is allowed; a frame without keys always is.
         """
@@ -72,6 +92,16 @@ class Cursor(ABC):
     def symbols_until(self, seconds: float) -> int | None:
         """How many more symbols the one piece there is has until its music is so long; None: that depends on them."""
         return None
+
+    def sounds(self) -> Sounds | None:
+        """Which notes the next symbols would begin; None: symbols begin no notes one by one."""
+        return None
+
+    def begun(self, symbols: Array) -> tuple[Ints, Ints, Ints]:
+        """Place, onset (ticks) and pitch of the notes that the next symbols [T] of the one piece there is begin, [N]
+        each; only of `Bits`, of which many are read at once.
+        """
+        raise NotImplementedError(f"{type(self).__name__} says one by one what notes begin")
 
     @abstractmethod
     def take(self, rows: Sequence[int]) -> "Cursor":

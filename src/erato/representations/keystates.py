@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from erato.errors import UsageError
-from erato.representations.base import Array, Bits, Cursor, Encoded, Representation, RepresentationConfig
+from erato.representations.base import Array, Bits, Cursor, Encoded, Representation, RepresentationConfig, Sounds
 from erato.representations.pianoroll import LONGEST_S, SHORTEST_S, TICKS_PER_QUARTER, Pianoroll, PianorollConfig
 from erato.representations.space import PackedBits
 from erato.score import DEFAULT_MSPQ, Floats, Ints, Piece, Score
@@ -225,7 +225,7 @@ class Keystates(Representation):
 
     def cursor(self, batch: int) -> "KeystatesCursor":
         """A cursor that allows every key."""
-        return KeystatesCursor(self, np.zeros(batch, np.int64))
+        return KeystatesCursor(self, np.zeros(batch, np.int64), np.zeros((batch, self.config.num_keys), np.int8))
 
     def state(self) -> dict[str, Any]:
         """The settings that decide what an array means, as JSON."""
@@ -260,21 +260,47 @@ class Stretched(PackedBits):
 
 
 class KeystatesCursor(Cursor):
-    """Walks along with B pieces: counts their key states."""
+    """Walks along with B pieces: counts their key states, and knows which keys are down."""
 
     bars = None
 
-    def __init__(self, representation: Keystates, states: npt.NDArray[np.int64]) -> None:
-        self._representation, self._states = representation, states
+    def __init__(self, representation: Keystates, states: Ints, down: Array) -> None:
+        """states: [B] how many there were; down: [B, K] int8, the last state of each key."""
+        self._representation, self._states, self._down = representation, states, down
 
     def allowed(self) -> None:
         return None
 
     def push(self, symbols: Array) -> None:
+        self._down[np.arange(len(symbols)), self._states % self._down.shape[1]] = symbols
         self._states = self._states + 1
 
     def push_all(self, symbols: Array) -> None:
+        keys = self._down.shape[1]
+        newest = np.asarray(symbols[-keys:])
         self._states = self._states + len(symbols)
+        self._down[0, (int(self._states[0]) - len(newest) + np.arange(len(newest))) % keys] = newest
+
+    def sounds(self) -> Sounds:
+        """A key that goes down begins its note in the current step."""
+        keys = self._down.shape[1]
+        key = self._states % keys
+        up = self._down[np.arange(len(key)), key] == 0
+        pitch = np.where(up, self._representation.config.min_key_index + key, -1)
+        return Sounds(
+            np.stack((np.full(len(key), -1), pitch), 1),
+            self._states // keys * self._representation.writes.config.frame_ticks,
+            None,
+            TICKS_PER_QUARTER,
+        )
+
+    def begun(self, symbols: Array) -> tuple[Ints, Ints, Ints]:
+        keys, first = self._down.shape[1], int(self._states[0])
+        before = np.roll(self._down[0], -(first % keys))  # of the next keys, in their order
+        place = np.flatnonzero((symbols == 1) & (np.concatenate((before, symbols))[: len(symbols)] == 0))
+        step, key = np.divmod(first + place, keys)
+        ticks = self._representation.writes.config.frame_ticks
+        return place, step * ticks, self._representation.config.min_key_index + key
 
     def symbols_until(self, seconds: float) -> int:
         """All of the steps that begin before."""
@@ -282,7 +308,8 @@ class KeystatesCursor(Cursor):
         return max(0, math.ceil(seconds / space.step_s - 1e-9) * space.keys - int(self._states[0]))
 
     def take(self, rows: Sequence[int]) -> "KeystatesCursor":
-        return KeystatesCursor(self._representation, self._states[np.array(rows, np.int64)])
+        index = np.array(rows, np.int64)
+        return KeystatesCursor(self._representation, self._states[index], self._down[index])
 
     @property
     def seconds(self) -> Floats:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from symusic.core import NoteTickList, ScoreTick, TempoTick, TimeSignatureTick, TrackTick
 
 from erato.errors import UsageError
-from erato.representations.base import Array, Cursor, Encoded, Representation, RepresentationConfig, Tokens
+from erato.representations.base import Array, Cursor, Encoded, Representation, RepresentationConfig, Sounds, Tokens
 from erato.representations.unheld import as_score, unheld
 from erato.score import Floats, Ints, Piece, Score, end_tick
 
@@ -116,6 +116,8 @@ class NoteChords(Representation):
             [pitch] if pitch >= 0 else chord_pitches(symbol)
             for symbol, (pitch, _) in zip(self.symbols, parsed, strict=True)
         ]
+        self.highest = np.full(self.space.size, -1, dtype=np.int64)  # the top note of each symbol, -1 for none
+        self.highest[FIRST : self.first_advance] = [max(pitches) for pitches in self._sounds]
 
     def encode(self, piece: Piece) -> Encoded:
         """The onsets of all tracks but drums, in order; what they do not hold is counted as lost.
@@ -302,6 +304,12 @@ class NoteChordsCursor(Cursor):
                 self._owed[row] = 1
             else:
                 self._steps[row] += self._draws[row].next(symbol)
+
+    def sounds(self) -> Sounds:
+        """A note or chord begins where the one before has moved on to."""
+        r = self._representation
+        ticks = TICKS_PER_QUARTER // r.config.steps_per_quarter
+        return Sounds(r.highest, self._steps * ticks, None, TICKS_PER_QUARTER)
 
     def take(self, rows: Sequence[int]) -> "NoteChordsCursor":
         taken = NoteChordsCursor(self._representation, 0)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from symusic.core import NoteTickList, ScoreTick, TempoTick, TimeSignatureTick, TrackTick
 
 from erato.errors import UsageError
-from erato.representations.base import Array, Cursor, Encoded, Notes, Representation, RepresentationConfig
+from erato.representations.base import Array, Cursor, Encoded, Notes, Representation, RepresentationConfig, Sounds
 from erato.representations.unheld import as_score, pitched, unheld_by_one_track
 from erato.score import Floats, Ints, Piece, Score, end_tick, seconds_at
 
@@ -171,7 +171,7 @@ class NoteFeatures(Representation):
 
     def cursor(self, batch: int) -> "NoteCursor":
         """A cursor that allows every note."""
-        return NoteCursor(np.zeros(batch))
+        return NoteCursor(self.config.resolution_s, np.zeros(batch), np.zeros(batch, np.int64))
 
     def names(self) -> list[str]:
         """The features."""
@@ -222,17 +222,26 @@ class NoteCursor(Cursor):
 
     bars = None
 
-    def __init__(self, seconds: Floats) -> None:
-        self._seconds = seconds  # [B]: the last onset
+    def __init__(self, resolution_s: float, seconds: Floats, onset: Ints) -> None:
+        """seconds, onset: [B] the last onset, and the same in resolutions, as it is written."""
+        self._resolution_s, self._seconds, self._onset = resolution_s, seconds, onset
 
     def allowed(self) -> None:
         return None
 
     def push(self, symbols: Array) -> None:
         self._seconds = self._seconds + symbols[:, 1]
+        steps = np.floor(symbols[:, 1].astype(np.float64) / self._resolution_s + 0.5)
+        self._onset = self._onset + steps.astype(np.int64)
+
+    def sounds(self) -> Sounds:
+        """Any pitch may begin at the last onset, or later."""
+        ticks = round(self._resolution_s * TICKS_PER_SECOND)
+        return Sounds(np.arange(128), self._onset * ticks, None, TICKS_PER_QUARTER)
 
     def take(self, rows: Sequence[int]) -> "NoteCursor":
-        return NoteCursor(self._seconds[list(rows)])
+        index = np.array(rows, np.int64)
+        return NoteCursor(self._resolution_s, self._seconds[index], self._onset[index])
 
     @property
     def seconds(self) -> Floats:

@@ -22,12 +22,16 @@ from erato.errors import UsageError
 from erato.representations.base import Array, Encoded, Representation, RepresentationConfig, Tokens
 from erato.representations.owners import led_to
 from erato.representations.performance_cursor import PerformanceCursor
-from erato.representations.performance_vocabulary import LOUDEST, PITCHES, Vocabulary
+from erato.representations.performance_vocabulary import (
+    LOUDEST,
+    PITCHES,
+    TICKS_PER_QUARTER,
+    TICKS_PER_SECOND,
+    Vocabulary,
+)
 from erato.representations.unheld import as_score, pitched, unheld_by_one_track
 from erato.score import END, Ints, Piece, Score, end_tick, seconds_at
 
-TICKS_PER_QUARTER = 500  # of decoded scores: a millisecond a tick at 120 quarters a minute
-TICKS_PER_SECOND = 1000
 MSPQ = 500_000
 VELOCITY = 80  # of decoded notes where there are no velocities
 SUSTAIN, PRESSED = 64, 64  # the control, and the least value of a pedal that is down

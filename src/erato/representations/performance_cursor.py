@@ -13,8 +13,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from erato.representations.base import Cursor
-from erato.representations.performance_vocabulary import PITCHES, Vocabulary
+from erato.representations.base import Cursor, Sounds
+from erato.representations.performance_vocabulary import (
+    PITCHES,
+    TICKS_PER_QUARTER,
+    TICKS_PER_SECOND,
+    Vocabulary,
+)
 from erato.score import Floats, Ints
 
 
@@ -41,6 +46,12 @@ class PerformanceCursor(Cursor):
     def push(self, symbols: Ints) -> None:
         for row, symbol in zip(self._rows, symbols.tolist(), strict=True):
             row.push(symbol)
+
+    def sounds(self) -> Sounds:
+        """A note-on begins its note now."""
+        ticks = TICKS_PER_SECOND // self._vocabulary.steps_per_second
+        onset = np.array([row.now for row in self._rows], dtype=np.int64) * ticks
+        return Sounds(self._vocabulary.struck, onset, None, TICKS_PER_QUARTER)
 
     def take(self, rows: Sequence[int]) -> "PerformanceCursor":
         taken = PerformanceCursor(self._vocabulary, 0)

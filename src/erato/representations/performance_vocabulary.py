@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 PITCHES = 128
 LOUDEST = 127
+TICKS_PER_QUARTER = 500  # of decoded scores: a millisecond a tick at 120 quarters a minute
+TICKS_PER_SECOND = 1000
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,13 @@ class Vocabulary:
     def kinds(self) -> npt.NDArray[np.int64]:
         """[size]: 0 start, 1 end, 2 note-on, 3 note-off, 4 shift, 5 velocity."""
         return np.repeat(np.arange(6), (1, 1, PITCHES, PITCHES, self.longest_shift, self.velocity_bins))
+
+    @cached_property
+    def struck(self) -> npt.NDArray[np.int64]:
+        """[size]: the pitch of each note-on, -1 of all else."""
+        found = np.full(self.size, -1, dtype=np.int64)
+        found[self.on : self.off] = np.arange(PITCHES)
+        return found
 
     @cached_property
     def bins(self) -> list[int]:

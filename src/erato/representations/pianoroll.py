@@ -20,7 +20,15 @@ import numpy.typing as npt
 from symusic.core import NoteTickList, ScoreTick, TempoTick, TextMetaTick, TrackTick
 
 from erato.errors import UsageError
-from erato.representations.base import Array, Cursor, Encoded, Frames, Representation, RepresentationConfig
+from erato.representations.base import (
+    Array,
+    Cursor,
+    Encoded,
+    Frames,
+    Representation,
+    RepresentationConfig,
+    Sounds,
+)
 from erato.representations.note_chords import note_name
 from erato.representations.unheld import as_score, pitched, unheld_by_one_track
 from erato.score import END, Floats, Ints, Piece, Score, end_tick, seconds_at
@@ -339,6 +347,15 @@ class PianorollCursor(Cursor):
     def push(self, symbols: Array) -> None:
         self._frames += 1
         self._sounding = (self._representation.planes(symbols) == 1).any(1)
+
+    def sounds(self) -> Sounds:
+        """A key begins its note in this frame where it is struck, or did not sound before."""
+        config = self._representation.config
+        pitches = np.arange(config.lowest, config.lowest + config.keys)
+        new = np.where(self._sounding, -1, pitches)
+        if config.onsets:
+            new = np.concatenate((np.tile(pitches, (len(new), 1)), new), 1)
+        return Sounds(new, self._frames * config.frame_ticks, None, TICKS_PER_QUARTER)
 
     def take(self, rows: Sequence[int]) -> "PianorollCursor":
         taken = PianorollCursor(self._representation, 0)

@@ -11,8 +11,8 @@ from copy import copy
 import numpy as np
 import numpy.typing as npt
 
-from erato.representations.base import Cursor
-from erato.representations.remi_vocabulary import Vocabulary
+from erato.representations.base import Cursor, Sounds
+from erato.representations.remi_vocabulary import TICKS_PER_QUARTER, WHOLE, Vocabulary
 from erato.score import Floats, Ints
 
 NOTHING, END, BAR, METER, POSITION, TEMPO, TRACK, PITCH, VELOCITY, DURATION, LONGEST = range(11)
@@ -35,6 +35,15 @@ class RemiCursor(Cursor):
     def push(self, symbols: Ints) -> None:
         for row, symbol in zip(self._rows, symbols.tolist(), strict=True):
             row.push(symbol)
+
+    def sounds(self) -> Sounds:
+        """A pitch begins its note at the current position, in the current track."""
+        g = self._rows[0].grammar
+        onset = np.array([row.begin + max(row.position, 0) * g.step_ticks for row in self._rows], dtype=np.int64)
+        track = None
+        if g.has_tracks or g.drums[0]:
+            track = g.lines[np.array([max(row.track, 0) for row in self._rows], dtype=np.int64)]
+        return Sounds(g.pitches, onset, track, TICKS_PER_QUARTER)
 
     def take(self, rows: Sequence[int]) -> "RemiCursor":
         taken = RemiCursor(self._vocabulary, 0)
@@ -68,6 +77,12 @@ class _Grammar:
         self.velocity, self.duration, self.size = v.velocity, v.duration, v.size
         self.has_tracks, self.has_velocities = v.has_tracks, v.has_velocities
         self.lengths, self.positions = v.lengths, v.positions
+        self.drums = [slot.is_drum for slot in v.tracks]
+        self.lines = np.where(self.drums, -1, np.arange(len(self.drums)))
+        self.bar_ticks = [WHOLE * n // d * (4 * TICKS_PER_QUARTER // WHOLE) for n, d in v.meters]
+        self.step_ticks = TICKS_PER_QUARTER // v.steps_per_quarter
+        self.pitches = np.full(v.size, -1, dtype=np.int64)
+        self.pitches[v.pitch : v.velocity] = np.arange(v.velocity - v.pitch)
         self.step_s = [mspq / 1e6 / v.steps_per_quarter for mspq in v.tempos]
         self.default_step_s = 0.5 / v.steps_per_quarter if v.has_tempos else self.step_s[0]
         sections = [
@@ -93,6 +108,7 @@ class _Row:
 
     __slots__ = (
         "bars",
+        "begin",
         "first_length",
         "grammar",
         "last",
@@ -111,6 +127,7 @@ class _Row:
         self.grammar = grammar
         self.last = NOTHING  # kind of the last symbol
         self.bars = 0
+        self.begin = 0  # of the bar, in ticks
         self.pickup = 0
         self.meter = -1
         self.length = 4.0 * grammar.lengths[0]  # of the bar, in steps; set by its meter
@@ -168,6 +185,7 @@ class _Row:
         elif kind == BAR:
             if self.bars:
                 self.seconds += (self.length - max(self.position, 0)) * self.step_s
+                self.begin += g.bar_ticks[self.meter]
             self.bars += 1
             self.position = self.track = self.pitch = -1
         elif kind == METER:

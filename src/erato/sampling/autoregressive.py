@@ -56,7 +56,7 @@ def sample(
             if not sampler.greedy:  # the next numbers of each piece's own generator
                 numbers = np.array([generators[piece].random(distribution.n_uniforms) for piece in rows])
                 uniforms = torch.from_numpy(numbers).to(device)
-            drawn = distribution.sample(uniforms, pieces)
+            drawn = pieces.draw(distribution, uniforms)
             if not space.holds(chosen := drawn.cpu().numpy()).all():
                 raise EratoError(NO_NUMBERS)
             last = drawn.unsqueeze(1)

@@ -18,6 +18,7 @@ from erato.representations.base import Array, Cursor, Space, Tokens
 from erato.sampling.autoregressive import NO_NUMBERS
 from erato.sampling.filters import Sampler
 from erato.sampling.growing import Growing, Sampled, Stop, evaluating, read_prompt
+from erato.sampling.original import OriginalCursor
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -155,6 +156,8 @@ def _log_probs(distribution: Distribution, growing: Growing, greedy: bool) -> tu
     # Greedy search penalises logits, as drawing does, and beam search log-probabilities, which can be added up.
     given = growing(masked(logits if greedy else own, growing.allowed, growing.kinds)).double()
     searched = given - logits.double().logsumexp(-1, keepdim=True) if greedy else given
+    if (free := growing.unrefused) is not None and isinstance(growing.cursor, OriginalCursor):
+        growing.cursor.count(masked(own, free.allowed).argmax(-1).cpu().numpy())
     return own.double().cpu().numpy(), searched.cpu().numpy()
 
 

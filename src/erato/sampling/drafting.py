@@ -204,13 +204,17 @@ def _states(work: Work) -> None:
         place = int(wrong.argmax()) if length > 1 else 0
         missed = length > 1 and bool(wrong[place])
         kept = place + 1 if missed else length
-        work.keep(after, given, kept)
-        del after  # so that what comes next may be written over what was not kept
         new, costs = drawn[:kept], log_probs[:kept]
         if silence is not None:
             new, costs = silence.broken(new, costs)
             silence = None if len(new) else silence
-            new, costs = new[: total - done], costs[: total - done]
+        if (refused := pieces.refused(new)) is not None:  # what was drawn after it, was after another state
+            kept -= len(new) - refused - 1
+            new, costs, missed, drawn[kept - 1] = new[: refused + 1].copy(), costs[: refused + 1].copy(), True, 0
+            new[refused], costs[refused] = 0, np.log(-np.expm1(costs[refused]))
+        work.keep(after, given, kept)
+        del after  # so that what comes next may be written over what was not kept
+        new, costs = new[: total - done], costs[: total - done]
         pieces.push_all(new, float(costs.sum()))
         work.counts.add(length, kept, missed)
         u, newest, guess = u[kept:], int(drawn[kept - 1]), drawn[kept:]
@@ -271,7 +275,7 @@ def _symbols(work: Work) -> None:
             u = None  # drawn only where a symbol is, so that each has its own number
             if not pieces.sampler.greedy:
                 u = torch.from_numpy(rng.random((1, here.n_uniforms))).to(last.device)
-            drawn = here.sample(u, pieces)
+            drawn = pieces.draw(here, u)
             chosen = drawn.cpu().numpy()
             if not pieces.space.holds(chosen).all():
                 raise EratoError(NO_NUMBERS)

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from erato.errors import UsageError
-from erato.models.base import Filters, Model, SequenceModel, State
+from erato.models.base import Distribution, Filters, Model, SequenceModel, State
 from erato.representations.base import Array, Bits, Cursor, Notes, Space, Tokens
 from erato.sampling.filters import Sampler, edge_thresholds, filtered
+from erato.sampling.original import OriginalCursor, Refused
 
 BLOCK = 1024  # symbols of a prompt that are read at once
 ROOM = 64  # symbols that are made room for at first
@@ -46,13 +47,15 @@ class Sampled:
 
     array: [T, *space.shape] new symbols; log_prob: sum of their natural log-probabilities under the model itself
     (temperature 1, no masks, no filters); None where it gives none. score: what beam search ranked the piece by, the
-    log-probability by the length to the power of the length penalty; None where the piece was drawn.
+    log-probability by the length to the power of the length penalty; None where the piece was drawn. refused: what
+    `OriginalCursor` refused; None where nothing was to be.
     """
 
     array: Array
     log_prob: float | None
     seed: int
     score: float | None = None
+    refused: Refused | None = None
 
 
 @contextmanager
@@ -187,6 +190,30 @@ class Growing(Filters):
     def temperature(self, feature: int = 0) -> float:
         return self.sampler.heat(feature)
 
+    def draw(self, distribution: Distribution, u: Tensor | None) -> Tensor:
+        """One draw a row; what would have been drawn but was refused is counted."""
+        drawn = distribution.sample(u, self)
+        if (free := self.unrefused) is None:
+            return drawn
+        assert isinstance(self.cursor, OriginalCursor)
+        self.cursor.count(distribution.sample(u, free).cpu().numpy())
+        if isinstance(self.space, Bits):  # which are drawn without a look at what may come
+            drawn = drawn * torch.from_numpy(~self.cursor.refused_now[:, 1]).to(drawn)
+        return drawn
+
+    @property
+    def unrefused(self) -> "Growing | None":
+        """These pieces as if nothing was refused, to look at; None where nothing is, now."""
+        if not isinstance(self.cursor, OriginalCursor) or not self.cursor.refuses:
+            return None
+        free = copy.copy(self)
+        free.cursor = self.cursor.inner
+        return free
+
+    def refused(self, states: Array) -> int | None:
+        """The place of the first of the next key states [T] of the one piece there is that is refused; None: none."""
+        return self.cursor.refused(states) if isinstance(self.cursor, OriginalCursor) else None
+
     def push(self, symbols: Array, log_probs: npt.NDArray[np.float64] | None) -> None:
         """Takes note of the next symbol of each piece, [B, *space.shape], and of its log-probability, [B]."""
         self.cursor.push(symbols)
@@ -241,4 +268,6 @@ class Growing(Filters):
     def sampled(self, row: int, seed: int) -> Sampled:
         """A piece as far as it has grown, without its prompt and without a symbol that was dropped."""
         array = self._symbols[row, self._begin : self._count - int(self.dropped[row])].copy()
-        return Sampled(array, None if self.log_probs is None else float(self.log_probs[row]), seed)
+        refused = self.cursor.counted(row) if isinstance(self.cursor, OriginalCursor) else None
+        log_prob = None if self.log_probs is None else float(self.log_probs[row])
+        return Sampled(array, log_prob, seed, refused=refused)
