@@ -19,10 +19,11 @@ from erato.corpora.base import Corpus, Pieces
 from erato.errors import CorpusError, UsageError
 from erato.general_midi import PROGRAMS
 from erato.hearing import Shared, equalised, excerpt, shared
+from erato.held_out import unlearnt
 from erato.pairing import matched
 from erato.renderers.listen_page import Pair, Test, listen_page, sounds
 from erato.reporter import Reporter
-from erato.run import Run, _unlearnt, refuse_count
+from erato.run import Run, refuse_count
 from erato.score import Piece, Score, note_count, seconds
 from erato.voting import PEOPLE, VERSION, key_of
 
@@ -163,7 +164,7 @@ def _held_out(
     for split in ("test", "valid"):
         indices = pieces.split(split)
         for run in runs:
-            indices = _unlearnt(pieces, indices, run.manifest)
+            indices = unlearnt(pieces, indices, run.manifest)
         if indices:
             return pieces, indices
     reporter.note(f"There are no pieces of people: {pieces.name} has none that the runs did not learn from.")
@@ -271,10 +272,8 @@ def _equal(common: Shared, program: int, length: float) -> list[str]:
 
 def _texts(heard: Sequence[Heard]) -> tuple[list[bytes | str], float, list[str]]:
     """Texts cut to the same length, at a space; no seconds; what was made equal."""
-    texts = [str(one.piece).strip() for one in heard]
-    cut: list[bytes | str] = [
-        text if len(text) <= CHARS else text[: CHARS + 1].rsplit(None, 1)[0][:CHARS] for text in texts
-    ]
+    texts = [str(one.piece)[:CHARS] for one in heard]  # whose last word is whole only by chance
+    cut: list[bytes | str] = [text.rsplit(None, 1)[0].strip() if len(text) == CHARS else text.strip() for text in texts]
     return cut, 0.0, [f"All texts have about {CHARS} characters, and are shown in the same type."]
 
 

@@ -253,6 +253,7 @@
   one(".back").addEventListener("click", () => turn(-1));
   one(".next").addEventListener("click", () => turn(1));
   one(".save").addEventListener("click", save);
+  one(".unscripted").hidden = true;
   for (const part of all(".progress, .pair")) part.hidden = false;
   keep(); // says so at once where nothing is kept
   open();

@@ -126,8 +126,7 @@ def listen_page(test: Test) -> str:
 def _progress(count: int) -> str:
     return "\n".join(
         [
-            '<noscript><p class="notice">This page needs JavaScript to play the pairs and to keep your votes.</p>'
-            "</noscript>",
+            '<p class="notice unscripted">This page needs JavaScript to show the pairs and to keep your votes.</p>',
             '<section class="progress" aria-label="Progress" hidden>',
             '<p><strong class="place" role="status"></strong><span class="count"></span></p>',
             f'<div class="bar" role="progressbar" aria-label="Pairs with a vote" aria-valuemin="0" '
