@@ -113,7 +113,7 @@ def test_every_option_of_compose_arrives(composed):
     loaded, given, changes = composed(
         "compose run --prompt x.mid --begin window --n 3 --seed 8 --bars 4 --seconds 2.5 --length 60 --checkpoint 20 "
         "--strategy sample --temperature 0.7 --top-k 5 --top-p 0.9 --min-p 0.01 --typical-p 0.95 --no-repeat 4 "
-        "--may-end --repetition-penalty 1.2 --step 0.2 --program violin --draft 9 --edges 1,0.4"
+        "--may-end --repetition-penalty 1.2 --step 0.2 --program violin --draft 9 --edges 1,0.4 --original 8"
     )
     assert (str(loaded["path"]), loaded["checkpoint"]) == ("run", 20)
     assert str(given.pop("prompt")) == "x.mid"
@@ -130,6 +130,7 @@ def test_every_option_of_compose_arrives(composed):
         "beams": None,
         "may_end": True,
         "draft": 9,
+        "original": 8,
         "stream": None,
         "heard": None,
     }

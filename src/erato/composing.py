@@ -127,12 +127,16 @@ def compose_after(
     return found
 
 
-def said_refused(original: int | None, refused: Refused | None) -> dict[str, str]:
-    """What is to be said, for people, of a piece that was to be original, and of how often it would not have been."""
+def said_refused(original: int | None, refused: Refused | None, what: str = "refused") -> dict[str, str]:
+    """What is to be said, for people, of a piece that was to be original, and of how often it would not have been.
+
+    what: was done with what was not.
+    """
     if original is None or refused is None:
         return {}
-    said = f"at most {original} notes in a row of a training melody, {refused.draws:,} refused"
-    return {"original": said + (f", {refused.forced:,} that could not be avoided" if refused.forced else "")}
+    said = f"at most {original} notes in a row of a training melody, {refused.draws:,} {what}"
+    said += f", {refused.forced:,} that could not be avoided" if refused.forced else ""
+    return {"original": said + (f", {refused.silent:,} left silent" if refused.silent else "")}
 
 
 def _new_from(piece: Piece, before: Piece | None) -> int | None:

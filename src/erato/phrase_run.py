@@ -15,7 +15,7 @@ import torch
 
 from erato import provenance
 from erato.accompanying import read_given
-from erato.composing import Sample
+from erato.composing import Sample, said_refused
 from erato.errors import UsageError, unknown
 from erato.evaluating import Evaluation
 from erato.evaluating_phrases import evaluate_phrases
@@ -30,7 +30,8 @@ from erato.representations.base import Array, Rolls
 from erato.run import MOST_PIECES, Run, refuse_count
 from erato.sampling import Latents, Sampler, Stop
 from erato.sampling.growing import evaluating
-from erato.sampling.latent import MOST_SEED, Seeds, best_of
+from erato.sampling.latent import KEPT, MOST_SEED, Seeds, best_of
+from erato.sampling.original_phrases import original_phrases
 from erato.score import Piece, Score, bars, clip, has_pickup, seconds, tick_at, with_program
 
 _PHRASES = 5  # of a piece where neither the person nor the recipe says how long it is
@@ -65,6 +66,7 @@ class PhraseRun(Run):
         given: Piece | Path | None = None,
         given_tracks: Sequence[str | int] = (),
         program: str | None = None,
+        original: int | None = None,
         reporter: Reporter | None = None,
         **changes: Any,
     ) -> list[Sample]:
@@ -77,7 +79,11 @@ class PhraseRun(Run):
         phrase. given: a score, or the path of a file, to which the run composes what is missing; given_tracks: those
         of its tracks that are kept, by index, name or instrument (all, if none are named); they come out as they are,
         and the piece is as long as they are. program: the General MIDI program, by number or name, of all tracks but
-        drums (of the new ones, where some are given). Raises UsageError for what cannot be done.
+        drums (of the new ones, where some are given). original: the most notes in a row that a melody of a piece (the
+        top notes of all tracks together, and of each) may have in common with one of a training piece, whatever the key
+        and the tempo: a phrase with which it has more is written again as it comes, from chords and melodies of another
+        draw (those that have no seed of their own), and is silent where none of 32 will do. Raises UsageError for what
+        cannot be done.
         """
         reporter = reporter or Reporter()
         asked = Stop(length, bars, seconds)
@@ -85,6 +91,9 @@ class PhraseRun(Run):
         seeds = {name: one for name, one in seeds.items() if one is not None}
         _refuse_sequences(prompt, changes)
         _refuse_contradictions(n, seed, asked, seeds, latents, morph, morph_steps, one_piece, given, given_tracks)
+        if original is not None:
+            _refuse_fixed(latents, morph, given)
+        known = None if original is None else self.known(original, reporter)
         number = None if program is None else program_number(program)
         if isinstance(given_tracks, str):
             given_tracks = [given_tracks]
@@ -92,7 +101,7 @@ class PhraseRun(Run):
         parts: dict[str, Any] = {name: provenance.seeds(one) for name, one in seeds.items()}
         settings = Settings(
             n, seed, bars, seconds, length, program=number, morph=morph, morph_steps=morph_steps, one_piece=one_piece,
-            given_tracks=tuple(given_tracks), **parts,
+            given_tracks=tuple(given_tracks), original=original, **parts,
         )  # fmt: skip
         if given is not None:
             given = Path(given) if isinstance(given, str) else given
@@ -111,13 +120,21 @@ class PhraseRun(Run):
             made["latents"] = "given"
         found = []
         for done, (one, numbers) in enumerate(pieces, 1):
-            piece, array = self._written(numbers, steps, asked.seconds)
+            refused = None
+            if known is None:
+                piece, array = self._written(numbers, steps, asked.seconds)
+            else:
+                free = [name for name in self.model.latents if name not in (*KEPT, *seeds)]
+                array, refused = original_phrases(self._phrase, self.representation, numbers, one, free, known)
+                piece, array = self._cut(array, steps, asked.seconds)
             if morph is not None:
                 made["morph"] = f"to seed {morph}" + ("" if one_piece else f", step {done} of {len(pieces)}")
             sampled = _sample(piece if number is None else with_program(piece, number), one, array, self._space)
-            found.append(replace(sampled, made={**made}))
+            said = said_refused(original, refused, "phrases written again")
+            found.append(replace(sampled, made={**made, **said}, refused=refused))
             reporter.progress(done, len(pieces), "composing: pieces")
-        return self._recorded(found, settings, latents=None if latents is None else provenance.latents_hash(latents))
+        hashed = None if latents is None else provenance.latents_hash(latents)
+        return self._recorded(found, settings, latents=hashed, known=known)
 
     def _accompany(
         self,
@@ -230,13 +247,18 @@ class PhraseRun(Run):
 
         One phrase at a time: a phrase must not depend on how many others are written with it, and sums of a batch do.
         """
-        numbers = {name: part.to(self._device) for name, part in latents.items()}
+        phrases = [self._phrase(latents.take([row])) for row in range(latents.phrases)]
+        return self._cut(np.concatenate(phrases), steps, seconds)
+
+    def _phrase(self, latents: Latents) -> Array:
+        """[T, tracks] the one phrase that latents stand for."""
         with evaluating(self.model), torch.inference_mode():
-            rows = [{name: part[row : row + 1] for name, part in numbers.items()} for row in range(latents.phrases)]
-            written = [self.model.write(row)[0] for row in rows]
-        array = torch.cat(written).cpu().numpy()[:steps]
-        piece = self._score(array)
-        return piece if seconds is None else clip(piece, tick_at(piece, seconds)), array
+            written = self.model.write({name: part.to(self._device) for name, part in latents.items()})
+        return np.asarray(written[0].cpu().numpy())
+
+    def _cut(self, array: Array, steps: int, seconds: float | None) -> tuple[Score, Array]:
+        piece = self._score(array[:steps])
+        return piece if seconds is None else clip(piece, tick_at(piece, seconds)), array[:steps]
 
     def _score(self, array: Array) -> Score:
         piece = self.representation.decode(array)
@@ -269,6 +291,16 @@ def _sample(piece: Piece, seed: int, array: Array, space: Rolls) -> Sample:
     assert isinstance(piece, Score)
     count = len(bars(piece)) - has_pickup(piece)
     return Sample(piece, seed, None, len(array), count, seconds(piece), array, space.empty())
+
+
+def _refuse_fixed(latents: Latents | None, morph: int | None, given: Piece | Path | None) -> None:
+    """UsageError where phrases cannot be written again until they are original."""
+    said = {"latents": latents, "morph": morph, "given": given}
+    if fixed := [name for name, value in said.items() if value is not None]:
+        raise UsageError(
+            f"original (--original) writes a phrase again, from other numbers, until it is: leave out {fixed[0]}, or "
+            "original."
+        )
 
 
 def _refuse_sequences(prompt: Piece | Path | None, changes: Mapping[str, Any]) -> None:

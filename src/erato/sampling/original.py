@@ -28,11 +28,13 @@ class Refused(NamedTuple):
     """How often something was refused in a piece.
 
     draws: of the symbols, those that would have been another if nothing had been refused, as that was refused; in a
-    beam search, where the likeliest was. forced: notes too many, as nothing else could come.
+    beam search, where the likeliest was; of whole phrases, those that were written again. forced: notes too many, as
+    nothing else could come. silent: phrases that are, as none that was written would do.
     """
 
     draws: int = 0
     forced: int = 0
+    silent: int = 0
 
 
 class Melody(NamedTuple):
@@ -278,7 +280,7 @@ class OriginalCursor(Cursor):
             self._ear.push_all(symbols)
 
     def refused(self, symbols: Array) -> int | None:
-        """The place of the first of the next key states [T] of the one piece that is refused, which counts; else None."""
+        """The place of the first of the next key states [T] of the piece that is refused, which is counted."""
         piece = self._pieces[0].copied()
         for place, onset, pitch in self._begun(symbols):
             if pitch in piece.too_long(onset, None):
