@@ -64,7 +64,8 @@ def test_a_listener_counts_once(put):
     for files in ([early, late], [late, early]):
         found = tally(files)
         assert (found.listeners, found.votes) == (1, 2) and found.against["two", "one"].wins == 1
-        assert "counted once" in found.notes[0] and len(found.notes) == 1
+        assert found.notes == [f"{early} is of the same listener as {late}: counted once."]
+    assert tally([early, early]).notes == [f"{early} is given twice: counted once."]
 
 
 def test_the_key_is_found_beside_the_votes_or_given(put, tmp_path):

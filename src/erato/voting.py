@@ -117,13 +117,13 @@ def tally(paths: Sequence[str | Path], key: str | Path | None = None) -> Tally:
     votes = [Vote(*sources, OUTCOMES[choice]) for sources, choice, _ in said]
     guesses = [(sources, person) for sources, _, person in said if person is not None]
     order = {name: place for place, name in enumerate(found.sources)}
-    pairs = against(votes)
+    pairs, whole = against(votes), overall(votes)
     return Tally(
         found.page,
         sum(bool(ballot.votes) for ballot in kept),
         len(votes),
         found.sources,
-        overall(votes),
+        {name: whole[name] for name in found.sources if name in whole},
         {pair: pairs[pair] for pair in sorted(pairs, key=lambda pair: (order[pair[0]], order[pair[1]]))},
         strengths(votes, np.random.default_rng(_SEED)),
         _person_found(guesses),
@@ -142,7 +142,8 @@ def _once(ballots: Sequence[Ballot]) -> tuple[list[Ballot], list[str]]:
         if before is not None:
             fewer, more = sorted((before, ballot), key=lambda one: len(one.votes))
             kept[ballot.listener] = more
-            notes.append(f"{fewer.file} is of the same listener as {more.file}: counted once.")
+            same = "given twice" if fewer.file == more.file else f"of the same listener as {more.file}"
+            notes.append(f"{fewer.file} is {same}: counted once.")
     return list(kept.values()), notes
 
 

@@ -148,7 +148,6 @@ def test_keys_play_vote_and_turn(visit):
     page.keyboard.press("n")
     assert page.locator(".place").inner_text() == "Pair 2 of 3" and chosen(page) == [] and time_of(page, 0) == 0
     page.keyboard.press("n")
-    page.keyboard.press("n")
     assert page.locator(".place").inner_text() == "Pair 3 of 3"
     page.keyboard.press("p")
     page.keyboard.press("p")
@@ -183,6 +182,7 @@ def test_what_is_saved_can_be_scored(visit, tmp_path):
     for key in ("1", "n", "2", "n", "0"):
         page.keyboard.press(key)
     assert page.get_by_role("heading", name="That was all. Thank you!").is_visible()
+    assert page.locator(".next").is_hidden()
     sources = {"a": "one", "b": "two", "c": "one more"}
     pairs = {"q1": {"a": "b", "b": "a"}, "q2": {"a": "a", "b": "c"}, "q3": {"a": "c", "b": "b"}}
     key = {
@@ -198,6 +198,19 @@ def test_what_is_saved_can_be_scored(visit, tmp_path):
     found = tally([tmp_path / "votes.json"])
     assert found.votes == 3 and found.against["two", "one"].wins == found.against["one more", "one"].wins == 1
     assert found.against["two", "one more"].ties == 1
+
+
+def test_the_last_pair_leads_to_a_skipped_one(visit):
+    page = visit("texts.html")
+    for key in ("1", "n", "n", "1"):  # all but the second
+        page.keyboard.press(key)
+    page.get_by_role("button", name="To a skipped pair").click()
+    assert page.locator(".place").inner_text() == "Pair 2 of 3" and chosen(page) == []
+    for key in ("2", "n"):
+        page.keyboard.press(key)
+    assert page.locator(".place").inner_text() == "Pair 3 of 3" and page.locator(".next").is_hidden()
+    page.keyboard.press("n")
+    assert page.locator(".place").inner_text() == "Pair 3 of 3"
 
 
 def test_deleting_asks_first_and_begins_anew(visit):

@@ -9,6 +9,7 @@ Legend: S sources, D draws of the bootstrap.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -96,28 +97,28 @@ def overall(votes: Sequence[Vote]) -> dict[str, Rate]:
 
 
 def strengths(votes: Sequence[Vote], rng: np.random.Generator, draws: int = 1000) -> dict[str, Strength]:
-    """The strength of every source that was voted on, in order of first appearance; intervals by bootstrap over votes.
+    """The strength of every source that was voted on, in order of first appearance.
 
     Bradley and Terry 1952, Rank analysis of incomplete block designs, by the algorithm of Hunter 2004 (MM algorithms
-    for generalized Bradley-Terry models), with `PRIOR` wins each way between any two.
+    for generalized Bradley-Terry models), with `PRIOR` wins each way between any two. Intervals by a parametric
+    bootstrap: what two sources won of each other is drawn anew from its Beta distribution (Jeffreys' prior), so that
+    one that always won, of which drawing votes anew would never tell anything else, is not taken for certain.
     """
     names = list(dict.fromkeys(name for vote in votes for name in (vote.first, vote.second)))
-    place = {name: number for number, name in enumerate(names)}
-    kinds = sorted({(place[vote.first], place[vote.second], vote.outcome) for vote in votes})
-    if not kinds:
+    if not names:
         return {}
-    number = {kind: at for at, kind in enumerate(kinds)}
-    counts = np.zeros(len(kinds))
+    place = {name: number for number, name in enumerate(names)}
+    won = np.zeros((len(names), len(names)))  # [S, S]: of one over another
     for vote in votes:
-        counts[number[place[vote.first], place[vote.second], vote.outcome]] += 1
-    drawn = rng.multinomial(len(votes), counts / len(votes), size=draws)
-    wins = np.full((1 + draws, len(names), len(names)), PRIOR)  # [1 + D, S, S]: of one over another
-    wins[:, range(len(names)), range(len(names))] = 0
-    for at, (first, second, outcome) in enumerate(kinds):
-        times = np.concatenate([counts[at : at + 1], drawn[:, at]])
-        wins[:, first, second] += times * outcome
-        wins[:, second, first] += times * (1 - outcome)
-    logs = _fitted(wins)
+        won[place[vote.first], place[vote.second]] += vote.outcome
+        won[place[vote.second], place[vote.first]] += 1 - vote.outcome
+    drawn = np.repeat(won[None], 1 + draws, axis=0)  # [1 + D, S, S]: first what there is
+    for one, other in combinations(range(len(names)), 2):
+        met = won[one, other] + won[other, one]
+        if met:
+            drawn[1:, one, other] = met * rng.beta(won[one, other] + PRIOR, won[other, one] + PRIOR, draws)
+            drawn[1:, other, one] = met - drawn[1:, one, other]
+    logs = _fitted(drawn + PRIOR * (1 - np.eye(len(names))))
     low, high = np.percentile(logs[1:], [2.5, 97.5], axis=0) if draws else (logs[0], logs[0])
     return {name: Strength(float(logs[0, i]), float(low[i]), float(high[i])) for name, i in place.items()}
 

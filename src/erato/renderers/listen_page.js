@@ -52,6 +52,8 @@
   let place = Math.max(0, test.pairs.findIndex(([pair]) => !state.votes[pair]));
   const voted = () => Object.keys(state.votes).length;
   const vote = () => state.votes[test.pairs[place][0]];
+  // Where "next" goes: to the pair after this, from the last one to the first that was skipped; -1: nowhere.
+  const following = () => (place < count - 1 ? place + 1 : test.pairs.findIndex(([pair], at) => at < place && !state.votes[pair]));
 
   class Player {
     constructor(side) {
@@ -153,8 +155,8 @@
     }
     one(".hint").classList.toggle("is-past", open);
     one(".back").disabled = place === 0;
-    one(".next").disabled = place === count - 1;
-    one(".next").textContent = said ? "Next pair" : "Skip";
+    one(".next").disabled = following() < 0;
+    one(".next").textContent = place === count - 1 ? "To a skipped pair" : said ? "Next pair" : "Skip";
     one(".next").classList.toggle("is-main", Boolean(said));
     one(".count").textContent = `${done} of ${count} voted`;
     one(".bar").setAttribute("aria-valuenow", done);
@@ -183,9 +185,8 @@
     answers();
   };
 
-  const turn = (by) => {
-    const to = place + by;
-    if (to < 0 || to >= count) return;
+  const turn = (to) => {
+    if (to < 0) return;
     place = to;
     open();
   };
@@ -230,8 +231,8 @@
     1: () => choose("a"),
     2: () => choose("b"),
     0: () => choose("none"),
-    n: () => turn(1),
-    p: () => turn(-1),
+    n: () => turn(following()),
+    p: () => turn(place - 1),
     ArrowLeft: () => last?.go(last.audio.currentTime - STEP),
     ArrowRight: () => last?.go(last.audio.currentTime + STEP),
   };
@@ -250,8 +251,8 @@
 
   for (const button of all("[data-choice]")) button.addEventListener("click", () => choose(button.dataset.choice));
   for (const button of all("[data-person]")) button.addEventListener("click", () => guess(button.dataset.person));
-  one(".back").addEventListener("click", () => turn(-1));
-  one(".next").addEventListener("click", () => turn(1));
+  one(".back").addEventListener("click", () => turn(place - 1));
+  one(".next").addEventListener("click", () => turn(following()));
   one(".save").addEventListener("click", save);
   one(".unscripted").hidden = true;
   for (const part of all(".progress, .pair")) part.hidden = false;
