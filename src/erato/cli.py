@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from erato.cli_compose import compose
+from erato.cli_evaluate import compare, evaluate
 from erato.cli_listen import listen
 from erato.cli_options import parse
 from erato.cli_output import print_json, reporter_for
@@ -152,33 +153,6 @@ def _train(given: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate(given: argparse.Namespace) -> int:
-    from erato import pipeline
-
-    with reporter_for(given.json) as reporter:
-        run = pipeline.load(given.run, given.checkpoint, reporter)
-        if given.piece and (given.corpus or given.split):
-            raise UsageError("--piece is one piece, read whole: leave out --corpus and --split, or --piece.")
-        if given.piece:
-            found = run.score(Path(given.piece), reporter=reporter).to_json()
-        else:
-            found = run.evaluate(given.corpus, split=given.split, reporter=reporter).to_json()
-    if given.json:
-        print_json(found)
-        return 0
-    from erato.cli_tables import print_costs, print_features
-
-    if found["features"] is not None:
-        print_features(found)
-        print(found["protocol"])
-        return 0
-    what = given.piece or f"{found['pieces']:,} pieces of the {found['split']} part"
-    print(f"{what}, {found['symbols']:,} symbols:")
-    print_costs(found)
-    print(found["protocol"])
-    return 0
-
-
 def _demo(given: argparse.Namespace) -> int:
     from erato import demo
 
@@ -197,7 +171,8 @@ _ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": _check,
     "train": _train,
     "compose": compose,
-    "evaluate": _evaluate,
+    "evaluate": evaluate,
+    "compare": compare,
     "render": render,
     "replay": replay,
     "listen": listen,

@@ -276,16 +276,39 @@ COMMANDS = {
         ],
     ),
     "evaluate": Command(
-        "How likely a run finds pieces that it has not learned from.",
+        "How good is a run? What unheard pieces cost it, how its own compare with them, and whether it copied.",
         "erato evaluate runs/RUN --split test",
         [
             _option("run", metavar="RUN", help="the folder that erato train named"),
             _option("--corpus", metavar="NAME|PATH", help="other pieces (default: the corpus of the run)"),
-            _option("--piece", metavar="FILE", help="this one piece, whole, instead of a corpus"),
+            _option("--piece", metavar="FILE", help="what this one piece costs, whole, instead of a corpus"),
             _option("--split", metavar="PART", help="test (default), valid or train"),
+            _option("--n", type=_whole, metavar="N", help="pieces to compose and measure (default 24; 0: none)"),
+            _option("--seed", type=_whole, metavar="S", help="of the first of these (default 0)"),
             _option(
                 "--checkpoint", type=_whole, metavar="STEP", help="weights kept by --keep-every (default: the best)"
             ),
+            _option("--out", metavar="DIR", help="folder for the numbers and the page (default: RUN/evaluations)"),
+            _JSON,
+        ],
+    ),
+    "compare": Command(
+        "Several runs side by side, by the same held-out pieces: likelihood, distances, originality, speed.",
+        "erato compare runs/RUN runs/OTHER --out table.html",
+        [
+            _option("runs", nargs="+", metavar="RUN", help="the folders that erato train named"),
+            _option("--corpus", metavar="NAME|PATH", help="the pieces to compare by (default: the corpus of the runs)"),
+            _option("--split", metavar="PART", help="test (default), valid or train"),
+            _option("--n", type=_whole, metavar="N", help="pieces that each composes to be measured (default 24)"),
+            _option("--seed", type=_whole, metavar="S", help="of the first of these (default 0)"),
+            _option(
+                "--out",
+                action="append",
+                default=[],
+                metavar="FILE",
+                help="write the table, too: .csv, .tex, .md, .html or .json; may be given several times",
+            ),
+            _option("--force", action="store_true", help="overwrite files that exist"),
             _JSON,
         ],
     ),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from erato import evaluation_tables as tables
+from erato import writing_tables
 from erato.terminal import plain
 
 _LABEL, _COLUMN = 28, 24
@@ -32,6 +33,23 @@ def print_features(found: dict[str, Any]) -> None:
         print(f"  {said}")
     _print_rows(tables.steering(found))
     print(tables.originality(found))
+
+
+def print_writing(found: dict[str, Any]) -> None:
+    """Prints what a run composed, beside what people wrote, of `Writing.to_json`."""
+    heads, rows = writing_tables.features(found)
+    print()
+    _line(rows.name, [])
+    widths = [max(len(head), *(len(cells[at]) for cells in rows.rows.values())) + 2 for at, head in enumerate(heads)]
+    label = max(map(len, rows.rows)) + 4
+    for name, cells in {"": heads, **rows.rows}.items():
+        print(f"{'  ' + name:<{label}}{''.join(f'{c:<{w}}' for c, w in zip(cells, widths, strict=True))}".rstrip())
+    print(writing_tables.distance(found))
+    for sentence in writing_tables.originality(found):
+        print(plain(sentence))
+    print(writing_tables.speed(found))
+    for sentence in found["said"]:
+        print(plain(sentence))
 
 
 def _print_rows(found: tables.Rows) -> None:

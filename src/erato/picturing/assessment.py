@@ -1,0 +1,109 @@
+"""The page of an assessment: what unheard pieces cost a run, how its own compare with them, whether it copied.
+
+In: an assessment. Out: the file. Knows nothing of HTML or of how distributions are drawn.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from erato import evaluation_tables, writing_tables
+from erato.assessing import Assessment, Writing
+from erato.renderers.base import About
+from erato.renderers.distributions import Distribution, distributions_svg
+from erato.renderers.page_items import Budget, page_items
+from erato.renderers.run_page import Section, Table, write_run_page
+
+HEARD = 4  # pieces that are on the page, the first ones
+BUDGET = Budget(seconds=160, pages=4, pieces=HEARD)
+PANELS = 12  # distributions that are shown at once
+ORDER = ("held out", "composed", "training")  # what the others are seen against comes first
+
+
+def write_assessment(path: Path, found: Assessment) -> None:
+    """Writes the page of all that was measured, atomically."""
+    document = found.to_json()
+    sections = [_costs(document)]
+    if found.writing:
+        sections += [_features(found.writing), *_originality(found.writing), _pieces(found.writing)]
+    intro = f"What {found.run} makes of pieces that it has not learned from, and what it writes itself."
+    facts = {"how likelihood was measured": document["protocol"]}
+    if found.writing:
+        facts["how pieces were compared"] = " ".join(found.writing.said)
+    write_run_page(path, f"How good is {found.run}?", intro, _numbers(found, document), sections, facts)
+
+
+def _numbers(found: Assessment, document: dict[str, Any]) -> dict[str, str]:
+    """What to see first."""
+    first = next((name for name in ("nats_per_note", "nats_per_char", "nats_per_token") if document[name]), None)
+    numbers = {first.replace("_", " "): f"{document[first]:.3f}"} if first else {}
+    if found.evaluation.accuracy is not None:
+        numbers["the likeliest was right"] = f"{100 * found.evaluation.accuracy:.1f} %"
+    if found.writing:
+        far = found.writing.distances["frechet"]
+        if far["value"] is not None:
+            numbers["Fréchet distance"] = writing_tables.number(far["value"])
+        if found.writing.originality:
+            numbers["did it copy?"] = found.writing.originality.verdict
+    return numbers
+
+
+def _costs(document: dict[str, Any]) -> Section:
+    said = f"{document['pieces']:,} pieces of the {document['split']} part, {document['symbols']:,} symbols."
+    rows = evaluation_tables.costs(document)
+    if not rows:
+        return Section("likelihood", "What unheard pieces cost", f"{said}\n\nThis model gives no likelihood.")
+    heads = ["", "run", evaluation_tables.baseline_name(document)]
+    table = Table(
+        "Nats, the fewer the better",
+        heads,
+        [[name, f"{value:.4f}", "" if beside is None else f"{beside:.4f}"] for name, value, beside in rows],
+        counts=True,
+    )
+    return Section("likelihood", "What unheard pieces cost", said, tables=[table])
+
+
+def _features(writing: Writing) -> Section:
+    """Distributions as pictures and as a table, those that differ most from what real pieces have first."""
+    document = writing.to_json()
+    gaps = document["distances"]["features"]
+
+    def overlap(at: int) -> float:
+        value = gaps[writing.scalars[at].name]["overlap"]["value"]
+        return 2.0 if value is None else float(value)
+
+    names = [name for name in ORDER if name in writing.sets]
+    shown = sorted(range(len(writing.scalars)), key=overlap)[:PANELS]
+    panels = []
+    for at in sorted(shown):
+        scalar = writing.scalars[at]
+        share = writing_tables.is_share(scalar.name)
+        values = {name: writing.sets[name][:, at].tolist() for name in names}
+        panels.append(Distribution(writing_tables.named(scalar.name), "" if share else scalar.unit, values, share))
+    heads, rows = writing_tables.features(document)
+    cells = [[name, *row] for name, row in rows.rows.items()]
+    meanings = [[writing_tables.named(one.name), one.meaning, one.source] for one in writing.scalars]
+    words = "; ".join(f"{name}: {', '.join(row)}" for name, row in list(rows.rows.items())[:PANELS])
+    return Section(
+        "features",
+        "How its pieces compare",
+        f"{writing_tables.distance(document)}.\n\nOverlap: how far the distances among held-out pieces and those from "
+        "composed to held-out pieces have the same distribution, 1 is the best (Yang and Lerch 2020); KL: how far the "
+        "second diverges from the first, in nats, 0 is the best.",
+        distributions_svg(panels),
+        f"Distributions of {', '.join(names)} pieces: {words}",
+        [
+            Table(f"All measures: {rows.name}", ["", *heads], cells, counts=True, folded=True),
+            Table("What they mean", ["", "meaning", "source"], meanings, folded=True),
+        ],
+    )
+
+
+def _pieces(writing: Writing) -> Section:
+    samples = writing.composed.samples[:HEARD]
+    pieces = [(f"seed {sample.seed}", sample.piece, About(f"seed {sample.seed}")) for sample in samples]
+    said = f"The first {len(pieces)} of the {len(writing.composed.samples)} that were measured."
+    return Section("pieces", "What it composed", said, items=page_items(pieces, BUDGET))
+
+
+def _originality(writing: Writing) -> list[Section]:
+    return []
