@@ -106,12 +106,22 @@ def test_bars_and_one_tempo_for_a_run_of_bars(music):
     assert made.test.length == pytest.approx(6)  # two bars of two seconds, and what rings
 
 
+def test_seconds_are_those_of_the_piece_at_its_own_tempo(music):
+    made = listening.prepare(music[:1], n=1, seconds=3.0)
+    assert "Every piece has its own tempo." in made.test.equal and made.test.length == pytest.approx(5)
+
+
 def test_what_frames_lack_is_taken_from_all(made):
     assert "All notes of a piece are struck alike." in made.test.equal and "There is no pedal." in made.test.equal
 
 
-def test_text_is_shown(runs):
-    made = listening.prepare([pipeline.load(runs / "lyrics-lstm")], n=2)
+def test_text_is_shown(runs, monkeypatch):
+    run = pipeline.load(runs / "lyrics-lstm")
+    assert run.recipe.begin == "prompt"  # which would tell whose a text is
+    asked, sample = [], type(run).sample
+    monkeypatch.setattr(type(run), "sample", lambda run, **how: asked.append(how) or sample(run, **how))
+    made = listening.prepare([run], n=2)
+    assert [how["begin"] for how in asked] == ["window"]
     texts = made.test.parts
     assert len(texts) == 4 and all(400 < len(text) <= 600 for text in texts.values())
     people = [texts[key] for key, one in made.key["pieces"].items() if one["source"] == "people"]
@@ -183,12 +193,19 @@ def test_what_cannot_be_compared(runs, music):
         ([text], {"bars": 4}, "neither bars nor seconds"),
         (music, {"bars": 4, "seconds": 2.0}, "not both"),
         (music, {"bars": 4}, "no bars"),
+        (music, {"bars": 0}, "bars must be"),
+        (music, {"seconds": float("nan")}, "seconds must be"),
         (music, {"n": 0}, "n must be"),
         (music, {"n": 1, "seconds": 2.0, "pairs": 4}, "from 1 to 3"),
-        (music, {"n": 60, "seconds": 15.0}, "than the 20 minutes"),
     ):
         with pytest.raises(UsageError, match=said):
             listening.prepare(given, **asked)
+
+
+def test_a_page_holds_only_so_much_sound(music, monkeypatch):
+    monkeypatch.setattr(listening, "MOST_S", 5.0)
+    with pytest.raises(UsageError, match=r"3 pieces of 3 seconds are more than .* fewer \(--n\)"):
+        listening.prepare(music, n=1, seconds=1.0)
 
 
 def test_the_command_makes_a_page_and_scores_votes(erato, runs):

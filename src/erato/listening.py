@@ -69,10 +69,11 @@ def prepare(
 ) -> Listening:
     """A test of `n` pieces a run and as many of people, which none of the runs learned from.
 
-    bars, seconds: how long a piece of music is; if neither, 8 bars where all runs have bars, else 20 seconds. pairs:
-    how many; if None, each piece meets one of every other source. corpus: where the pieces of people come from; if
-    None, that of the first run. program: the General MIDI program that plays everything. The same runs, files and
-    numbers give the same test. Raises UsageError for what cannot be compared.
+    bars, seconds: how long a piece of music is; if neither, 8 bars where all runs have bars, else 20 seconds. Pieces of
+    so many bars have one tempo, those of so many seconds their own. pairs: how many; if None, each piece meets one of
+    every other source. corpus: where the pieces of people come from; if None, that of the first run. program: the
+    General MIDI program that plays everything. The same runs, files and numbers give the same test. Raises UsageError
+    for what cannot be compared.
     """
     reporter = reporter or Reporter()
     refuse_count(n)
@@ -82,9 +83,9 @@ def prepare(
         raise UsageError("text has neither bars nor seconds: leave them out.")
     if bars is not None and seconds is not None:
         raise UsageError("give one of bars and seconds, not both.")
-    beats = not text and all(run.representation.cursor(1).bars is not None for run in runs)
     if (bars, seconds) == (None, None) and not text:
-        bars, seconds = (BARS, None) if beats else (None, SECONDS)
+        counted = all(run.representation.cursor(1).bars is not None for run in runs)
+        bars, seconds = (BARS, None) if counted else (None, SECONDS)
     rng = np.random.default_rng(seed)
     pool, held_out = _held_out(runs, corpus, reporter)
     heard: list[Heard] = []
@@ -101,7 +102,7 @@ def prepare(
     salt = _digest(seed, [run.identity.hash for run in runs], pool.hash if pool else None)
     said = _sources_said(runs, names, pool if PEOPLE in counts else None)
     pairing = matched(counts, pairs, rng)
-    parts, length, equal = _texts(heard) if text else _sounds(heard, beats, program, reporter)
+    parts, length, equal = _texts(heard) if text else _sounds(heard, bars is not None, program, reporter)
     test = _test(heard, pairing, parts, salt, length, equal)
     return Listening(test, _key(test, heard, salt, seed, said))
 
