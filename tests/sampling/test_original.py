@@ -1,5 +1,6 @@
 """No melody has more notes in a row than allowed in common with a training melody, however a piece is composed."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -63,7 +64,7 @@ def melody_grams(scores: Sequence[Score], notes: int) -> set[tuple[tuple[int, ..
                 part = range(begin, begin + notes)
                 intervals = tuple(pitch[at + 1] - pitch[at] for at in part[:-1])
                 steps = [onset[at + 1] - onset[at] for at in part[:-1]]
-                ratios = [math.log2(b / a) for a, b in zip(steps, steps[1:], strict=False)]
+                ratios = [math.log2(b / a) for a, b in itertools.pairwise(steps)]
                 found.add((intervals, tuple(max(-2, min(2, round(ratio))) for ratio in ratios)))
     return found
 
@@ -184,7 +185,7 @@ def test_a_piece_alone_is_the_piece_among_others(heart):
 
 
 def test_a_prompt_that_is_a_training_piece_is_not_gone_on_with(heart):
-    representation, array, written, length = heart
+    representation, array, written, _length = heart
     begin = len(array) // 4
     prompt = representation.window(array, 0, begin)
     for include in (True, False):
@@ -242,10 +243,8 @@ def test_every_recipe_of_music(name):
     written = [representation.decode(representation.encode(score).array) for score in scores]
     space, known = representation.space, known_of(written, 2)
     draft = Draft() if isinstance(space, Bits) else None
-    made = compose_after(
-        space.empty(), model, representation, [0, 1], Sampler(), Stop(length=(20 if space.frame > 1 else 300) * space.frame), True, draft=draft,
-        known=known,
-    )  # fmt: skip
+    stop = Stop(length=(20 if space.frame > 1 else 300) * space.frame)
+    made = compose_after(space.empty(), model, representation, [0, 1], Sampler(), stop, True, draft=draft, known=known)
     forbidden = melody_grams(written, 3)
     for one in made:
         assert len(melody_grams([one.piece], 3) & forbidden) <= one.refused.forced
