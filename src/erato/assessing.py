@@ -16,16 +16,21 @@ import numpy as np
 from erato.composing import Sample
 from erato.corpora.base import Corpus, Pieces, Split
 from erato.displayed import Displayed
-from erato.errors import UsageError
+from erato.errors import CorpusError, UsageError
 from erato.evaluating import Evaluation
 from erato.evaluation.distances import distances
 from erato.evaluation.features import COLUMNS, SCALARS, features, vector
+from erato.evaluation.originality import Shared, human
+from erato.evaluation.originality import shared as passages_shared
+from erato.evaluation.people import Copying, copying
 from erato.evaluation.scalars import Scalar
 from erato.evaluation.text_features import TEXT_COLUMNS, TEXT_SCALARS, text_features, text_vector, words
+from erato.evaluation.text_originality import SharedText, human_text, shared_text
 from erato.held_out import HeldOut
 from erato.reporter import Reporter
 from erato.run import Run
 from erato.score import Floats, Piece, Score, bar_line, bars, clip, has_pickup, note_count, seconds, tick_at
+from erato.training_index import music_index, words_index
 
 PIECES = 24  # that a run composes to be measured by
 MOST = {"bars": 32, "seconds": 60, "chars": 1500}  # of a piece
@@ -81,7 +86,7 @@ class Writing:
     sets: Mapping[str, Floats]
     scalars: Sequence[Scalar]
     distances: dict[str, Any]
-    originality: Any
+    originality: Copying | None
     said: Sequence[str]
 
     def to_json(self) -> dict[str, Any]:
@@ -93,7 +98,7 @@ class Writing:
             "speed": self.composed.speed(),
             "features": {name: summary(rows, self.scalars) for name, rows in self.sets.items()},
             "distances": self.distances,
-            "originality": None,
+            "originality": self.originality.to_json() if self.originality else None,
             "said": list(self.said),
         }
 
@@ -167,7 +172,9 @@ def write(
         resamples=RESAMPLES,
     )
     said = [_protocol(composed, {name: len(rows) for name, rows in measured.items()}, found.split)]
-    return Writing(composed, measured, SCALARS if kind == "music" else TEXT_SCALARS, gaps, None, said)
+    copied, sentence = _copying(run, found, composed, held_out, seed, reporter)
+    scalars = SCALARS if kind == "music" else TEXT_SCALARS
+    return Writing(composed, measured, scalars, gaps, copied, [*said, sentence])
 
 
 def compose(run: Run, amount: Amount, n: int, seed: int, reporter: Reporter) -> Composed:
@@ -239,6 +246,32 @@ def _cut(real: Sequence[Piece], amount: Amount) -> list[Piece]:
         cut = list(real)
     chosen = np.linspace(0, len(cut) - 1, min(REAL, len(cut))).round().astype(int)
     return [cut[at] for at in chosen]
+
+
+def _copying(
+    run: Run, found: HeldOut, composed: Composed, held_out: Sequence[Piece], seed: int, reporter: Reporter
+) -> tuple[Copying | None, str]:
+    """What composed pieces share with the pieces that the run learned from, and a sentence on it."""
+    try:
+        own = found.pieces if found.own else run.own_pieces(reporter)
+    except (UsageError, CorpusError) as error:
+        return None, f"Whether it copied cannot be told without the pieces that the run learned from: {error}"
+    rng = np.random.default_rng(seed)
+    shared: list[Shared] | list[SharedText]
+    if run.representation.kind == "music":
+        index = music_index(own, reporter.progress)
+        scores = [piece for piece in composed.pieces if isinstance(piece, Score)]
+        shared = [passages_shared(index, score) for score in scores]
+        notes = [one.notes for one in shared if one.notes > 1]
+        if not notes:
+            return None, "Whether it copied cannot be told: no composed piece has two notes."
+        real = (piece for piece in held_out if isinstance(piece, Score))
+        people = human(index, real, int(np.median(notes)), rng)
+    else:
+        texts = words_index(own, reporter.progress)
+        shared = [shared_text(texts, str(piece)) for piece in composed.pieces]
+        people = human_text(texts, map(str, held_out), int(np.median([one.length for one in shared])) or None, rng)
+    return copying(people, shared), f"Shared with {len(own.split('train')):,} training pieces. {people.said}"
 
 
 def _measured(

@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from erato import corpora, provenance, run_folder
@@ -29,7 +28,7 @@ from erato.held_out import HeldOut, held_out
 from erato.models.base import Model
 from erato.models.pretrained import Pretrained
 from erato.models.pretrained_files import save_checkpoint
-from erato.passages import NO_TOKEN, Tokens, lines
+from erato.passages import Tokens
 from erato.provenance import Identity, LearnedFrom, Record, Settings, Taken
 from erato.recipe import Recipe
 from erato.renderers import Renderer, renderers_for
@@ -40,6 +39,7 @@ from erato.representations import Subwords
 from erato.representations.base import Array, Frames, Representation
 from erato.sampling.familiar import Familiar, familiar, refuse_notes
 from erato.score import Piece
+from erato.training_index import melody_tokens, music_index
 
 MOST_PIECES = 100_000  # at once
 
@@ -197,20 +197,18 @@ class Run(Displayed, ABC):
     def _training_lines(self, reporter: Reporter) -> Tokens:
         """[L] int16: the tokens of the melodies of all training pieces, NO_TOKEN after each."""
         try:
-            pieces = self._pieces(None, reporter)
+            pieces = self.own_pieces(reporter)
         except (UsageError, CorpusError) as error:
             raise UsageError(
                 "what is original is told by the pieces that the run learned from, and they cannot be read "
                 f"({str(error).split(':')[0].rstrip('.')}): put them back where they were, or leave out original "
                 "(--original)."
             ) from None
-        indices, found = pieces.split("train"), [np.empty(0, np.int16)]
-        for number, index in enumerate(indices):
-            for line in lines(pieces[index]):
-                if line.melody:
-                    found += [line.tokens, np.array([NO_TOKEN], np.int16)]
-            reporter.progress(number + 1, len(indices), "reading training melodies")
-        return np.concatenate(found)
+        return melody_tokens(music_index(pieces, reporter.progress))
+
+    def own_pieces(self, reporter: Reporter | None = None) -> Pieces:
+        """The corpus that the run learned from; UsageError or CorpusError where it is not there any more."""
+        return self._pieces(None, reporter or Reporter())
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Writes the run's model and tokenizer for transformers, as AutoModelForCausalLM and AutoTokenizer open them.

@@ -3,7 +3,8 @@
 For a terminal and for a page, which both lay them out as they can. Knows nothing of how anything is measured.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from erato.evaluation_tables import Rows
@@ -86,4 +87,92 @@ def _spread(cell: Mapping[str, Any], share: bool) -> str:
 
 
 def originality(found: Found) -> list[str]:
-    return []
+    """Whether it copied, in sentences: the verdict, how much pieces share, and the longest passages."""
+    said = found["originality"]
+    if said is None:
+        return []
+    sentences = [f"Did it copy? {verdict(said)}"]
+    for name, judged in said["measures"].items():
+        people = said["people"]["lengths"][name]
+        if not judged["pieces"] or people["median"] is None:
+            continue
+        middle = median([length_of(piece[name]) for piece in said["pieces"]])
+        above = "" if judged["above"] is None else f"; {judged['above']} of {judged['pieces']} pieces share more"
+        sentences.append(
+            f"  {measure(name)}: {middle:,g} {unit(name)} in common with training pieces, people have "
+            f"{people['median']:,g}, 95 % of them at most {people['p95']:,g}{above}."
+        )
+    for row in longest(said)[:3]:
+        sentences.append(f"  piece {row[0]}: {row[2]} in {row[3]}, as in {row[4]}")
+    return sentences
+
+
+def verdict(said: Found) -> str:
+    """The verdict, as a sentence."""
+    return {
+        "copies": "Yes: its pieces share longer passages with training pieces than pieces of people do.",
+        "no more than people do": "No more than people do.",
+    }.get(said["verdict"], "That cannot be said: there are too few pieces.")
+
+
+def longest(said: Found, most: int = 12) -> list[list[str]]:
+    """The longest passages of each piece, longest first: piece, what is shared, how much, where, and where else."""
+    rows = []
+    for number, piece in enumerate(said["pieces"], 1):
+        names = [name for name in said["measures"] if piece[name]]
+        if not names:
+            continue
+        name = max(names, key=lambda one: length_of(piece[one]))
+        rows.append((length_of(piece[name]), number, name, piece[name]))
+    found = []
+    for length, number, name, passage in sorted(rows, key=lambda row: (-row[0], row[1]))[:most]:
+        near = f", {passage['differences']} of which differ" if passage.get("differences") else ""
+        found.append(
+            [str(number), measure(name), f"{length:,} {unit(name)}{near}", _where(passage), _source(passage["places"])]
+        )
+    return found
+
+
+def length_of(passage: Mapping[str, Any] | None) -> int:
+    """Notes, words or characters; 0 where nothing is shared."""
+    return 0 if passage is None else int(passage.get("notes", passage.get("length", 0)))
+
+
+def measure(name: str) -> str:
+    """What is compared, for people."""
+    return {
+        "melody": "longest passage of a melody",
+        "texture": "longest passage of all notes",
+        "near_melody": "longest passage of a melody, where one note in eight may differ",
+        "near_texture": "longest passage of all notes, where one in eight may differ",
+        "words": "longest run of words",
+        "characters": "longest run of characters",
+    }.get(name, named(name))
+
+
+def unit(name: str) -> str:
+    """What lengths of a measure are counted in."""
+    return name if name in ("words", "characters") else "notes"
+
+
+def _where(passage: Mapping[str, Any]) -> str:
+    if "bars" in passage:
+        return f"{_span('bar', passage['bars'])} ({passage['line']})"
+    return f"{_span('line', passage['lines'])}: “{' '.join(passage['text'].split())[:80]}”"
+
+
+def _source(places: Sequence[Mapping[str, Any]]) -> str:
+    """The first place that holds a passage, and how many more there are."""
+    if not places:
+        return ""
+    first = places[0]
+    more = f", and {len(places) - 1} more" if len(places) > 1 else ""
+    if "text" in first:
+        return f"{first['text']}, {_span('line', first['lines'])}{more}"
+    moved = f", {abs(first['transposition'])} semitones {'lower' if first['transposition'] > 0 else 'higher'}"
+    return f"{first['piece']}, {_span('bar', first['bars'])}{moved if first['transposition'] else ''}{more}"
+
+
+def _span(name: str, ends: Sequence[int]) -> str:
+    first, last = ends
+    return f"{name} {first}" if first == last else f"{name}s {first} to {last}"

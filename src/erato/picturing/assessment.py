@@ -106,4 +106,30 @@ def _pieces(writing: Writing) -> Section:
 
 
 def _originality(writing: Writing) -> list[Section]:
-    return []
+    """How much its pieces share with training pieces, beside how much people's do; the longest passages."""
+    document = writing.to_json()["originality"]
+    if document is None:
+        return []
+    panels = []
+    for name, judged in document["measures"].items():
+        people = document["people"]["lengths"][name]["lengths"]
+        own = [writing_tables.length_of(piece[name]) for piece in document["pieces"]]
+        mark = None if judged["limit"] is None else float(judged["limit"])
+        panels.append(
+            Distribution(
+                writing_tables.measure(name),
+                writing_tables.unit(name),
+                {"people": people, "composed": own},
+                mark=mark,
+                marked="95 % of people" if mark is not None else "",
+            )
+        )
+    heads = ["piece", "what", "how much", "where", "also in"]
+    rows = writing_tables.longest(document)
+    words = " ".join(writing_tables.originality(writing.to_json()))
+    tables = [Table("The longest passages in common", heads, rows)] if rows else []
+    said = (
+        f"{writing_tables.verdict(document)}\n\n{document['people']['said']} A passage is the same in another key and "
+    )
+    said += "at another tempo." if panels and panels[0].unit == "notes" else "with other capitals and punctuation."
+    return [Section("originality", "Did it copy?", said, distributions_svg(panels), words, tables)]

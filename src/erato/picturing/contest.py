@@ -5,7 +5,7 @@ Knows nothing of how tables are laid out.
 
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 from erato.contest import Contest, Row
@@ -13,6 +13,7 @@ from erato.errors import UsageError
 from erato.files import write_bytes, write_json, write_text
 from erato.renderers.result_tables import Column, ResultTable, Value, csv_text, html_rows, latex_text, markdown_text
 from erato.renderers.run_page import Section, Table, write_run_page
+from erato.writing_tables import length_of
 
 SUFFIXES = (".csv", ".tex", ".md", ".html", ".json")
 COLUMNS = (
@@ -34,6 +35,7 @@ COLUMNS = (
     Column("composes", "notes/s", "higher", digits=0),
     Column("writes", "characters/s", "higher", digits=0),
 )
+MARKS = "↓ the less the better, ↑ the more; * the best of a column"
 CAPTION = "Runs by the same held-out pieces"
 
 
@@ -74,7 +76,7 @@ def _write_page(path: Path, found: Contest, table: ResultTable) -> None:
     for number, (title, names) in enumerate(groups.items()):
         columns = [one for one in table.columns if one.name == "run" or one.name in names]
         if len(columns) > 1:
-            part: Table = html_rows(ResultTable(title, columns, table.rows))
+            part: Table = html_rows(ResultTable(MARKS, columns, table.rows))
             sections.append(Section(f"part-{number}", title, tables=[part]))
     sections.append(Section("notes", "How this was measured", "\n\n".join(table.notes)))
     intro = f"{len(found.rows)} runs, the best first."
@@ -114,9 +116,10 @@ def _written(writing: Mapping[str, Any]) -> dict[str, Value]:
         "writes": writing["speed"].get("chars"),
     }
     if original := writing["originality"]:
+        name = next(iter(original["measures"]))  # melodies, or words
         found |= {
-            "longest shared": original["median"]["composed"],
-            "people share": original["median"]["people"],
+            "longest shared": median([length_of(piece[name]) for piece in original["pieces"]]),
+            "people share": original["people"]["lengths"][name]["median"],
             "did it copy?": original["verdict"],
         }
     return found

@@ -145,7 +145,7 @@ class _Drawn:
         self._grid(scale, top, foot, first, last)
         if panel.mark is not None:
             x = self._x(np.array([panel.mark[0]]))[0]
-            canvas.lines(list(_dashed([(x, foot), (x, top)], (0.03, 0.03))), SOFT, 0.7)
+            canvas.lines(list(dashed([(x, foot), (x, top)], (0.03, 0.03))), SOFT, 0.7)
         ends: list[tuple[float, int, str]] = []
         seen: list[tuple[float, float]] = []
         for place, curve in _behind_first(panel.curves):
@@ -209,7 +209,7 @@ class _Drawn:
 
     def _curve(self, runs: list[list[tuple[float, float]]], color: str, width: float, dash: tuple[float, ...]) -> None:
         for run in runs:
-            self.canvas.lines(list(_dashed(run, dash)) if dash else [run] * (len(run) > 1), color, width)
+            self.canvas.lines(list(dashed(run, dash)) if dash else [run] * (len(run) > 1), color, width)
         dots = [point for run in runs for point in run]
         if len(dots) > DOTS:
             dots = [run[0] for run in runs if len(run) == 1]
@@ -223,7 +223,7 @@ class _Drawn:
             x = RIGHT + 0.1
             self.canvas.lines([[(RIGHT + 0.03, end), (x, y)]], GRID, 0.7)
             sample = [(x, y), (x + 0.24, y)]
-            self.canvas.lines(list(_dashed(sample, dash)) if dash else [sample], color, width)
+            self.canvas.lines(list(dashed(sample, dash)) if dash else [sample], color, width)
             self.canvas.text(x + 0.3, y - 0.04, text, 8, darker(color, 0.8), room=WIDTH - x - 0.4)
 
     def _mark(self, panel: Panel, scale: _Scale, foot: float, top: float, seen: list[tuple[float, float]]) -> None:
@@ -315,7 +315,7 @@ def _behind_first(curves: Sequence[Curve]) -> list[tuple[int, Curve]]:
     return sorted(enumerate(curves), key=lambda one: (not one[1].faint, -one[0]))
 
 
-def _dashed(points: Sequence[tuple[float, float]], dash: tuple[float, ...]) -> Iterator[list[tuple[float, float]]]:
+def dashed(points: Sequence[tuple[float, float]], dash: tuple[float, ...]) -> Iterator[list[tuple[float, float]]]:
     """The pieces of a line that dashes of these lengths, and the gaps between them, leave."""
     place, left, piece = 0, dash[0], [points[0]]
     for (x, y), (to_x, to_y) in pairwise(points):

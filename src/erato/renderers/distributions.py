@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from erato.renderers.canvas import BOLD, Canvas
-from erato.renderers.curves import DASHES, FRAME, GRID, MARGIN, WIDTH, _dashed
+from erato.renderers.curves import DASHES, FRAME, GRID, MARGIN, WIDTH, dashed
 from erato.renderers.distribution_axis import FEW, Axis
 from erato.renderers.heat_maps import matrix_png, matrix_svg
 from erato.renderers.palette import COLORS, INK, PAPER, SOFT, darker
@@ -247,7 +247,7 @@ def _look(place: int) -> tuple[str, float, tuple[float, ...]]:
 def _line(points: Sequence[tuple[float, float]], dash: tuple[float, ...]) -> list[Sequence[tuple[float, float]]]:
     if not points:
         return []
-    return list(_dashed(points, dash)) if dash else [points]
+    return list(dashed(points, dash)) if dash else [points]
 
 
 def _without_ends(points: list[tuple[float, float]], foot: float) -> list[tuple[float, float]]:
