@@ -18,7 +18,7 @@ from erato.score import Ints
 RHYTHMS = np.arange(TOGETHER + 1, FIRST + 1)  # of a step in time
 LATEST = 15  # tokens of a passage among which its first step in time may be for its rhythm to be free
 AT_ONCE = 256  # beginnings
-TIES, MOST = 32, 4096  # passages as long that are compared; occurrences that are looked at
+TIES, MOST = 32, 512  # passages as long that are compared; occurrences that are looked at
 
 
 @dataclass(frozen=True)

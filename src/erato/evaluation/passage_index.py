@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from erato.evaluation.index_files import Parts, forget_pages, save_parts
-from erato.evaluation.suffixes import PAD, Excluded, Suffixes, Symbols, bits_of, joined
+from erato.evaluation.suffixes import BLOCK, PAD, Excluded, Suffixes, Symbols, bits_of, joined
 from erato.passages import Line, interval, lines
 from erato.score import Ints, Score, bars, has_pickup
 
@@ -122,6 +122,7 @@ class PassageIndex:
             slots >= PAD
             and len(onsets) == len(symbols)
             and len(order) == slots - PAD - len(table)
+            and len(directory) == -(-len(order) // BLOCK)
             and len(pieces) == len(names)
             and bool((symbols[:PAD] < 0).all() and (symbols[slots:] < 0).all())
             and np.array_equal(table[:, START], np.append(PAD, table[:-1, STOP])[: len(table)])

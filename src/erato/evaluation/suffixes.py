@@ -8,6 +8,7 @@ Legend: N symbols of the row, M of them that are no separator, R rows of a query
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,8 @@ NO_SYMBOL = -1  # a separator: equals no symbol of a query
 PAD = 4096  # separators before and after the row, so that what stands around a symbol can be read without a look
 BLOCK = 16  # suffixes an entry of the directory
 AT_ONCE = 1 << 21  # suffixes that are put in order at once
-LEVELS = ((0, 16), (16, 48), (64, 192), (256, 768), (1024, 3072))  # symbols compared: from, how many
-DEEPEST = 4096
+WIDTHS = (16, 48, 192, 768, 3072)  # of symbols that are compared, one after the other; then ever the last one
+MOST = 1 << 22  # symbols of rows that are compared at once
 
 
 def joined(parts: list[Symbols], dtype: npt.DTypeLike) -> Symbols:
@@ -158,7 +159,7 @@ class Suffixes:
         """[R] how many symbols the longest run has that begins a row and occurs outside what is excluded."""
         low, high = self._blocks(rows, rows.left)
         active = np.arange(len(rows.start))
-        for offset, width in LEVELS:
+        for offset, width in _levels():
             some = rows[active]
             low[active], stop = self._range(some, some.left, offset, width, low[active], high[active])
             high[active] = stop
@@ -174,13 +175,10 @@ class Suffixes:
         return found
 
     def find(self, rows: Rows, length: Ints) -> tuple[Ints, Ints]:
-        """([R], [R]) from and up to where in `order` the suffixes stand that begin with `length` [R] symbols of a row.
-
-        More than DEEPEST symbols are not compared.
-        """
+        """([R], [R]) from and up to where in `order` what begins with `length` [R] symbols of each row stands."""
         low, high = self._blocks(rows, length)
         active = np.arange(len(rows.start))
-        for offset, width in LEVELS:
+        for offset, width in _levels():
             some = rows[active]
             found = self._range(some, length[active], offset, width, low[active], high[active])
             low[active], high[active] = found
@@ -192,18 +190,19 @@ class Suffixes:
     def shared(self, rows: Rows, places: Ints) -> Ints:
         """[R] how many symbols each row has in common with what begins at one place of the row of symbols."""
         found = np.zeros(len(places), np.int64)
-        active, offset, width = np.arange(len(places)), 0, 16
-        while len(active):
-            some = rows[active]
-            count = np.minimum(width, some.left - offset)
-            inside = places[active] + offset + width <= len(self.symbols)
-            assert inside.all(), "a match ends at the separators at the end"
-            differs = _view(self.symbols, width)[places[active] + offset] != some.windows(offset, width)
-            same = np.where(differs.any(1), differs.argmax(1), width)
-            same = np.minimum(same, count)
-            found[active] += same
-            active = active[(same == width) & (some.left > offset + width)]
-            offset, width = offset + width, min(2 * width, 1024)
+        active = np.arange(len(places))
+        for offset, width in _levels():
+            further = [np.zeros(0, np.int64)]
+            for part in _parts(len(active), width):
+                at = active[part]
+                some = rows[at]
+                differs = _view(self.symbols, width)[places[at] + offset] != some.windows(offset, width)
+                same = np.where(differs.any(1), differs.argmax(1), width)
+                found[at] += np.minimum(same, some.left - offset)
+                further.append(at[(same == width) & (some.left > offset + width)])
+            active = np.concatenate(further)
+            if not len(active):
+                break
         return found
 
     def _blocks(self, rows: Rows, length: Ints) -> tuple[Ints, Ints]:
@@ -219,11 +218,14 @@ class Suffixes:
 
     def _range(self, rows: Rows, length: Ints, offset: int, width: int, low: Ints, high: Ints) -> tuple[Ints, Ints]:
         """Narrows ranges of suffixes that share `offset` symbols with their row to those that share `width` more."""
+        start, stop = low.copy(), high.copy()
         widest = int(min(width, max(1, int((length - offset).max(initial=1)))))
-        windows = rows.windows(offset, widest)
-        beyond = np.arange(widest) >= (length - offset)[:, None]
-        start = self._bound(windows, beyond, offset, low, high, right=False)
-        return start, self._bound(windows, beyond, offset, start, high, right=True)
+        for part in _parts(len(low), widest):
+            windows = rows[part].windows(offset, widest)
+            beyond = np.arange(widest) >= (length[part] - offset)[:, None]
+            start[part] = self._bound(windows, beyond, offset, low[part], high[part], right=False)
+            stop[part] = self._bound(windows, beyond, offset, start[part], high[part], right=True)
+        return start, stop
 
     def _bound(self, windows: Symbols, beyond: Flags, offset: int, low: Ints, high: Ints, *, right: bool) -> Ints:
         low, high = low.copy(), high.copy()
@@ -259,6 +261,20 @@ class Suffixes:
 
 def _view(symbols: Symbols, width: int) -> Symbols:
     return np.lib.stride_tricks.sliding_window_view(symbols, width)
+
+
+def _levels() -> Iterator[tuple[int, int]]:
+    """(from, how many) symbols that are compared, on and on."""
+    offset = 0
+    for width in chain(WIDTHS, repeat(WIDTHS[-1])):
+        yield offset, width
+        offset += width
+
+
+def _parts(count: int, width: int) -> Iterator[slice]:
+    """Stretches of rows of so many symbols that are compared at once."""
+    step = max(1, MOST // width)
+    yield from (slice(start, start + step) for start in range(0, count, step))
 
 
 def _begins(heads: Flags, places: Ints) -> Ints:

@@ -18,7 +18,7 @@ from erato.errors import UsageError
 from erato.evaluation.exact_passages import MOST, TIES
 from erato.evaluation.index_files import Parts, save_parts
 from erato.evaluation.people import LEAST_PEOPLE, People
-from erato.evaluation.suffixes import NO_SYMBOL, PAD, Excluded, Rows, Suffixes, Symbols, bits_of, joined
+from erato.evaluation.suffixes import BLOCK, NO_SYMBOL, PAD, Excluded, Rows, Suffixes, Symbols, bits_of, joined
 from erato.score import Ints
 
 KIND = "texts"
@@ -155,6 +155,7 @@ class TextIndex:
                 and len(bits) == 1
                 and len(table) == len(names)
                 and len(order) == slots - PAD - len(table)
+                and len(directory) == -(-len(order) // BLOCK)
                 and bool((symbols[:PAD] < 0).all() and (symbols[slots:] < 0).all())
                 and np.array_equal(first, np.append(PAD, last[:-1])[: len(table)])
                 and (last > first).all()
