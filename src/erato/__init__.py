@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from erato.errors import EratoError
-    from erato.pipeline import Run, check, load, render, replay, show, train
+    from erato.pipeline import Run, assess, check, contest, load, render, replay, show, train
 
 __version__ = "0.1.0"
-__all__ = ["EratoError", "Run", "check", "load", "render", "replay", "show", "train"]
+__all__ = ["EratoError", "Run", "assess", "check", "contest", "load", "render", "replay", "show", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,8 @@
     load(path) -> Run           a run folder, ready to use
     Run.compose(...) -> [piece] sampling, and back through the representation
     Run.evaluate(...)           nats of held-out pieces
+    assess(run)                 how good is it, and did it copy?
+    contest(runs)               runs side by side
     render(piece, path)         one file, by suffix; of a run, pictures of how it learned
     show(piece)                 the same within a notebook: player, notes, words
     replay(path) -> Replay      a composed file again, to the byte, from what it says of itself
@@ -22,8 +24,10 @@ from typing import Any, Literal
 import torch
 
 from erato import corpora, hub, models, pianonet_import, recipes, representations, run_folder, training
+from erato.assessing import assess
 from erato.composing import Sample
 from erato.config import lookup, override
+from erato.contest import contest
 from erato.corpora.base import Corpus, Pieces, Report
 from erato.datasets import Encodings, WindowDataset, encode_corpus
 from erato.displays import about_sample, show
@@ -43,7 +47,21 @@ from erato.representations import SubwordsConfig
 from erato.run import Run, device
 from erato.score import Piece, Score
 
-__all__ = ["Replay", "Run", "catalogue", "check", "excerpt", "find_piece", "load", "render", "replay", "show", "train"]
+__all__ = [
+    "Replay",
+    "Run",
+    "assess",
+    "catalogue",
+    "check",
+    "contest",
+    "excerpt",
+    "find_piece",
+    "load",
+    "render",
+    "replay",
+    "show",
+    "train",
+]
 
 
 def check(path: str | Path, max_files: int | None = None, reporter: Reporter | None = None) -> Report:
