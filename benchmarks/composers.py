@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 import erato
-from erato.evaluation import likelihoods
+from erato.evaluation.likelihood import likelihoods
 from erato.reading import read_piece
 
 

@@ -23,7 +23,7 @@ import erato
 from erato import corpora, training
 from erato.config import override
 from erato.datasets import encode_pieces
-from erato.evaluation import likelihoods
+from erato.evaluation.likelihood import likelihoods
 from erato.recipes import RECIPES
 
 # Test nats a frame; the source, and whether it is a bound.

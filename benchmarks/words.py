@@ -19,7 +19,8 @@ import torch
 import erato
 from erato import corpora
 from erato.datasets import encode_corpus
-from erato.evaluation import Ngram, likelihoods
+from erato.evaluation.likelihood import likelihoods
+from erato.evaluation.ngram import Ngram
 
 WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 

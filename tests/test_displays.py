@@ -21,7 +21,7 @@ from erato.displayed import Displayed
 from erato.displays import html, show
 from erato.errors import UsageError
 from erato.evaluating import Evaluation
-from erato.evaluation import Surprise
+from erato.evaluation.surprise import Surprise
 from erato.recipes import TINY
 from erato.renderers.page import SCRIPT
 

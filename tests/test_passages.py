@@ -104,12 +104,12 @@ def test_pieces_of_less_than_two_notes_have_no_lines() -> None:
 
 
 def test_onsets_that_are_heard_as_one_are_one() -> None:
-    strummed = lines(score_of([(0, 48), (11, 52), (23, 55), (480, 50), (500, 53), (960, 48)]))
+    strummed = lines(score_of([(0, 48), (6, 52), (14, 55), (480, 50), (492, 53), (960, 48)]))
     exact = lines(score_of([(0, 48), (0, 52), (0, 55), (480, 50), (480, 53), (960, 48)]))
     assert strummed[0].tokens.tolist() == exact[0].tokens.tolist()
     # From the first of them, so that a run of short steps does not become one chord.
-    assert together(np.array([0, 20, 40, 60, 480]), 480).tolist() == [0, 0, 40, 40, 480]
-    assert together(np.array([0, 30, 31]), 480).tolist() == [0, 0, 31]
+    assert together(np.array([0, 10, 20, 30, 480]), 480).tolist() == [0, 0, 20, 20, 480]
+    assert together(np.array([0, 15, 16]), 480).tolist() == [0, 0, 16]
     assert together(np.array([0, 1, 2]), 12).tolist() == [0, 1, 2]  # a tick is longer than that
     # A doubled note is one, also where it is doubled a little later.
     assert [line.pitch.tolist() for line in lines(score_of([(0, 60), (480, 62)], [(9, 60), (480, 62)]))] == [[60, 62]]

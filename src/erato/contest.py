@@ -16,7 +16,7 @@ from erato.assessing import PIECES, Amount, Writing, amount_of, refuse_pieces, u
 from erato.corpora.base import Corpus, Split
 from erato.displayed import Displayed
 from erato.errors import EratoError, UsageError
-from erato.evaluation import likelihoods
+from erato.evaluation.likelihood import likelihoods
 from erato.held_out import HeldOut
 from erato.models.base import SequenceModel
 from erato.models.describe import count_parameters

@@ -18,7 +18,7 @@ from erato.corpora.base import SPLITS, Report
 from erato.displayed import Displayed
 from erato.errors import UsageError
 from erato.evaluating import Evaluation
-from erato.evaluation import Surprise
+from erato.evaluation.surprise import Surprise
 from erato.picturing.page import run_card
 from erato.picturing.seen import Seen
 from erato.renderers.base import About

@@ -12,7 +12,8 @@ import numpy as np
 
 from erato.displayed import Displayed
 from erato.errors import EratoError
-from erato.evaluation import Likelihood, Ngram, likelihoods
+from erato.evaluation.likelihood import Likelihood, likelihoods
+from erato.evaluation.ngram import Ngram
 from erato.models.base import SequenceModel
 from erato.representations.base import Array, Bits, Frames, Notes, Representation, Space, Tokens
 from erato.sampling.autoregressive import NO_NUMBERS

@@ -15,7 +15,7 @@ from erato.score import Ints, Score
 Tokens = npt.NDArray[np.int16]
 
 TOGETHER, SAME, FIRST = 0, 3, 6  # rhythms: with the note before; after as long as it came itself; nothing to compare
-CLOSE = 16  # onsets within this part of a quarter after the first of them are one
+CLOSE = 32  # onsets within this part of a quarter after the first of them are one
 NO_TOKEN = -1  # stands between two lines; equals no token
 
 

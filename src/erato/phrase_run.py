@@ -19,7 +19,7 @@ from erato.composing import Sample, said_refused
 from erato.errors import UsageError, unknown
 from erato.evaluating import Evaluation
 from erato.evaluating_phrases import evaluate_phrases
-from erato.evaluation import Surprise
+from erato.evaluation.surprise import Surprise
 from erato.general_midi import program_number
 from erato.models.base import LatentModel
 from erato.provenance import Settings

@@ -22,7 +22,7 @@ from erato.datasets import encode_corpus, encode_pieces
 from erato.displayed import Displayed
 from erato.errors import CorpusError, RunError, UsageError
 from erato.evaluating import Evaluation
-from erato.evaluation import Surprise
+from erato.evaluation.surprise import Surprise
 from erato.files import write_json
 from erato.held_out import HeldOut, held_out
 from erato.models.base import Model

@@ -18,7 +18,7 @@ from erato.composing import Sample, compose_after, said_refused
 from erato.config import to_record
 from erato.errors import EratoError, RunError, UsageError
 from erato.evaluating import Evaluation, evaluate
-from erato.evaluation import Surprise, surprise
+from erato.evaluation.surprise import Surprise, surprise
 from erato.general_midi import program_number
 from erato.models.base import SequenceModel
 from erato.provenance import Settings

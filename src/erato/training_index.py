@@ -17,7 +17,7 @@ from erato import passages
 from erato.corpora.base import Pieces, Progress
 from erato.corpora.store import cache_folder
 from erato.errors import RunError
-from erato.evaluation import passage_index, text_originality
+from erato.evaluation import index_files, passage_index, suffixes, text_originality
 from erato.evaluation.passage_index import MELODY, START, STOP, PassageIndex
 from erato.evaluation.text_originality import TextIndex
 from erato.passages import Tokens
@@ -69,6 +69,6 @@ def _folder(pieces: Pieces) -> Path:
 def _code_hash() -> str:
     """Changes whenever the code that makes lines and indices does, so that no cache is ever stale."""
     digest = hashlib.sha256()
-    for module in (passages, passage_index, text_originality):
+    for module in (passages, passage_index, text_originality, suffixes, index_files):
         digest.update(Path(module.__file__ or "").read_bytes())
     return digest.hexdigest()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from erato.evaluation import Likelihood, likelihoods
+from erato.evaluation.likelihood import Likelihood, likelihoods
 from erato.models import MODELS, Categorical, SequenceModel
 from erato.representations.base import Array, Bits, Frames, Notes, Space, Tokens
 

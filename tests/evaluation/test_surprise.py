@@ -12,8 +12,8 @@ from symusic import Note, Score, Track
 from torch import Tensor
 
 from erato.errors import EratoError, UsageError
-from erato.evaluation import likelihoods, surprise
-from erato.evaluation.surprise import shared
+from erato.evaluation.likelihood import likelihoods
+from erato.evaluation.surprise import shared, surprise
 from erato.models import Categorical, SequenceModel
 from erato.models.base import Distribution
 from erato.models.frame_heads import Autoregressive, Bernoulli

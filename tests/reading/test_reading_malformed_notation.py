@@ -175,7 +175,7 @@ def test_a_score_that_breaks_off_gives_its_notes_up_to_there(tmp_path: Path) -> 
 def test_what_is_longer_than_any_music_is_refused_at_once_and_a_collection_loses_only_that_tune() -> None:
     head = "X:1\nT:one\nM:4/4\nL:1/8\nK:C\n"
     endless = head + "CDEF GABc|\n" * 10_000
-    with pytest.raises(ReadError, match="tune of 110,0.. characters"):
+    with pytest.raises(ReadError, match=r"tune of 110,0.. characters"):
         read_bytes(endless.encode(), "endless.abc")
     both = read_bytes((head + "CDEF|\n\n" + endless.replace("X:1", "X:2")).encode(), "both.abc")
     assert len(both.pieces) == 1 and both.lost == {"tunes that are too long": 1}

@@ -319,7 +319,7 @@ def test_melodies_grow_as_lines_are_read():
     for _ in range(20):
         score, known = Score(480), known_of([piece()], 5)
         growth = Growth(known)
-        growth.close = 30
+        growth.close = 15
         time = np.sort(rng.integers(0, 3000, 60))
         score.tracks.extend([Track("a", 0, False), Track("b", 0, False)])
         for onset in time.tolist():

@@ -1,13 +1,14 @@
-"""How good it is: exact likelihoods, an honest baseline to beat; what pieces and texts are like, and how far apart."""
+"""How good it is: an honest baseline to beat; what pieces and texts are like, and how far apart.
+
+What needs models, and torch with them, is imported from its own file: `likelihood`, `surprise`.
+"""
 
 from erato.evaluation.distances import distances
 from erato.evaluation.features import COLUMNS, SCALARS, Features, features, vector
-from erato.evaluation.likelihood import Likelihood, likelihoods
 from erato.evaluation.ngram import Ngram
 from erato.evaluation.phrases import Statistics, compare, copies, diversity, gap, interval, phrases_of, statistics
 from erato.evaluation.repetition import self_similarity
 from erato.evaluation.scalars import Scalar, jsonable
-from erato.evaluation.surprise import Surprise, surprise
 from erato.evaluation.text_features import TEXT_COLUMNS, TEXT_SCALARS, text_features, text_vector, words
 
 __all__ = [
@@ -16,11 +17,9 @@ __all__ = [
     "TEXT_COLUMNS",
     "TEXT_SCALARS",
     "Features",
-    "Likelihood",
     "Ngram",
     "Scalar",
     "Statistics",
-    "Surprise",
     "compare",
     "copies",
     "distances",
@@ -29,11 +28,9 @@ __all__ = [
     "gap",
     "interval",
     "jsonable",
-    "likelihoods",
     "phrases_of",
     "self_similarity",
     "statistics",
-    "surprise",
     "text_features",
     "text_vector",
     "vector",
