@@ -69,9 +69,9 @@ def test_evaluate_has_help_with_an_example(erato):
 
 @pytest.mark.parametrize("run", NAMES)
 def test_evaluate_prints_one_json_document_with_all_keys(erato, runs, run):
-    code, out, _ = erato("evaluate", runs[run], "--json")
+    code, out, _ = erato("evaluate", runs[run], "--json", "--n", 0, "--out", "found")
     found = json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
-    assert code == 0 and found.keys() >= KEYS
+    assert code == 0 and found.keys() >= KEYS and found["composed"] is None and found["run"] == run
     assert found["split"] == "test" and found["pieces"] > 0
     assert found["nats_per_char"] is found["features"] is found["originality"] is None
     assert (found["nats_per_frame"] is not None) == (run == "roll")
@@ -85,23 +85,36 @@ def test_evaluate_prints_one_json_document_with_all_keys(erato, runs, run):
 
 
 @pytest.mark.parametrize("run", NAMES)
-def test_evaluate_prints_a_tidy_table_and_the_protocol(erato, runs, run):
-    code, out, _ = erato("evaluate", runs[run], "--split", "valid")
-    first, *table, protocol = out.splitlines()
-    assert code == 0
-    assert re.fullmatch(r"\d+ pieces of the valid part, [\d,]+ symbols:", first)
+def test_evaluate_prints_a_tidy_table_and_the_protocol(erato, runs, monkeypatch, run):
+    monkeypatch.setenv("COLUMNS", "100")
+    code, out, _ = erato("evaluate", runs[run], "--split", "valid", "--n", 0, "--out", "found")
+    first, *lines = out.splitlines()
+    table = [line for line in lines if line.startswith("  ")]
+    assert code == 0 and lines[: len(table)] == table
+    assert re.fullmatch(r"1 piece of the valid part, [\d,]+ symbols:", first)
     assert len(table) >= 3
     for line in table:
         assert re.fullmatch(r"  [a-z ]{28} +\d+\.\d+%?(  \(trigram \d+\.\d{4}\))?", line), line
     assert len({len(line.split("  (")[0]) for line in table}) == 1  # numbers stand below one another
     assert any("(trigram" in line for line in table)
-    assert protocol.startswith("Exact negative log-likelihood")
+    *protocol, saved = lines[len(table) :]
+    assert protocol[0].startswith("Exact negative log-likelihood") and len(" ".join(protocol)) > 250
+    assert max(map(len, protocol)) <= 100
+    assert saved == f"All of it is in {Path('found') / '001-valid.json'} and {Path('found') / '001-valid.html'}."
 
 
 def test_evaluate_is_the_same_from_another_folder_and_by_the_corpus_named(erato, runs):
-    first = erato("evaluate", runs["roll"], "--json")[1]
-    assert erato("evaluate", runs["roll"], "--corpus", runs["music"], "--json")[1] == first
-    assert json.loads(erato("evaluate", runs["roll"], "--split", "train", "--json")[1])["pieces"] > 15
+    def found(*options):
+        code, out, err = erato("evaluate", runs["roll"], "--json", "--out", "found", *options)
+        assert code == 0, err
+        said = json.loads(out)
+        for composed in filter(None, [said["composed"]]):
+            assert composed.pop("seconds") > 0 and min(composed.pop("speed").values()) > 0
+        return said
+
+    first = found("--n", 2)
+    assert found("--n", 2, "--corpus", runs["music"]) == first
+    assert found("--split", "train", "--n", 0)["pieces"] > 15
 
 
 MISTAKES = [
@@ -109,6 +122,12 @@ MISTAKES = [
     ("evaluate {roll} --split tset", "split must be one of train, valid, test, got 'tset'"),
     ("evaluate {roll} --corpus nowhere", "unknown corpus"),
     ("evaluate {roll} --checkpoint 7", "keeps no checkpoint"),
+    ("evaluate {roll} --n 2000", "n must be from 0 to 1,000 pieces to compose, got 2000"),
+    ("evaluate {roll} --n -1", "must not be negative, got -1"),
+    ("evaluate {roll} --seed 9223372036854775808", "seed must be a whole number from 0 to 2^63 - 24"),
+    ("evaluate {roll} --out {high}", "is a file: give a folder with --out"),
+    ("evaluate {roll} --out {high}/sub", "nothing can be written into"),
+    ("evaluate {roll} --piece {high} --n 3", "--piece composes and saves nothing"),
     ("evaluate {roll} --splits test", "did you mean --split"),
     ("compose {remi} --step 0.2", "only a piano roll has steps"),
     ("compose {roll} --step 0", "write_step_s must be from"),
@@ -294,7 +313,7 @@ def test_what_is_wrong_with_a_folder_is_said_and_the_rest_is_learned_from(erato,
         assert re.search(rf"^Not held by the representation: .*\b{held[reason]:,} {reason}\b", err, re.MULTILINE)
     code, out, err = erato("compose", "run", "--length", 12, "--formats", "mid", "--json")
     assert code == 0, err
-    code, out, err = erato("evaluate", "run", "--json")
+    code, out, err = erato("evaluate", "run", "--json", "--n", 0)
     assert code == 0, err
     assert all(math.isfinite(value) for value in json.loads(out).values() if isinstance(value, float))
 

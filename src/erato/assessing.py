@@ -8,6 +8,7 @@ did learn from say how far apart two sets of real pieces are, which no generator
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -26,29 +27,18 @@ from erato.evaluation.people import Copying, copying
 from erato.evaluation.scalars import Scalar
 from erato.evaluation.text_features import TEXT_COLUMNS, TEXT_SCALARS, text_features, text_vector, words
 from erato.evaluation.text_originality import SharedText, human_text, shared_text
-from erato.held_out import HeldOut
+from erato.held_out import Amount, HeldOut, amount_of, cut, some
 from erato.reporter import Reporter
 from erato.run import Run
-from erato.score import Floats, Piece, Score, bar_line, bars, clip, has_pickup, note_count, seconds, tick_at
+from erato.score import Floats, Piece, Score, note_count, seconds
 from erato.training_index import music_index, words_index
+from erato.writing_tables import counted
 
 PIECES = 24  # that a run composes to be measured by
-MOST = {"bars": 32, "seconds": 60, "chars": 1500}  # of a piece
-LEAST = {"bars": 2, "seconds": 5, "chars": 100}
-REAL = 200  # pieces of a kind that are measured
 RESAMPLES = 200
 MOST_PIECES = 1000
-
-
-@dataclass(frozen=True)
-class Amount:
-    """How long each piece is: so many "bars", "seconds" or "chars"."""
-
-    unit: str
-    number: int
-
-    def __str__(self) -> str:
-        return f"{self.number:,} {'characters' if self.unit == 'chars' else self.unit}"
+SPARE = 1.2  # times as many symbols of text as will do, which is then cut
+MOST_SEED = 2**63
 
 
 @dataclass(frozen=True)
@@ -62,14 +52,16 @@ class Composed:
 
     @property
     def pieces(self) -> list[Piece]:
-        return [sample.piece for sample in self.samples]
+        """The pieces, texts cut to the length that they were to have."""
+        made = (sample.piece for sample in self.samples)
+        return [piece[: self.amount.number] if isinstance(piece, str) else piece for piece in made]
 
     def speed(self) -> dict[str, float]:
         """Of what is composed a second: "notes" and "seconds" of music, or "chars"."""
         took = max(self.took, 1e-9)
-        scores = [piece for piece in self.pieces if isinstance(piece, Score)]
+        scores = [sample.piece for sample in self.samples if isinstance(sample.piece, Score)]
         if not scores:
-            return {"chars": sum(len(str(piece)) for piece in self.pieces) / took}
+            return {"chars": sum(len(str(sample.piece)) for sample in self.samples) / took}
         return {"notes": sum(map(note_count, scores)) / took, "seconds": sum(map(seconds, scores)) / took}
 
 
@@ -117,7 +109,7 @@ class Assessment(Displayed):
         composed = self.writing.to_json() if self.writing else None
         if composed and found["features"] is None:  # whole phrases have measures of their own there
             found |= {"features": composed["features"], "originality": composed["originality"]}
-        return {**found, "composed": composed}
+        return {"run": self.run, **found, "composed": composed}
 
 
 def assess(
@@ -134,18 +126,26 @@ def assess(
     n=0: the likelihood alone. Raises UsageError as `Run.evaluate` does.
     """
     reporter = reporter or Reporter()
-    refuse_pieces(n)
+    refuse_pieces(n, seed)
     evaluation = run.evaluate(corpus, split=split, reporter=reporter)
-    name = run.folder.absolute().name
+    name = name_of(run)
     if not n:
         return Assessment(name, evaluation, None)
     return Assessment(name, evaluation, write(run, run.held_out(corpus, split), n, seed, reporter))
 
 
-def refuse_pieces(n: int) -> None:
-    """UsageError for a number of pieces that are not composed to measure a run."""
+def name_of(run: Run) -> str:
+    """What a run is called: its folder, and the step of its weights where they are not the best."""
+    name = run.folder.absolute().name
+    return name if run.checkpoint is None else f"{name}, step {run.checkpoint}"
+
+
+def refuse_pieces(n: int, seed: int) -> None:
+    """UsageError for pieces that are not composed to measure a run: too many of them, or with seeds that are none."""
     if not 0 <= n <= MOST_PIECES:
         raise UsageError(f"n must be from 0 to {MOST_PIECES:,} pieces to compose, got {n}.")
+    if not 0 <= seed <= MOST_SEED - n:
+        raise UsageError(f"seed must be a whole number from 0 to 2^63 - {n}, got {seed}.")
 
 
 def write(
@@ -154,25 +154,31 @@ def write(
     """What the run composes, beside pieces that are held out; amount: how long each is, None: as long as those are."""
     reporter = reporter or Reporter()
     kind = run.representation.kind
-    held_out = _of(found.pieces, found.indices)
-    amount = amount or amount_of(held_out, unit_of(run))
+    real = some(found.pieces, found.indices)
+    amount = amount or amount_of(real, unit_of(run))
     composed = compose(run, amount, n, seed, reporter)
-    training = _of(found.pieces, found.pieces.split("train")) if found.own else []
-    sets = {"composed": composed.pieces, "held out": _cut(held_out, amount)}
-    if training:
-        sets["training"] = _cut(training, amount)
-    measured = _measured(sets, training, kind, reporter)
+    own, why = _own_pieces(run, found, reporter)
+    same = own is not None and own.hash == found.pieces.hash
+    real_name = "training" if found.learnt else "held out"
+    sets = {"composed": composed.pieces, real_name: cut(real, amount)}
+    if own is not None and same and (others := sorted({*own.split("train")} - {*found.indices})):
+        sets["training"] = cut(some(own, others), amount)
+    measured = _measured(sets, _known(own, reporter) if own is not None and kind == "text" else None, kind, reporter)
     reporter.progress(0, None, "comparing distributions")
     gaps = distances(
         measured["composed"],
-        measured["held out"],
-        measured.get("training"),
+        measured[real_name],
+        None if found.learnt else measured.get("training"),
         columns=COLUMNS if kind == "music" else TEXT_COLUMNS,
         rng=np.random.default_rng(seed),
         resamples=RESAMPLES,
     )
     said = [_protocol(composed, {name: len(rows) for name, rows in measured.items()}, found.split)]
-    copied, sentence = _copying(run, found, composed, held_out, seed, reporter)
+    if own is None:
+        copied, sentence = None, "Whether it copied cannot be told without the pieces that the run learned from: " + why
+    else:  # pieces that it learned from are no measure of what people share with them
+        copied, sentence = _copying(own, composed, [] if same and found.split == "train" else real, seed, reporter)
+        sentence += why
     scalars = SCALARS if kind == "music" else TEXT_SCALARS
     return Writing(composed, measured, scalars, gaps, copied, [*said, sentence])
 
@@ -181,7 +187,7 @@ def compose(run: Run, amount: Amount, n: int, seed: int, reporter: Reporter) -> 
     """`n` pieces of so much, piece i with seed `seed` + i."""
     settings: dict[str, Any] = {amount.unit: amount.number}
     if amount.unit == "chars":
-        settings = {"length": max(1, round(amount.number / _chars_per_symbol(run)))}
+        settings = {"length": ceil(SPARE * amount.number / _chars_per_symbol(run))}
     began = time.perf_counter()
     samples = run.sample(n=n, seed=seed, reporter=reporter, **settings)
     return Composed(samples, amount, seed, time.perf_counter() - began)
@@ -202,24 +208,6 @@ def summary(rows: Floats, scalars: Sequence[Scalar]) -> dict[str, Any]:
     return found
 
 
-def _of(pieces: Pieces, indices: Sequence[int]) -> list[Piece]:
-    """At most REAL of the pieces, evenly from all of them."""
-    chosen = np.linspace(0, len(indices) - 1, min(REAL, len(indices))).round().astype(int)
-    return [pieces[indices[at]] for at in chosen]
-
-
-def amount_of(real: Sequence[Piece], unit: str) -> Amount:
-    """As long as half of the real pieces are at least, within bounds."""
-    lengths = []
-    for piece in real:
-        if isinstance(piece, str):
-            lengths.append(float(len(piece)))
-        else:
-            lengths.append(float(len(bars(piece)) - has_pickup(piece)) if unit == "bars" else seconds(piece))
-    middle = int(np.median(lengths)) if lengths else MOST[unit]
-    return Amount(unit, max(LEAST[unit], min(MOST[unit], middle)))
-
-
 def unit_of(run: Run) -> str:
     """What the length of its pieces is asked for in."""
     if run.representation.kind == "text":
@@ -228,59 +216,64 @@ def unit_of(run: Run) -> str:
 
 
 def _chars_per_symbol(run: Run) -> float:
-    """Characters that a symbol of text has, by what the run itself writes."""
+    """Characters that a symbol of text has, by what the run itself writes; not less than half of one."""
     (sampled,) = run.sample(n=1, seed=0, length=64)
-    return max(0.25, len(str(sampled.piece)) / 64)
+    return max(0.5, len(str(sampled.piece)) / 64)
 
 
-def _cut(real: Sequence[Piece], amount: Amount) -> list[Piece]:
-    """The beginnings of pieces of music; texts in pieces of that length, of which what is left at an end is none."""
-    cut: list[Piece] = []
-    for piece in real:
-        if isinstance(piece, str):
-            cut += [piece[at : at + amount.number] for at in range(0, len(piece) - amount.number + 1, amount.number)]
-        else:
-            stop = bar_line(piece, amount.number) if amount.unit == "bars" else tick_at(piece, amount.number)
-            cut.append(clip(piece, stop))
-    if not cut:  # texts shorter than that
-        cut = list(real)
-    chosen = np.linspace(0, len(cut) - 1, min(REAL, len(cut))).round().astype(int)
-    return [cut[at] for at in chosen]
+def _own_pieces(run: Run, found: HeldOut, reporter: Reporter) -> tuple[Pieces | None, str]:
+    """The corpus that the run learned from, and what is to be said of it; None: it is not there."""
+    if found.own:
+        return found.pieces, ""
+    try:
+        own = run.own_pieces(reporter)
+    except (UsageError, CorpusError) as error:
+        return None, str(error)
+    return own, "" if own.hash == run.manifest.get("hash") else " They have changed since the run learned from them."
 
 
 def _copying(
-    run: Run, found: HeldOut, composed: Composed, held_out: Sequence[Piece], seed: int, reporter: Reporter
+    own: Pieces, composed: Composed, held_out: Sequence[Piece], seed: int, reporter: Reporter
 ) -> tuple[Copying | None, str]:
-    """What composed pieces share with the pieces that the run learned from, and a sentence on it."""
-    try:
-        own = found.pieces if found.own else run.own_pieces(reporter)
-    except (UsageError, CorpusError) as error:
-        return None, f"Whether it copied cannot be told without the pieces that the run learned from: {error}"
+    """What composed pieces share with training pieces, beside people's `held_out` ones, and a sentence on it."""
     rng = np.random.default_rng(seed)
+
+    def looked_up(done: int, total: int) -> None:
+        reporter.progress(done, total, "looking up pieces of people")
+
     shared: list[Shared] | list[SharedText]
-    if run.representation.kind == "music":
+    if own.kind == "music":
         index = music_index(own, reporter.progress)
-        scores = [piece for piece in composed.pieces if isinstance(piece, Score)]
-        shared = [passages_shared(index, score) for score in scores]
+        shared = [passages_shared(index, score) for score in composed.pieces if isinstance(score, Score)]
         notes = [one.notes for one in shared if one.notes > 1]
         if not notes:
             return None, "Whether it copied cannot be told: no composed piece has two notes."
         real = (piece for piece in held_out if isinstance(piece, Score))
-        people = human(index, real, int(np.median(notes)), rng)
+        people = human(index, real, int(np.median(notes)), rng, progress=looked_up)
     else:
         texts = words_index(own, reporter.progress)
         shared = [shared_text(texts, str(piece)) for piece in composed.pieces]
-        people = human_text(texts, map(str, held_out), int(np.median([one.length for one in shared])) or None, rng)
-    return copying(people, shared), f"Shared with {len(own.split('train')):,} training pieces. {people.said}"
+        lengths = [one.length for one in shared if one.length]
+        if not lengths:
+            return None, "Whether it copied cannot be told: no composed text has a character."
+        people = human_text(texts, map(str, held_out), int(np.median(lengths)), rng, looked_up)
+    return copying(people, shared), f"Shared with {counted(len(own.split('train')), 'training piece')}. {people.said}"
+
+
+def _known(own: Pieces, reporter: Reporter) -> frozenset[str]:
+    """The words of all training texts."""
+    known: set[str] = set()
+    indices = own.split("train")
+    for number, index in enumerate(indices, 1):
+        known.update(words(str(own[index])))
+        reporter.progress(number, len(indices), "counting words of training texts")
+    return frozenset(known)
 
 
 def _measured(
-    sets: Mapping[str, Sequence[Piece]], training: Sequence[Piece], kind: str, reporter: Reporter
+    sets: Mapping[str, Sequence[Piece]], known: frozenset[str] | None, kind: str, reporter: Reporter
 ) -> dict[str, Floats]:
-    """[N, F] the numbers of the pieces of each set."""
-    known = None
-    if kind == "text" and training:
-        known = frozenset(word for text in training for word in words(str(text)))
+    """[N, F] the numbers of the pieces of each set; known: the words of the training texts."""
     width = max(where.stop for where in (COLUMNS if kind == "music" else TEXT_COLUMNS).values())
     total, done, found = sum(map(len, sets.values())), 0, {}
     for name, pieces in sets.items():
@@ -294,10 +287,11 @@ def _measured(
 
 
 def _protocol(composed: Composed, counts: Mapping[str, int], split: str) -> str:
-    real = f"{counts['held out']:,} held-out pieces ({split})"
-    if "training" in counts:
-        real += f" and {counts['training']:,} training pieces"
+    beside = [counted(number, f"{name.replace(' ', '-')} piece") for name, number in counts.items()][1:]
+    beside[0] += f" ({split})"
+    first, last = composed.seed, composed.seed + len(composed.samples) - 1
+    seeds = f"the seed {first:,}" if first == last else f"the seeds {first:,} to {last:,}"
     return (
-        f"{len(composed.samples):,} pieces of {composed.amount}, composed with the seeds {composed.seed:,} to "
-        f"{composed.seed + len(composed.samples) - 1:,} as the recipe composes, beside {real}, cut to that length."
+        f"{counted(len(composed.samples), 'piece')} of {composed.amount}, composed with {seeds} as the recipe "
+        f"composes, beside {' and '.join(beside)}, cut to that length."
     )

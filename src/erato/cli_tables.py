@@ -36,20 +36,46 @@ def print_features(found: dict[str, Any]) -> None:
 
 
 def print_writing(found: dict[str, Any]) -> None:
-    """Prints what a run composed, beside what people wrote, of `Writing.to_json`."""
-    heads, rows = writing_tables.features(found)
+    """Prints what a run composed, beside what people wrote, of `Writing.to_json`; as much as the terminal has room for.
+
+    Where it is narrow, divergences, floors and standard deviations are left out in turn.
+    """
+    for less in range(writing_tables.LESS + 1):
+        heads, rows = writing_tables.features(found, less)
+        widths = [
+            max(len(head), *(len(cells[at]) for cells in rows.rows.values())) + 2 for at, head in enumerate(heads)
+        ]
+        label = max(map(len, rows.rows)) + 4
+        if label + sum(widths) - 2 <= _width():
+            break
     print()
     _line(rows.name, [])
-    widths = [max(len(head), *(len(cells[at]) for cells in rows.rows.values())) + 2 for at, head in enumerate(heads)]
-    label = max(map(len, rows.rows)) + 4
     for name, cells in {"": heads, **rows.rows}.items():
         print(f"{'  ' + name:<{label}}{''.join(f'{c:<{w}}' for c, w in zip(cells, widths, strict=True))}".rstrip())
-    print(writing_tables.distance(found))
+    print_sentence(writing_tables.distance(found))
     for sentence in writing_tables.originality(found):
-        print(plain(sentence))
+        print_sentence(sentence)
     print(writing_tables.speed(found))
     for sentence in found["said"]:
-        print(plain(sentence))
+        print_sentence(sentence)
+
+
+def print_sentence(text: str) -> None:
+    """Prints a sentence in lines that the terminal holds, broken between words, the later ones as far in as the first.
+
+    Anybody's words in it are only shown.
+    """
+    from textwrap import fill
+
+    text = plain(" ".join(text.split("\n")))
+    indent = " " * (len(text) - len(text.lstrip()))
+    print(fill(text, max(40, _width()), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False))
+
+
+def _width() -> int:
+    from shutil import get_terminal_size
+
+    return get_terminal_size((100, 24)).columns
 
 
 def _print_rows(found: tables.Rows) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from erato.assessing import PIECES, Amount, Writing, amount_of, refuse_pieces, unit_of, write
-from erato.corpora.base import Corpus, Split
+from erato.assessing import PIECES, Writing, name_of, refuse_pieces, unit_of, write
+from erato.corpora.base import SPLITS, Corpus, Split
 from erato.displayed import Displayed
-from erato.errors import EratoError, UsageError
+from erato.errors import CorpusError, EratoError, UsageError
 from erato.evaluation.likelihood import likelihoods
-from erato.held_out import HeldOut
+from erato.held_out import Amount, Common, HeldOut, amount_of, common_pieces, held_out, some
 from erato.models.base import SequenceModel
 from erato.models.describe import count_parameters
 from erato.reporter import Reporter
@@ -25,12 +25,14 @@ from erato.representations.base import Array
 from erato.run import Run
 from erato.score import Piece, note_count, seconds
 from erato.training.log import read_metrics
+from erato.writing_tables import counted
 
 PROTOCOL = (
     "Nats: exact negative log-likelihood of the same whole pieces under each run, at temperature 1, without masks, "
     "summed over the pieces and divided by the notes, the seconds or the characters of the pieces themselves, so that "
-    "representations compare. Held: the share of the notes that the representation holds; what it leaves out costs "
-    "nothing, so that nats of runs that hold less are too low."
+    "representations compare. Held: the share of the notes, characters or words that the representation holds; what it "
+    "leaves out costs nothing, so that nats of runs that hold less are too low, and so are those of runs that hold no "
+    "velocities, or times only roughly."
 )
 
 
@@ -38,8 +40,9 @@ PROTOCOL = (
 class Row:
     """The numbers of one run; None: it has none, and `notes` says why.
 
-    nats_per_note, nats_per_second, nats_per_char: of the common pieces. held: share of their notes. nats_per_held_note:
-    by the notes that the representation holds, as `erato evaluate` counts. minutes: of training. speed: of composing.
+    nats_per_note, nats_per_second, nats_per_char: of the common pieces. held: share of their notes, characters or
+    words. nats_per_held_note: by the notes that the representation holds, as `erato evaluate` counts. minutes: of
+    training.
     """
 
     run: str
@@ -82,123 +85,194 @@ def contest(
 ) -> Contest:
     """Each run by the pieces that none of them learned from: of `corpus`, else of the corpus that all learned from.
 
-    n: pieces that each composes to be measured, 0: none. Runs of different corpora have no common pieces: without
-    `corpus`, their likelihoods are None, and each is measured by its own held-out pieces. Raises UsageError where there
-    is nothing to compare: no two runs, or music and text.
+    n: pieces that each composes to be measured, 0: none. A run whose corpus is gone is measured by that of another.
+    Runs of different corpora have no common pieces: without `corpus`, their likelihoods are None, and each is measured
+    by its own held-out pieces. Raises UsageError where there is nothing to compare: no two runs, one of them twice,
+    music and text, or no pieces.
     """
     reporter = reporter or Reporter()
-    refuse_pieces(n)
+    refuse_pieces(n, seed)
+    if split is not None and split not in SPLITS:
+        raise UsageError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
     if len(runs) < 2:
         raise UsageError(f"a comparison is of two runs or more, got {len(runs)}: see erato evaluate for one.")
     kinds = {run.representation.kind for run in runs}
     if len(kinds) > 1:
         raise UsageError("runs of music and runs of text have nothing to compare: give runs of one kind.")
-    said: list[str] = []
-    found = [run.held_out(corpus, split, _Noting(said, reporter, run)) for run in runs]
-    common, why = _common(runs, found)
-    if why:
-        said.append(why)
-    units = {unit_of(run) for run in runs}
-    unit = units.pop() if len(units) == 1 else "seconds"
-    costs, counted = _costs(runs, found, common, said, reporter) if common else ([None] * len(runs), 0)
-    amount = amount_of([found[0].pieces[index] for index in common[0][:200]], unit) if common else None
+    names = names_of(runs)
+    said: dict[str, list[str]] = {}
+    found = _held_out(runs, names, corpus, split, said, reporter)
+    common, why = common_pieces(found)
+    costs: list[_Cost | None] = [None] * len(runs)
+    amount, counts = None, 0
+    notes = [_of_whom(text, who, names) for text, who in said.items()] + [why] * bool(why)
+    if common is not None:
+        held, costs, whether = _costs(runs, common, reporter)
+        counts = len(held)
+        if held:
+            common = replace(common, indices=[[own[at] for at in held if own] for own in common.indices])
+        notes = [f"{counted(counts, 'piece')} of {common.name} ({common.split}).", *notes, *whether]
+        units = {unit_of(run) for run in runs}
+        pieces = some(common.of.pieces, common.indices[common.first])
+        amount = amount_of(pieces, units.pop() if len(units) == 1 else "seconds")
     rows = []
-    for number, (run, own, cost) in enumerate(zip(runs, found, costs, strict=True)):
-        reporter.note(f"{run.folder.absolute().name} ({number + 1} of {len(runs)})")
-        same = replace(own, indices=common[number]) if common else own
-        rows.append(_row(run, same, cost, n, seed, amount, reporter))
-    name = found[0].pieces.name if common else None
-    notes = [f"{counted} pieces of {name} ({found[0].split})."] if common else []
+    for number, (run, name) in enumerate(zip(runs, names, strict=True)):
+        reporter.note(f"{name} ({number + 1} of {len(runs)})")
+        own = found[number]
+        if own is not None and common is not None:
+            own = replace(own, indices=common.indices[number])
+        rows.append(_row(run, name, own, costs[number], n, seed, amount, reporter))
     return Contest(
         tuple(sorted(rows, key=_order)),
-        found[0].split if common else None,
-        counted,
+        common.split if common else None,
+        counts,
         PROTOCOL,
-        tuple(dict.fromkeys([*notes, *said])),
+        tuple(dict.fromkeys(notes)),
     )
 
 
-class _Noting(Reporter):
-    """Keeps what is said of a run, once, with its name."""
+def names_of(runs: Sequence[Run]) -> list[str]:
+    """What runs are called, those of one name with the folders above that tell them apart.
 
-    def __init__(self, said: list[str], reporter: Reporter, run: Run) -> None:
-        self._said, self._reporter, self._name = said, reporter, run.folder.absolute().name
+    UsageError for one that is there twice.
+    """
+    for number, run in enumerate(runs):
+        if any(_same(run, other) for other in runs[:number]):
+            raise UsageError(f"{run.folder} is given twice: a comparison is of different runs.")
+    names = list(map(name_of, runs))
+    paths = [run.folder.absolute().parts for run in runs]
+    depth = 1
+    while len(set(names)) < len(names) and depth < max(map(len, paths)):
+        depth += 1
+        twice = {name for name in names if names.count(name) > 1}
+        for number, run in enumerate(runs):
+            if names[number] in twice:
+                above = paths[number][-depth:-1]
+                names[number] = "/".join((*above, name_of(run))).replace("//", "/")
+    return names
+
+
+def _same(run: Run, other: Run) -> bool:
+    return run.folder.resolve() == other.folder.resolve() and run.checkpoint == other.checkpoint
+
+
+def _of_whom(text: str, who: list[str], names: Sequence[str]) -> str:
+    """A sentence on some of the runs, with their names before it unless it is on all."""
+    return text if len(who) == len(names) else f"{', '.join(who)}: {text}"
+
+
+class _Noting(Reporter):
+    """Keeps what is said of a run: a sentence, and the names of those that it was said of."""
+
+    def __init__(self, said: dict[str, list[str]], reporter: Reporter, name: str) -> None:
+        self._said, self._reporter, self._name = said, reporter, name
 
     def note(self, text: str) -> None:
-        self._said.append(f"{self._name}: {text}")
+        who = self._said.setdefault(text, [])
+        if self._name not in who:
+            who.append(self._name)
 
     def progress(self, done: int, total: int | None, what: str) -> None:
         self._reporter.progress(done, total, what)
 
 
-def _common(runs: Sequence[Run], found: Sequence[HeldOut]) -> tuple[list[list[int]], str]:
-    """The numbers of the pieces that all runs hold out, by run, in one order; none, and why."""
-    keys = [_keys(one) for one in found]
-    shared = set(keys[0]).intersection(*keys[1:])
-    if not shared:
-        names = ", ".join(dict.fromkeys(one.pieces.name for one in found))
-        return [], (
-            f"The runs have no held-out piece in common ({names}): what they cost and write is measured by the pieces "
-            "of each, which do not compare. Name pieces that none has learned from with --corpus."
+def _held_out(
+    runs: Sequence[Run],
+    names: Sequence[str],
+    corpus: str | Path | Corpus | None,
+    split: Split | None,
+    said: dict[str, list[str]],
+    reporter: Reporter,
+) -> list[HeldOut | None]:
+    """The pieces that each run is measured by; None: its corpus is gone, and it learned from all of the others'."""
+    found: list[HeldOut | None] = []
+    gone: dict[int, EratoError] = {}
+    tell = [_Noting(said, reporter, name) for name in names]
+    for number, run in enumerate(runs):
+        try:
+            found.append(run.held_out(corpus, split, tell[number]))
+        except (UsageError, CorpusError) as error:
+            if corpus is not None:
+                raise
+            gone[number] = error
+            found.append(None)
+    there = next((one for one in found if one is not None and one.indices), None)
+    if there is None:
+        if gone:
+            raise next(iter(gone.values()))
+        empty = next(one for one in found if one is not None)
+        raise UsageError(
+            f"{empty.pieces.name} has no piece in its {empty.split} part: choose another --split, or name pieces with "
+            "--corpus."
         )
-    order = [key for key in keys[0] if key in shared]
-    fewer = max(map(len, keys)) - len(order)
-    why = f"{fewer} pieces are left out, as not all runs hold them out." if fewer else ""
-    return [[own[key] for key in order] for own in keys], why
-
-
-def _keys(found: HeldOut) -> dict[tuple[str, str], int]:
-    """The pieces by their names and the contents of their files."""
-    hashes = {file["name"]: file["sha256"] for file in found.pieces.manifest["files"]}
-    entries = ((index, found.pieces.entries[index]) for index in found.indices)
-    return {(str(hashes.get(entry.file)), entry.name.removeprefix(entry.file)): index for index, entry in entries}
+    for number, why in gone.items():
+        tell[number].note(str(why))
+        try:
+            found[number] = held_out(there.pieces, runs[number].manifest, split, tell[number].note)
+            tell[number].note(f"It is measured by the pieces of {there.pieces.name}.")
+        except UsageError as reason:
+            tell[number].note(str(reason))
+    return found
 
 
 @dataclass(frozen=True)
 class _Cost:
-    """Nats of the common pieces, None: the model gives none (why: a sentence); and what there is of these."""
+    """Nats of the common pieces, None: there are none (why: a sentence); what there is of these, and the share held."""
 
     nats: float | None
     why: str
-    held_notes: float
     notes: float
     seconds: float
     chars: float
+    held: float | None
 
 
-def _costs(
-    runs: Sequence[Run], found: Sequence[HeldOut], common: list[list[int]], said: list[str], reporter: Reporter
-) -> tuple[list[_Cost | None], int]:
-    """What the pieces that every run can hold cost each; how many these are. `common` is cut to them."""
-    pieces: list[Piece] = [found[0].pieces[index] for index in common[0]]
+def _costs(runs: Sequence[Run], common: Common, reporter: Reporter) -> tuple[list[int], list[_Cost | None], list[str]]:
+    """Which of the common pieces every run can hold that gives a likelihood, what they cost each, and a sentence."""
+    pieces: list[Piece] = [common.of.pieces[index] for index in common.indices[common.first]]
     arrays: list[list[Array]] = []
-    for run in runs:
+    for run, numbers in zip(runs, common.indices, strict=True):
         arrays.append([])
-        for number, piece in enumerate(pieces):
+        for number, piece in enumerate(pieces if numbers else ()):
             arrays[-1].append(run.representation.encode(piece).array)
             reporter.progress(number + 1, len(pieces), f"encoding for {run.recipe.name}")
-    held = [at for at in range(len(pieces)) if all(len(own[at]) for own in arrays)]
-    if len(held) < len(pieces):
-        said.append(f"{len(pieces) - len(held)} pieces are left out, as not all runs can hold them.")
-        common[:] = [[own[at] for at in held] for own in common]
-    if not held:
-        return [None] * len(runs), 0
+    counting = [own for run, own in zip(runs, arrays, strict=True) if isinstance(run.model, SequenceModel)]
+    counting = [own for own in counting if any(map(len, own))]  # one that can hold none is no measure for others
+    held = [at for at in range(len(pieces)) if all(len(own[at]) for own in counting)]
+    fewer = len(pieces) - len(held)
+    is_are = "is" if fewer == 1 else "are"
+    whether = [f"{counted(fewer, 'piece')} {is_are} left out, as not all runs can hold them."] if fewer else []
     pieces = [pieces[at] for at in held]
     scores = [piece for piece in pieces if not isinstance(piece, str)]
     notes, length = float(sum(map(note_count, scores))), float(sum(map(seconds, scores)))
     chars = float(sum(len(piece) for piece in pieces if isinstance(piece, str)))
     costs: list[_Cost | None] = []
-    for run, own in zip(runs, arrays, strict=True):
+    for run, whole in zip(runs, arrays, strict=True):
         reporter.progress(0, None, f"likelihood under {run.recipe.name}")
-        nats, why = _nats(run, [own[at] for at in held])
-        units = [run.representation.units(own[at]) for at in held]
-        costs.append(_Cost(nats, why, sum(unit.get("notes", 0.0) for unit in units), notes, length, chars))
-    return costs, len(held)
+        own: list[Array] = [whole[at] for at in held] if whole else []
+        nats, why = _nats(run, own)
+        units: dict[str, float] = {}
+        for array in own:
+            for name, count in run.representation.units(array).items() if len(array) else ():
+                units[name] = units.get(name, 0.0) + count
+        costs.append(_Cost(nats, why, notes, length, chars, _share(units, notes, chars)) if whole else None)
+    return held, costs, whether
+
+
+def _share(units: dict[str, float], notes: float, chars: float) -> float | None:
+    """Of the notes, or of the characters, that a representation holds; of words, those that it knows."""
+    if notes:
+        return units.get("notes", 0.0) / notes
+    if units.get("words"):
+        return 1 - units.get("unknown words", 0.0) / units["words"]
+    return min(1.0, units.get("chars", 0.0) / chars) if chars else None
 
 
 def _nats(run: Run, arrays: list[Array]) -> tuple[float | None, str]:
     if not isinstance(run.model, SequenceModel):
         return None, "it writes whole phrases from latents and gives no likelihood"
+    if not any(map(len, arrays)):
+        return None, "its representation can hold none of the pieces"
     found = likelihoods(run.model, arrays, run.representation.space)
     if not found.complete:
         return None, "it predicts times without a likelihood"
@@ -207,11 +281,18 @@ def _nats(run: Run, arrays: list[Array]) -> tuple[float | None, str]:
 
 
 def _row(
-    run: Run, found: HeldOut, cost: _Cost | None, n: int, seed: int, amount: Amount | None, reporter: Reporter
+    run: Run,
+    name: str,
+    found: HeldOut | None,
+    cost: _Cost | None,
+    n: int,
+    seed: int,
+    amount: Amount | None,
+    reporter: Reporter,
 ) -> Row:
-    notes = [f"no nats: {cost.why}"] if cost and cost.why else []
+    notes = [f"no nats: {cost.why}."] if cost and cost.why else []
     writing: Writing | None = None
-    if n and found.indices:
+    if n and found is not None and found.indices:
         try:
             writing = write(run, found, n, seed, reporter, amount)
         except EratoError as error:  # the others are measured all the same
@@ -223,7 +304,7 @@ def _row(
         return nats / amount if nats is not None and amount else None
 
     return Row(
-        run=run.folder.absolute().name,
+        run=name,
         recipe=run.recipe.name,
         representation=type(run.representation).__name__,
         corpus=str(run.manifest.get("corpus", "")),
@@ -232,8 +313,8 @@ def _row(
         nats_per_note=per(cost.notes) if cost else None,
         nats_per_second=per(cost.seconds) if cost else None,
         nats_per_char=per(cost.chars) if cost else None,
-        nats_per_held_note=per(cost.held_notes) if cost else None,
-        held=cost.held_notes / cost.notes if cost and cost.notes else None,
+        nats_per_held_note=per(cost.notes * (cost.held or 0)) if cost else None,
+        held=cost.held if cost else None,
         writing=writing.to_json() if writing else None,
         notes=tuple(notes),
     )

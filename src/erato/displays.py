@@ -10,15 +10,18 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Any
 
-from erato import evaluation_tables as tables
 from erato import provenance
+from erato.assessing import Assessment
 from erato.comparing import Comparison, numbers
 from erato.composing import Sample
+from erato.contest import Contest
 from erato.corpora.base import SPLITS, Report
 from erato.displayed import Displayed
 from erato.errors import UsageError
 from erato.evaluating import Evaluation
 from erato.evaluation.surprise import Surprise
+from erato.picturing.assessment import assessment_parts, costs_table, phrase_tables
+from erato.picturing.contest import contest_parts
 from erato.picturing.page import run_card
 from erato.picturing.seen import Seen
 from erato.renderers.base import About
@@ -119,10 +122,21 @@ def _(value: Evaluation) -> str:
     found = value.to_json()
     pieces = "1 piece" if value.pieces == 1 else f"{value.pieces:,} pieces"
     what = f"{pieces} of the {value.split} part" if value.split in SPLITS else pieces
-    sections = _phrases(found) if value.features is not None else [Section("", "", tables=[_costs(found)])]
+    sections = [phrase_tables(found) if value.features is not None else Section("", "", tables=[costs_table(found)])]
     best = {} if value.accuracy is None else {"the likeliest was right": f"{100 * value.accuracy:.1f} %"}
     measured = Section("", "How this was measured", value.protocol)
     return card("Evaluation", f"{what}, {value.symbols:,} symbols.", best, [*sections, measured])
+
+
+@html.register
+def _(value: Assessment) -> str:
+    numbers, sections, facts = assessment_parts(value)
+    return card(f"How good is {value.run}?", "", numbers, sections, facts)
+
+
+@html.register
+def _(value: Contest) -> str:
+    return card("Runs side by side", "", sections=contest_parts(value))
 
 
 @html.register
@@ -167,36 +181,6 @@ def _(value: Report) -> str:
         more = f", the first {_MOST} of {len(value.flagged):,}" if len(value.flagged) > _MOST else ""
         shown.append(Table(f"Files that are used, but not whole{more}", ["file", "what is lost"], rows, folded=True))
     return card("What can be read", "", found, [Section("", "", tables=shown)] if shown else [])
-
-
-def _costs(found: tables.Found) -> Table:
-    """What pieces cost the run, beside what they cost the n-gram."""
-    costs = tables.costs(found)
-    beside = any(baseline is not None for _, _, baseline in costs)
-    heads = ["", "this run", *([f"{tables.baseline_name(found)} of the training pieces"] if beside else [])]
-    rows = [
-        [name, f"{value:.4f}", *(["" if baseline is None else f"{baseline:.4f}"] if beside else [])]
-        for name, value, baseline in costs
-    ]
-    return Table("Lower is better", heads, rows, counts=True)
-
-
-def _phrases(found: tables.Found) -> list[Section]:
-    """How written phrases compare with real ones: the gaps at once, all that they come from when asked for."""
-    sets = tables.columns(found)
-    varied, said = tables.diversity(found)
-    gap, steering = tables.gaps(found), tables.steering(found)
-    sentences = [f"{said[:1].upper()}{said[1:]}." for said in (said, tables.originality(found)) if said]
-    shown = [
-        Table(gap.name, ["", *sets], [*_rows(gap), ["diversity", *varied]], counts=True),
-        Table(steering.name, ["", "cells"], _rows(steering), counts=True),
-        *(Table(one.name, ["", *sets], _rows(one), counts=True, folded=True) for one in tables.measures(found)),
-    ]
-    return [Section("", "", "\n\n".join(sentences), tables=shown)]
-
-
-def _rows(found: tables.Rows) -> list[list[str]]:
-    return [[label, *cells] for label, cells in found.rows.items()]
 
 
 def _kind(value: object) -> str:

@@ -30,8 +30,12 @@ def music_index(pieces: Pieces, progress: Progress | None = None) -> PassageInde
         return PassageIndex.open(folder)
     except (RunError, OSError):  # not there, or damaged
         shutil.rmtree(folder, ignore_errors=True)
-    PassageIndex.build(_training(pieces, progress)).save(folder)
-    return PassageIndex.open(folder)
+    made = PassageIndex.build(_training(pieces, progress))
+    try:
+        made.save(folder)
+        return PassageIndex.open(folder)
+    except (RunError, OSError):  # no room, or another process makes it at the same time
+        return made
 
 
 def words_index(pieces: Pieces, progress: Progress | None = None) -> TextIndex:
@@ -41,8 +45,12 @@ def words_index(pieces: Pieces, progress: Progress | None = None) -> TextIndex:
         return TextIndex.open(folder)
     except (RunError, OSError):
         shutil.rmtree(folder, ignore_errors=True)
-    TextIndex.build(_training(pieces, progress)).save(folder)
-    return TextIndex.open(folder)
+    made = TextIndex.build(_training(pieces, progress))
+    try:
+        made.save(folder)
+        return TextIndex.open(folder)
+    except (RunError, OSError):  # no room, or another process makes it at the same time
+        return made
 
 
 def melody_tokens(index: PassageIndex) -> Tokens:

@@ -11,7 +11,13 @@ from erato.evaluation_tables import Rows
 
 Found = Mapping[str, Any]
 _SHARES = ("scale_consistency", "polyphony_rate", "empty_bar_rate", "groove_consistency", "known_words")
+LESS = 3  # columns, or parts of them, that can be left out of the features
 _SHARED = ("repeated_", "similarity_", "type_token", "moving_type", "distinct_")
+
+
+def counted(count: int, what: str) -> str:
+    """So many of them: "1 piece", "2,000 pieces"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def is_share(name: str) -> bool:
@@ -24,20 +30,24 @@ def named(name: str) -> str:
     return name.replace("_", " ")
 
 
-def features(found: Found) -> tuple[list[str], Rows]:
-    """Heads, and each scalar: its mean and spread in each set of pieces, how far the sets overlap and diverge."""
+def features(found: Found, less: int = 0) -> tuple[list[str], Rows]:
+    """Heads, and each scalar: its mean and spread in each set of pieces, how far the sets overlap and diverge.
+
+    less: how much of that is left out, up to LESS: how they diverge, what people reach, spreads.
+    """
     sets = list(found["features"])
     gaps = found["distances"]["features"]
-    floors = any(gap["floor"] for gap in gaps.values())
-    heads = [*sets, "overlap", *(["that of people"] * floors), "KL"]
+    floors = any(gap["floor"] for gap in gaps.values()) and less < 2
+    heads = [*sets, "overlap", *(["people"] * floors), *(["KL"] * (less < 1))]
     rows = {}
     for name in found["features"][sets[0]]:
         gap = gaps[name]
-        cells = [_spread(found["features"][one][name], is_share(name)) for one in sets]
+        cells = [_spread(found["features"][one][name], is_share(name), less < LESS) for one in sets]
         cells.append(interval(gap["overlap"]))
         cells += [_plain((gap["floor"] or {}).get("overlap"))] * floors
-        rows[named(name)] = [*cells, interval(gap["kl"])]
-    return heads, Rows("means (and standard deviations) of pieces", rows)
+        rows[named(name)] = [*cells, *([interval(gap["kl"])] * (less < 1))]
+    beside = "; people: what as many training pieces reach" if floors else ""
+    return heads, Rows(f"means {'(and standard deviations) ' if less < LESS else ''}of pieces{beside}", rows)
 
 
 def distance(found: Found) -> str:
@@ -54,8 +64,9 @@ def speed(found: Found) -> str:
     """How fast it composed, as a sentence."""
     rates = found["speed"]
     if "chars" in rates:
-        return f"Composed {rates['chars']:,.0f} characters a second."
-    return f"Composed {rates['notes']:,.0f} notes a second, {rates['seconds']:,.1f} times as fast as they sound."
+        return f"Composed {counted(round(rates['chars']), 'character')} a second."
+    notes = counted(round(rates["notes"]), "note")
+    return f"Composed {notes} a second, {rates['seconds']:,.1f} times as fast as they sound."
 
 
 def interval(cell: Mapping[str, Any]) -> str:
@@ -78,12 +89,12 @@ def _plain(cell: Mapping[str, Any] | float | None) -> str:
     return "none" if value is None else number(value)
 
 
-def _spread(cell: Mapping[str, Any], share: bool) -> str:
+def _spread(cell: Mapping[str, Any], share: bool, whole: bool) -> str:
     if cell["mean"] is None:
         return "none"
     mean, std = ((None if at is None else 100 * at if share else at) for at in (cell["mean"], cell["std"]))
     unit = " %" if share else ""
-    return f"{number(mean)}{unit}" + (f" ({number(std)})" if std is not None else "")  # type: ignore[arg-type]
+    return f"{number(mean)}{unit}" + (f" ({number(std)})" if std is not None and whole else "")  # type: ignore[arg-type]
 
 
 def originality(found: Found) -> list[str]:

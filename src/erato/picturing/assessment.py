@@ -12,6 +12,7 @@ from erato.renderers.base import About
 from erato.renderers.distributions import Distribution, distributions_svg
 from erato.renderers.page_items import Budget, page_items
 from erato.renderers.run_page import Section, Table, write_run_page
+from erato.writing_tables import counted
 
 HEARD = 4  # pieces that are on the page, the first ones
 BUDGET = Budget(seconds=160, pages=4, pieces=HEARD)
@@ -21,15 +22,55 @@ ORDER = ("held out", "composed", "training")  # what the others are seen against
 
 def write_assessment(path: Path, found: Assessment) -> None:
     """Writes the page of all that was measured, atomically."""
+    numbers, sections, facts = assessment_parts(found)
+    if found.writing:
+        sections.append(_pieces(found.writing))
+    intro = f"What {found.run} makes of pieces that it has not learned from, and what it writes itself."
+    write_run_page(path, f"How good is {found.run}?", intro, numbers, sections, facts)
+
+
+def assessment_parts(found: Assessment) -> tuple[dict[str, str], list[Section], dict[str, str]]:
+    """What to see first, all but the pieces, and how it was measured."""
     document = found.to_json()
     sections = [_costs(document)]
-    if found.writing:
-        sections += [_features(found.writing), *_originality(found.writing), _pieces(found.writing)]
-    intro = f"What {found.run} makes of pieces that it has not learned from, and what it writes itself."
+    if found.evaluation.features is not None:
+        sections.append(phrase_tables(document))
     facts = {"how likelihood was measured": document["protocol"]}
     if found.writing:
+        sections += [_features(found.writing), *_originality(found.writing)]
         facts["how pieces were compared"] = " ".join(found.writing.said)
-    write_run_page(path, f"How good is {found.run}?", intro, _numbers(found, document), sections, facts)
+    return _numbers(found, document), sections, facts
+
+
+def costs_table(found: evaluation_tables.Found) -> Table:
+    """What pieces cost the run, beside what they cost the n-gram."""
+    costs = evaluation_tables.costs(found)
+    beside = any(baseline is not None for _, _, baseline in costs)
+    heads = ["", "this run", *([f"{evaluation_tables.baseline_name(found)} of the training pieces"] if beside else [])]
+    rows = [
+        [name, f"{value:.4f}", *(["" if baseline is None else f"{baseline:.4f}"] if beside else [])]
+        for name, value, baseline in costs
+    ]
+    return Table("Lower is better", heads, rows, counts=True)
+
+
+def phrase_tables(found: evaluation_tables.Found) -> Section:
+    """How written phrases compare with real ones: the gaps at once, all that they come from when asked for."""
+    sets = evaluation_tables.columns(found)
+    varied, said = evaluation_tables.diversity(found)
+    gap, steering = evaluation_tables.gaps(found), evaluation_tables.steering(found)
+    sentences = [f"{said[:1].upper()}{said[1:]}." for said in (said, evaluation_tables.originality(found)) if said]
+    measures = evaluation_tables.measures(found)
+    shown = [
+        Table(gap.name, ["", *sets], [*_rows(gap), ["diversity", *varied]], counts=True),
+        Table(steering.name, ["", "cells"], _rows(steering), counts=True),
+        *(Table(one.name, ["", *sets], _rows(one), counts=True, folded=True) for one in measures),
+    ]
+    return Section("phrases", "How its phrases compare", "\n\n".join(sentences), tables=shown)
+
+
+def _rows(found: evaluation_tables.Rows) -> list[list[str]]:
+    return [[label, *cells] for label, cells in found.rows.items()]
 
 
 def _numbers(found: Assessment, document: dict[str, Any]) -> dict[str, str]:
@@ -48,18 +89,11 @@ def _numbers(found: Assessment, document: dict[str, Any]) -> dict[str, str]:
 
 
 def _costs(document: dict[str, Any]) -> Section:
-    said = f"{document['pieces']:,} pieces of the {document['split']} part, {document['symbols']:,} symbols."
-    rows = evaluation_tables.costs(document)
-    if not rows:
+    what = f"{counted(document['pieces'], 'piece')} of the {document['split']} part"
+    said = f"{what}, {counted(document['symbols'], 'symbol')}."
+    if not evaluation_tables.costs(document):
         return Section("likelihood", "What unheard pieces cost", f"{said}\n\nThis model gives no likelihood.")
-    heads = ["", "run", evaluation_tables.baseline_name(document)]
-    table = Table(
-        "Nats, the fewer the better",
-        heads,
-        [[name, f"{value:.4f}", "" if beside is None else f"{beside:.4f}"] for name, value, beside in rows],
-        counts=True,
-    )
-    return Section("likelihood", "What unheard pieces cost", said, tables=[table])
+    return Section("likelihood", "What unheard pieces cost", said, tables=[costs_table(document)])
 
 
 def _features(writing: Writing) -> Section:
@@ -80,7 +114,6 @@ def _features(writing: Writing) -> Section:
         values = {name: writing.sets[name][:, at].tolist() for name in names}
         panels.append(Distribution(writing_tables.named(scalar.name), "" if share else scalar.unit, values, share))
     heads, rows = writing_tables.features(document)
-    cells = [[name, *row] for name, row in rows.rows.items()]
     meanings = [[writing_tables.named(one.name), one.meaning, one.source] for one in writing.scalars]
     words = "; ".join(f"{name}: {', '.join(row)}" for name, row in list(rows.rows.items())[:PANELS])
     return Section(
@@ -92,16 +125,17 @@ def _features(writing: Writing) -> Section:
         distributions_svg(panels),
         f"Distributions of {', '.join(names)} pieces: {words}",
         [
-            Table(f"All measures: {rows.name}", ["", *heads], cells, counts=True, folded=True),
+            Table(f"All measures: {rows.name}", ["", *heads], _rows(rows), counts=True, folded=True),
             Table("What they mean", ["", "meaning", "source"], meanings, folded=True),
         ],
     )
 
 
 def _pieces(writing: Writing) -> Section:
-    samples = writing.composed.samples[:HEARD]
-    pieces = [(f"seed {sample.seed}", sample.piece, About(f"seed {sample.seed}")) for sample in samples]
-    said = f"The first {len(pieces)} of the {len(writing.composed.samples)} that were measured."
+    made = list(zip(writing.composed.samples, writing.composed.pieces, strict=True))
+    pieces = [(f"seed {sample.seed}", piece, About(f"seed {sample.seed}")) for sample, piece in made[:HEARD]]
+    said = "All" if len(pieces) == len(made) else f"The first {len(pieces)}"
+    said += f" of the {counted(len(made), 'piece')} that {'was' if len(made) == 1 else 'were'} measured."
     return Section("pieces", "What it composed", said, items=page_items(pieces, BUDGET))
 
 

@@ -59,13 +59,15 @@ def write_contest(path: Path, found: Contest) -> None:
     elif path.suffix == ".md":
         write_text(path, markdown_text(table))
     elif path.suffix == ".html":
-        _write_page(path, found, table)
+        intro = f"{len(found.rows)} runs, the best first."
+        write_run_page(path, "Runs side by side", intro, {}, contest_parts(found), {})
     else:
         raise UsageError(f"a table is written as {', '.join(SUFFIXES)}, got {path.name}.")
 
 
-def _write_page(path: Path, found: Contest, table: ResultTable) -> None:
-    """A page with the table in parts, so that it is read without scrolling sideways."""
+def contest_parts(found: Contest) -> list[Section]:
+    """The table in parts, so that it is read without scrolling sideways, and how it was measured."""
+    table = table_of(found)
     groups = {
         "How likely they find unheard pieces": ("nats per note", "nats per second", "nats per character", "held"),
         "How far what they write lies from real pieces": ("Fréchet distance", "of people", "overlap"),
@@ -78,9 +80,7 @@ def _write_page(path: Path, found: Contest, table: ResultTable) -> None:
         if len(columns) > 1:
             part: Table = html_rows(ResultTable(MARKS, columns, table.rows))
             sections.append(Section(f"part-{number}", title, tables=[part]))
-    sections.append(Section("notes", "How this was measured", "\n\n".join(table.notes)))
-    intro = f"{len(found.rows)} runs, the best first."
-    write_run_page(path, "Runs side by side", intro, {}, sections, {})
+    return [*sections, Section("notes", "How this was measured", "\n\n".join(table.notes))]
 
 
 def _cells(row: Row) -> dict[str, Value]:
