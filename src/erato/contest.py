@@ -322,7 +322,7 @@ def _row(
 
 def _order(row: Row) -> tuple[bool, float]:
     """Best likelihood first; those without after them, by how far what they write lies from real pieces."""
-    nats = row.nats_per_note if row.nats_per_note is not None else row.nats_per_char
+    nats = row.nats_per_held_note if row.nats_per_held_note is not None else row.nats_per_char
     if nats is not None:
         return False, nats
     far = row.writing["distances"]["frechet"]["value"] if row.writing else None
