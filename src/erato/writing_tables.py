@@ -152,10 +152,10 @@ def length_of(passage: Mapping[str, Any] | None) -> int:
 def measure(name: str) -> str:
     """What is compared, for people."""
     return {
-        "melody": "longest passage of a melody",
-        "texture": "longest passage of all notes",
-        "near_melody": "longest passage of a melody, where one note in eight may differ",
-        "near_texture": "longest passage of all notes, where one in eight may differ",
+        "melody": "melody, note for note",
+        "texture": "all notes, note for note",
+        "near_melody": "melody, one note in eight may differ",
+        "near_texture": "all notes, one in eight may differ",
         "words": "longest run of words",
         "characters": "longest run of characters",
     }.get(name, named(name))

@@ -70,7 +70,13 @@ def contest_parts(found: Contest) -> list[Section]:
     """The table in parts, so that it is read without scrolling sideways, and how it was measured."""
     table = table_of(found)
     groups = {
-        "How likely they find unheard pieces": ("nats per held note", "nats per note", "nats per second", "nats per character", "held"),
+        "How likely they find unheard pieces": (
+            "nats per held note",
+            "nats per note",
+            "nats per second",
+            "nats per character",
+            "held",
+        ),
         "How far what they write lies from real pieces": ("Fréchet distance", "of people", "overlap"),
         "Did they copy?": ("longest shared", "people share", "did it copy?"),
         "What they take": ("recipe", "representation", "parameters", "trained", "composes", "writes"),
