@@ -157,7 +157,7 @@ def write(
     real = some(found.pieces, found.indices)
     amount = amount or amount_of(real, unit_of(run))
     composed = compose(run, amount, n, seed, reporter)
-    own, why = _own_pieces(run, found, reporter)
+    own, why = _own_pieces(run, found)
     same = own is not None and own.hash == found.pieces.hash
     real_name = "training" if found.learnt else "held out"
     sets = {"composed": composed.pieces, real_name: cut(real, amount)}
@@ -221,12 +221,12 @@ def _chars_per_symbol(run: Run) -> float:
     return max(0.5, len(str(sampled.piece)) / 64)
 
 
-def _own_pieces(run: Run, found: HeldOut, reporter: Reporter) -> tuple[Pieces | None, str]:
+def _own_pieces(run: Run, found: HeldOut) -> tuple[Pieces | None, str]:
     """The corpus that the run learned from, and what is to be said of it; None: it is not there."""
     if found.own:
         return found.pieces, ""
     try:
-        own = run.own_pieces(reporter)
+        own = run.own_pieces()  # what there is to note of it, was noted when the run was evaluated
     except (UsageError, CorpusError) as error:
         return None, str(error)
     return own, "" if own.hash == run.manifest.get("hash") else " They have changed since the run learned from them."

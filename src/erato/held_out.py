@@ -56,7 +56,12 @@ def held_out(pieces: Pieces, manifest: dict[str, Any], split: Split | None, note
         fresh = unlearnt(pieces, indices, manifest)
         if len(fresh) < len(indices):
             count = len(indices) - len(fresh)
-            note(f"{count} {'piece is' if count == 1 else 'pieces are'} left out, as the run learned from them.")
+            whose = (
+                "is left out, as the run learned from it"
+                if count == 1
+                else "are left out, as the run learned from them"
+            )
+            note(f"{counted(count, 'piece')} {whose}.")
         if indices and not fresh:
             raise UsageError(f"the run learned from every piece of {pieces.name} in {split}: give other pieces.")
         indices = fresh
