@@ -10,20 +10,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from erato.assessing import PIECES, Writing, name_of, refuse_pieces, unit_of, write
+from erato.common_costs import Cost, costs_of
 from erato.corpora.base import SPLITS, Corpus, Split
 from erato.displayed import Displayed
 from erato.errors import CorpusError, EratoError, UsageError
-from erato.evaluation.likelihood import likelihoods
-from erato.held_out import Amount, Common, HeldOut, amount_of, common_pieces, held_out, some
-from erato.models.base import SequenceModel
+from erato.held_out import Amount, HeldOut, amount_of, common_pieces, held_out, some
 from erato.models.describe import count_parameters
 from erato.reporter import Reporter
-from erato.representations.base import Array
 from erato.run import Run
-from erato.score import Piece, note_count, seconds
 from erato.training.log import read_metrics
 from erato.writing_tables import counted
 
@@ -103,11 +98,11 @@ def contest(
     said: dict[str, list[str]] = {}
     found = _held_out(runs, names, corpus, split, said, reporter)
     common, why = common_pieces(found)
-    costs: list[_Cost | None] = [None] * len(runs)
+    costs: list[Cost | None] = [None] * len(runs)
     amount, counts = None, 0
     notes = [_of_whom(text, who, names) for text, who in said.items()] + [why] * bool(why)
     if common is not None:
-        held, costs, whether = _costs(runs, common, reporter)
+        held, costs, whether = costs_of(runs, common, reporter)
         counts = len(held)
         if held:
             common = replace(common, indices=[[own[at] for at in held if own] for own in common.indices])
@@ -215,76 +210,11 @@ def _held_out(
     return found
 
 
-@dataclass(frozen=True)
-class _Cost:
-    """Nats of the common pieces, None: there are none (why: a sentence); what there is of these, and the share held."""
-
-    nats: float | None
-    why: str
-    notes: float
-    seconds: float
-    chars: float
-    held: float | None
-
-
-def _costs(runs: Sequence[Run], common: Common, reporter: Reporter) -> tuple[list[int], list[_Cost | None], list[str]]:
-    """Which of the common pieces every run can hold that gives a likelihood, what they cost each, and a sentence."""
-    pieces: list[Piece] = [common.of.pieces[index] for index in common.indices[common.first]]
-    arrays: list[list[Array]] = []
-    for run, numbers in zip(runs, common.indices, strict=True):
-        arrays.append([])
-        for number, piece in enumerate(pieces if numbers else ()):
-            arrays[-1].append(run.representation.encode(piece).array)
-            reporter.progress(number + 1, len(pieces), f"encoding for {run.recipe.name}")
-    counting = [own for run, own in zip(runs, arrays, strict=True) if isinstance(run.model, SequenceModel)]
-    counting = [own for own in counting if any(map(len, own))]  # one that can hold none is no measure for others
-    held = [at for at in range(len(pieces)) if all(len(own[at]) for own in counting)]
-    fewer = len(pieces) - len(held)
-    is_are = "is" if fewer == 1 else "are"
-    whether = [f"{counted(fewer, 'piece')} {is_are} left out, as not all runs can hold them."] if fewer else []
-    pieces = [pieces[at] for at in held]
-    scores = [piece for piece in pieces if not isinstance(piece, str)]
-    notes, length = float(sum(map(note_count, scores))), float(sum(map(seconds, scores)))
-    chars = float(sum(len(piece) for piece in pieces if isinstance(piece, str)))
-    costs: list[_Cost | None] = []
-    for run, whole in zip(runs, arrays, strict=True):
-        reporter.progress(0, None, f"likelihood under {run.recipe.name}")
-        own: list[Array] = [whole[at] for at in held] if whole else []
-        nats, why = _nats(run, own)
-        units: dict[str, float] = {}
-        for array in own:
-            for name, count in run.representation.units(array).items() if len(array) else ():
-                units[name] = units.get(name, 0.0) + count
-        costs.append(_Cost(nats, why, notes, length, chars, _share(units, notes, chars)) if whole else None)
-    return held, costs, whether
-
-
-def _share(units: dict[str, float], notes: float, chars: float) -> float | None:
-    """Of the notes, or of the characters, that a representation holds; of words, those that it knows."""
-    if notes:
-        return units.get("notes", 0.0) / notes
-    if units.get("words"):
-        return 1 - units.get("unknown words", 0.0) / units["words"]
-    return min(1.0, units.get("chars", 0.0) / chars) if chars else None
-
-
-def _nats(run: Run, arrays: list[Array]) -> tuple[float | None, str]:
-    if not isinstance(run.model, SequenceModel):
-        return None, "it writes whole phrases from latents and gives no likelihood"
-    if not any(map(len, arrays)):
-        return None, "its representation can hold none of the pieces"
-    found = likelihoods(run.model, arrays, run.representation.space)
-    if not found.complete:
-        return None, "it predicts times without a likelihood"
-    total = float(found.nats.sum())
-    return (total, "") if np.isfinite(total) else (None, "its model gives no numbers")
-
-
 def _row(
     run: Run,
     name: str,
     found: HeldOut | None,
-    cost: _Cost | None,
+    cost: Cost | None,
     n: int,
     seed: int,
     amount: Amount | None,
