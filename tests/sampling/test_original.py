@@ -138,7 +138,7 @@ CONFIGS = {
     "keystates": KeystatesConfig(steps_per_beat=4, min_key_index=36, num_keys=48),
     "keystates, fine": KeystatesConfig(min_key_index=36, num_keys=48),
 }
-LENGTHS = {"keystates": 4000, "keystates, fine": 20_000, "performance": 200, "remi": 150, "remi, fine": 150}
+LENGTHS = {"keystates": 3000, "keystates, fine": 15_000, "performance": 200, "remi": 150, "remi, fine": 150}
 
 
 @pytest.fixture(scope="module", params=CONFIGS)
@@ -243,7 +243,7 @@ def test_every_recipe_of_music(name):
     written = [representation.decode(representation.encode(score).array) for score in scores]
     space, known = representation.space, known_of(written, 2)
     draft = Draft() if isinstance(space, Bits) else None
-    stop = Stop(length=(20 if space.frame > 1 else 300) * space.frame)
+    stop = Stop(length=14 * space.frame if space.frame > 1 else 150)
     made = compose_after(space.empty(), model, representation, [0, 1], Sampler(), stop, True, draft=draft, known=known)
     forbidden = melody_grams(written, 3)
     for one in made:
