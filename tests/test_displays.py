@@ -14,8 +14,10 @@ from symusic import Note, Score, Track
 
 import erato
 from erato import pipeline
+from erato.assessing import Assessment, assess
 from erato.comparing import Comparison, Made
 from erato.composing import Sample
+from erato.contest import Contest, Row
 from erato.corpora.base import Report
 from erato.displayed import Displayed
 from erato.displays import html, show
@@ -95,6 +97,10 @@ def evaluation(**changes):
     return Evaluation(**{"split": "test", "pieces": 1234, "symbols": 5678, **numbers, **told, **changes})
 
 
+def row(name, nats=None):
+    return Row(name, name, name, name, 1234, None, nats, nats, None, nats, None, None, (name,))
+
+
 def test_a_score_is_played_and_seen():
     seen = shown(show(notes("Flute"), "Morning"))
     assert seen.count("audio") == seen.count("img") == 1 and "Morning" in seen.text and "Flute" in seen.text
@@ -154,6 +160,8 @@ def test_what_was_typed_is_text():
         evaluation(),
         Comparison((Made(HOSTILE, "", prompt=HOSTILE, text=HOSTILE),), (), 0),
         Surprise(notes(HOSTILE), [np.ones(4)], 0.5),
+        Assessment(HOSTILE, evaluation(), None),
+        Contest((row(HOSTILE),), None, 0, HOSTILE, (HOSTILE,)),
         Report(skipped=[dict.fromkeys(("file", "reason", "message"), HOSTILE)]),
         Report(flagged=[{"file": HOSTILE, "lost": {HOSTILE: 1}}]),
     ]
@@ -232,6 +240,25 @@ def test_a_comparison_has_a_row_a_way():
     assert "seconds" not in text, "of no other time"
 
 
+def test_an_assessment_has_all_but_the_pieces(run):
+    found = assess(run, n=2)
+    seen = shown(found)
+    assert not seen.scripts and not seen.count("audio"), "pieces are shown by show"
+    assert "How good is" in seen.text and "Did it copy?" in seen.text and found.writing.said[0] in seen.text
+    assert seen.count("img") == 2, "distributions of features, and of passages in common"
+    assert f"{found.evaluation.nats_per_note:.3f}" in seen.text
+    assert not [attributes for _, attributes in seen.tags if "id" in attributes]
+    assert shown(assess(run, n=0)).count("img") == 0
+    assert len(repr(found)) < 3000, "no terminal is filled with notes"
+
+
+def test_a_contest_is_a_table_in_parts():
+    seen = shown(Contest((row("one", 1.25), row("two", 2.5)), "test", 3, "How it was done.", ("3 pieces.",)))
+    assert seen.count("table") == 2, "likelihood, and what they take; nothing was composed"
+    assert "one *1.250 *1.250" in seen.text and "two 2.500 2.500" in seen.text and "1,234" in seen.text
+    assert "How it was done." in seen.text and "3 pieces." in seen.text
+
+
 def test_a_report_says_what_is_read_and_why_not():
     skipped = [{"file": f"{n}.mid", "reason": "broken", "message": "it ends early"} for n in range(3)]
     skipped.append({"file": "a.pdf", "reason": "unknown", "message": "not music"})
@@ -244,7 +271,15 @@ def test_a_report_says_what_is_read_and_why_not():
 
 def test_all_that_says_it_is_displayed_is_known():
     classes = Displayed.__subclasses__()
-    assert {one.__name__ for one in classes} >= {"Run", "Sample", "Evaluation", "Comparison", "Surprise", "Report"}
+    assert {one.__name__ for one in classes} >= {
+        "Run",
+        "Sample",
+        "Evaluation",
+        "Comparison",
+        "Surprise",
+        "Report",
+        "Contest",
+    }
     for one in classes:
         assert html.dispatch(one) is not html.dispatch(object)
     with pytest.raises(TypeError, match="how to show a int"):

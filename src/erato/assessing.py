@@ -7,7 +7,7 @@ did learn from say how far apart two sets of real pieces are, which no generator
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ class Assessment(Displayed):
 
     run: str
     evaluation: Evaluation
-    writing: Writing | None
+    writing: Writing | None = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """The assessment as `erato evaluate --json` prints it."""

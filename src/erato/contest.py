@@ -6,7 +6,7 @@ of how a table is written.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Row:
     nats_per_char: float | None
     nats_per_held_note: float | None
     held: float | None
-    writing: dict[str, Any] | None
+    writing: dict[str, Any] | None = field(repr=False)
     notes: tuple[str, ...] = ()
 
 
