@@ -219,10 +219,10 @@ def test_tables_that_are_not_written_are_refused_before_the_work(erato, runs, un
 def test_a_table_is_overwritten_by_force_and_whole(erato, runs, monkeypatch):
     two = runs / "note-lstm", runs / "pianoroll-lstm"
     Path("there.csv").write_text("mine")
-    monkeypatch.setattr(contest, "_row", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    assert erato("compare", *two, "--n", 0, "--out", "there.csv", "--force")[0] == 130
+    with monkeypatch.context() as patched:
+        patched.setattr(contest, "_row", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert erato("compare", *two, "--n", 0, "--out", "there.csv", "--force")[0] == 130
     assert Path("there.csv").read_text() == "mine" and listed(".") == ["there.csv"]
-    monkeypatch.undo()
     assert erato("compare", *two, "--n", 0, "--out", "there.csv", "--force")[0] == 0
     assert Path("there.csv").read_text("utf-8").startswith("run,recipe,")
 
