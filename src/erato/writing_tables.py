@@ -180,7 +180,9 @@ def _source(places: Sequence[Mapping[str, Any]]) -> str:
     more = f", and {len(places) - 1} more" if len(places) > 1 else ""
     if "text" in first:
         return f"{first['text']}, {_span('line', first['lines'])}{more}"
-    moved = f", {abs(first['transposition'])} semitones {'lower' if first['transposition'] > 0 else 'higher'}"
+    moved = (
+        f", {counted(abs(first['transposition']), 'semitone')} {'lower' if first['transposition'] > 0 else 'higher'}"
+    )
     return f"{first['piece']}, {_span('bar', first['bars'])}{moved if first['transposition'] else ''}{more}"
 
 

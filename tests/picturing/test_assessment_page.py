@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64decode
+from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -14,12 +15,13 @@ from tests.conftest import scale_score, song, write_chorales  # type: ignore[imp
 from erato import assessing, pipeline
 from erato.assessing import Composed, assess
 from erato.composing import Sample
-from erato.contest import contest
+from erato.contest import Contest, Row, contest
 from erato.picturing import assessment as picturing
 from erato.picturing.assessment import write_assessment
 from erato.picturing.contest import table_of, write_contest
 from erato.recipes import TINY
 from erato.renderers.page import SCRIPT
+from erato.renderers.result_tables import csv_text, markdown_text
 from erato.writing_tables import longest, originality
 
 HOSTILE = "<b>x & 'y' \u4f60\u597d \u00dcbung"
@@ -170,6 +172,22 @@ def test_a_page_of_runs_side_by_side_and_their_table(run, tmp_path):
     assert "writes" not in names and "nats per character" not in names, "none has any"
     bare = [column.name for column in table_of(contest([run, other], n=0)).columns]
     assert not {"overlap", "did it copy?", "composes"} & set(bare)
+
+
+def test_runs_without_common_pieces_are_not_called_better_or_worse(tmp_path):
+    """But for what does not depend on pieces."""
+    gap = {"overlap": {"value": 0.5}}
+    written = {"distances": {"frechet": {"value": 2.0, "low": 1.0, "high": 3.0, "floor": None}, "features": {"a": gap}}}
+    written |= {"speed": {"notes": 9.0}, "originality": None}
+    one = Row("one", "r", "R", "c", 1, None, None, None, None, None, None, written)
+    far = {**written["distances"], "frechet": {"value": 9.0, "low": None, "high": None, "floor": None}}
+    two = replace(one, run="two", writing={**written, "distances": far, "speed": {"notes": 5.0}})
+    for split, marks in ((None, 1), ("test", 2)):
+        found = Contest((one, two), split, 0, "", ())
+        assert csv_text(table_of(found)) == csv_text(table_of(replace(found, split="valid")))
+        assert markdown_text(table_of(found)).count("**") == 2 * marks
+        write_contest(tmp_path / f"{split}.html", found)
+        assert ("best first" in page(tmp_path / f"{split}.html").text) == (split is not None)
 
 
 def test_the_longest_passages_come_first_and_say_where(run, monkeypatch):

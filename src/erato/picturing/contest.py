@@ -4,6 +4,7 @@ Knows nothing of how tables are laid out.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -36,16 +37,22 @@ COLUMNS = (
     Column("composes", "notes/s", "higher", digits=0),
     Column("writes", "characters/s", "higher", digits=0),
 )
+DISTANCES = ("Fréchet distance", "overlap")
 MARKS = "↓ the less the better, ↑ the more; * the best of a column"
-CAPTION = "Runs by the same held-out pieces"
 
 
 def table_of(found: Contest) -> ResultTable:
-    """The table of a contest; columns that are empty for all runs are left out."""
+    """The table of a contest; columns that are empty for all runs are left out.
+
+    Where the runs have no pieces in common, no distance is marked as the best.
+    """
     rows = [_cells(row) for row in found.rows]
     columns = [one for one in COLUMNS if any(row.get(one.name) is not None for row in rows)]
+    if found.split is None:
+        columns = [replace(one, better=None) if one.name in DISTANCES else one for one in columns]
+    caption = "Runs by the same held-out pieces" if found.split else "Runs, each by pieces of its own"
     said = [f"{row.run}: {note}" for row in found.rows for note in row.notes]
-    return ResultTable(CAPTION, columns, rows, [*found.notes, *said, found.protocol])
+    return ResultTable(caption, columns, rows, [*found.notes, *said, found.protocol])
 
 
 def write_contest(path: Path, found: Contest) -> None:
@@ -60,7 +67,7 @@ def write_contest(path: Path, found: Contest) -> None:
     elif path.suffix == ".md":
         write_text(path, markdown_text(table))
     elif path.suffix == ".html":
-        intro = f"{len(found.rows)} runs, the best first."
+        intro = f"{len(found.rows)} runs{', the best first' if found.split else ''}."
         write_run_page(path, "Runs side by side", intro, {}, contest_parts(found), {})
     else:
         raise UsageError(f"a table is written as {', '.join(SUFFIXES)}, got {path.name}.")
