@@ -111,13 +111,21 @@ def test_a_run_without_a_likelihood_leaves_the_others_theirs(runs):
     assert found.rows[1].notes == ("no nats: it predicts times without a likelihood.",)
 
 
-def test_phrases_that_hold_few_pieces_take_none_from_the_others(runs):
-    alone = contest([runs["note-lstm"], runs["pianoroll-lstm"]], n=0)
-    music = runs["note-lstm"].folder.parent / "music"
-    found = contest([runs["note-lstm"], runs["pianoroll-lstm"], runs["musegan"]], music, n=0)
-    assert found.pieces == alone.pieces
+def test_phrases_that_hold_few_pieces_take_none_from_the_others(runs, tmp_path):
+    """Of four tracks, where half of the pieces have two."""
+    (tmp_path / "some").mkdir()
+    for number in range(8):
+        made = scale_score(60, seed=900 + number)
+        if number % 2:
+            made.tracks.extend(scale_score(65, seed=950 + number).tracks)
+        made.dump_midi(tmp_path / "some" / f"{number}.mid")
+    two = [runs["note-lstm"], runs["pianoroll-lstm"]]
+    alone = contest(two, tmp_path / "some", split="train", n=0)
+    found = contest([*two, runs["musegan"]], tmp_path / "some", split="train", n=0)
+    assert found.pieces == alone.pieces > 4
     for name in ("note-lstm", "pianoroll-lstm"):
         assert rows(found)[name]["nats_per_note"] == rows(alone)[name]["nats_per_note"]
+    assert 0 < rows(found)["musegan"]["held"] < 1
     assert rows(found)["musegan"]["notes"] == ["no nats: it writes whole phrases from latents and gives no likelihood."]
 
 
