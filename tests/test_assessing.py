@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from symusic import Note, Score, TimeSignature, Track
 from tests.conftest import scale_score, song, write_chorales, write_scales  # type: ignore[import-not-found]
 
-from erato import assessing, pipeline
+from erato import assessing, phrase_run, pipeline
 from erato.assessing import Assessment, Composed, assess, name_of, summary, write
 from erato.composing import Sample
 from erato.errors import UsageError
@@ -25,6 +26,15 @@ from erato.reporter import Reporter
 from erato.score import bars, note_count, seconds
 
 NONE = np.zeros(0, np.int64)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick():
+    """Few resamples and phrases."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assessing, "RESAMPLES", 20)
+        patch.setattr(phrase_run, "evaluate_phrases", partial(phrase_run.evaluate_phrases, generated=250))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,15 @@ import json
 import os
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.conftest import song, write_chorales, write_scales  # type: ignore[import-not-found]
 
-from erato import assessing, contest, pipeline
+from erato import assessing, contest, phrase_run, pipeline
+from erato.cli_tables import print_writing
+from erato.evaluation import originality
 from erato.picturing import assessment as picturing
 from erato.recipes import TINY
 from erato.run import Run
@@ -33,11 +36,20 @@ def runs(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick():
+    """Few resamples, pieces of people and phrases, and no sound on pages, which takes long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assessing, "RESAMPLES", 20)
+        patch.setattr(originality, "LEFT_OUT", 3)
+        patch.setattr(phrase_run, "evaluate_phrases", partial(phrase_run.evaluate_phrases, generated=250))
+        patch.setattr(picturing, "HEARD", 0)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch):
-    """A hundred columns, and no sound on pages, which takes long."""
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr(picturing, "HEARD", 0)
 
 
 @pytest.fixture
@@ -87,16 +99,16 @@ def test_evaluate_prints_and_writes_all_of_it(erato, runs, name):
     assert len(listed("found")) == 4, "nothing is overwritten"
 
 
-def test_a_narrow_terminal_leaves_out_columns_and_a_wide_one_shows_all(erato, runs, monkeypatch):
+def test_a_narrow_terminal_leaves_out_columns_and_a_wide_one_shows_all(erato, runs, monkeypatch, capsys):
     shown = {}
+    _, out, _ = erato("evaluate", runs / "event-transformer", "--n", 4, "--out", "found", "--json")
     for columns in (80, 100, 160):
         monkeypatch.setenv("COLUMNS", str(columns))
-        code, out, _ = erato("evaluate", runs / "event-transformer", "--n", 4, "--out", "found")
-        lines = out.splitlines()
-        at = next(number for number, line in enumerate(lines) if line.startswith("means "))
-        shown[columns] = re.split(r"  +", lines[at + 1].strip())
-        assert code == 0 and max(map(len, lines)) <= columns
-        assert ("(" in lines[at + 2]) == (columns > 80)
+        print_writing(document(out)["composed"])
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[1].startswith("means ") and max(map(len, lines)) <= columns
+        shown[columns] = re.split(r"  +", lines[2].strip())
+        assert ("(" in lines[3]) == (columns > 80)
     assert shown[160] == ["composed", "held out", "training", "overlap", "people", "KL"]
     assert shown[80] == ["composed", "held out", "training", "overlap"]
     assert shown[100][:4] == shown[80] and "KL" not in shown[100]

@@ -2,21 +2,33 @@
 
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
 from symusic import Note, Score, Track
 from tests.conftest import scale_score, song, write_chorales, write_scales  # type: ignore[import-not-found]
 
-from erato import assessing, pipeline
+from erato import assessing, phrase_run, pipeline
 from erato.contest import contest, names_of
 from erato.errors import UsageError
+from erato.evaluation import originality
 from erato.recipes import TINY
 from erato.reporter import Reporter
 from erato.score import note_count, seconds
 
 MUSIC = ("event-transformer", "pianoroll-lstm", "note-lstm", "note-lstm-tutorial")
 TEXT = ("char-lstm", "word-transformer", "gpt2")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick():
+    """Few resamples, pieces of people and phrases."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assessing, "RESAMPLES", 20)
+        patch.setattr(originality, "LEFT_OUT", 3)
+        patch.setattr(phrase_run, "evaluate_phrases", partial(phrase_run.evaluate_phrases, generated=250))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 import re
 from base64 import b64decode
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -12,7 +13,7 @@ import pytest
 from symusic import Score
 from tests.conftest import scale_score, song, write_chorales  # type: ignore[import-not-found]
 
-from erato import assessing, pipeline
+from erato import assessing, phrase_run, pipeline
 from erato.assessing import Composed, assess
 from erato.composing import Sample
 from erato.contest import Contest, Row, contest
@@ -21,6 +22,7 @@ from erato.picturing.assessment import write_assessment
 from erato.picturing.contest import table_of, write_contest
 from erato.recipes import TINY
 from erato.renderers.page import SCRIPT
+from erato.renderers.page_items import Budget
 from erato.renderers.result_tables import csv_text, markdown_text
 from erato.writing_tables import longest, originality
 
@@ -60,10 +62,13 @@ class Seen(HTMLParser):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def few_are_heard():
-    """Sound takes long, and has tests of its own."""
+def quick():
+    """Few resamples and phrases, and hardly any sound, which has tests of its own."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assessing, "RESAMPLES", 20)
+        patch.setattr(phrase_run, "evaluate_phrases", partial(phrase_run.evaluate_phrases, generated=250))
         patch.setattr(picturing, "HEARD", 1)
+        patch.setattr(picturing, "BUDGET", Budget(seconds=5, pages=1, pieces=1))
         yield
 
 
@@ -174,6 +179,13 @@ def test_a_page_of_runs_side_by_side_and_their_table(run, tmp_path):
     assert not {"overlap", "did it copy?", "composes"} & set(bare)
 
 
+def test_what_is_held_is_in_per_cent():
+    held = replace(Row("one", "r", "R", "c", 1, None, 1.5, None, None, None, 0.925, None), minutes=1.5)
+    text = csv_text(table_of(Contest((held, replace(held, run="two")), "test", 1, "", ())))
+    assert text.splitlines()[0] == "run,recipe,representation,nats per note,held (%),parameters,trained (min)"
+    assert text.splitlines()[1] == "one,r,R,1.5,92.5,1,1.5"
+
+
 def test_runs_without_common_pieces_are_not_called_better_or_worse(tmp_path):
     """But for what does not depend on pieces."""
     gap = {"overlap": {"value": 0.5}}
@@ -195,5 +207,11 @@ def test_the_longest_passages_come_first_and_say_where(run, monkeypatch):
     rows = longest(document["originality"])
     counts = [int(re.match(r"\d+", row[2])[0]) for row in rows]
     assert counts == sorted(counts, reverse=True) and counts[0] >= 32 and len(rows) == 4
+    pieces = document["originality"]["pieces"]
+    short = {**document["originality"], "pieces": [{**pieces[0], **dict.fromkeys(pieces[0]["percentiles"])}, *pieces]}
+    pieces[0] = {**pieces[0], "texture": None, "near_texture": None, "melody": {**pieces[0]["melody"], "notes": 3}}
+    pieces[0]["near_melody"] = pieces[0]["melody"]
+    short["pieces"][2] = pieces[0]
+    assert [row[0] for row in longest(short)] == ["2", "4", "5", "3"], "nothing of the first, little of the third"
     first, *more = originality(document["composed"])
     assert first.startswith("Did it copy? Yes: ") and sum("share more" in line for line in more) == 4
