@@ -202,5 +202,9 @@ def test_every_command_of_the_readme_runs(erato, music_folder, chorales, words_f
             small = {"event-transformer": TINY, "musegan-small": ["--steps", "1"], "pianonet": ["--steps", "1"]}
             sizes = small.get(words[1], sizes)
             words += sizes + ([] if "--corpus" in words else ["--corpus", "my-music"])
+        if words[0] in ("evaluate", "compare") and "--piece" not in words:
+            words += ["--n", "2"]  # pieces that are composed to be measured
+        if words[0] == "listen":
+            words += ["--n", "1", "--pairs", "1"]
         code, _, err = erato(*words)
         assert code == 0, (line, err)
