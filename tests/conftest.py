@@ -1,6 +1,7 @@
 """What several tests need: a cache of their own, small scores, and a corpus small enough to reason about."""
 
 import os
+import shutil
 import signal
 
 os.environ.setdefault("MPLCONFIGDIR", "/tmp/erato-tests-matplotlib")
@@ -142,3 +143,21 @@ def erato(tmp_path, monkeypatch, capsys):
 
     yield call
     signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium; without one its tests are skipped, but fail where CI is set, or ERATO_BROWSER=required."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        why = "no Chromium is installed"
+        if os.environ.get("CI") or os.environ.get("ERATO_BROWSER") == "required":
+            pytest.fail(f"{why}: scripts/browser installs one")
+        pytest.skip(why)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+        opened = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield opened
+        opened.close()

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,33 +22,30 @@ from erato.evaluation.passage_index import MELODY, START, STOP, PassageIndex
 from erato.evaluation.text_originality import TextIndex
 from erato.passages import Tokens
 
+Index = TypeVar("Index", PassageIndex, TextIndex)
+
 
 def music_index(pieces: Pieces, progress: Progress | None = None) -> PassageIndex:
     """The index of the training pieces of a corpus of music, by their names and groups."""
-    folder = _folder(pieces)
-    try:
-        return PassageIndex.open(folder)
-    except (RunError, OSError):  # not there, or damaged
-        shutil.rmtree(folder, ignore_errors=True)
-    made = PassageIndex.build(_training(pieces, progress))
-    try:
-        made.save(folder)
-        return PassageIndex.open(folder)
-    except (RunError, OSError):  # no room, or another process makes it at the same time
-        return made
+    return _kept(PassageIndex, pieces, progress)
 
 
 def words_index(pieces: Pieces, progress: Progress | None = None) -> TextIndex:
     """The index of the training pieces of a corpus of text, by their names and groups."""
+    return _kept(TextIndex, pieces, progress)
+
+
+def _kept(kind: type[Index], pieces: Pieces, progress: Progress | None) -> Index:
+    """The index from the cache, made and put there where there is none that is whole."""
     folder = _folder(pieces)
     try:
-        return TextIndex.open(folder)
-    except (RunError, OSError):
+        return kind.open(folder)
+    except (RunError, OSError):  # not there, or damaged
         shutil.rmtree(folder, ignore_errors=True)
-    made = TextIndex.build(_training(pieces, progress))
+    made = kind.build(_training(pieces, progress))
     try:
         made.save(folder)
-        return TextIndex.open(folder)
+        return kind.open(folder)
     except (RunError, OSError):  # no room, or another process makes it at the same time
         return made
 

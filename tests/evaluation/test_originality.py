@@ -11,7 +11,8 @@ from symusic import Note, Score, TimeSignature, Track
 from erato.errors import UsageError
 from erato.evaluation.originality import PLACES, Lines, Passage, human, shared
 from erato.evaluation.passage_index import PassageIndex
-from erato.evaluation.people import People, copying, judge, overall, wilson
+from erato.evaluation.people import People, copying, judge, overall
+from erato.evaluation.votes import wilson
 from erato.passages import lines
 
 Notes = list[tuple[int, int]]  # onset in ticks, pitch

@@ -4,9 +4,7 @@ Needs Chromium: without one these tests are skipped, but fail where CI is set, o
 """
 
 import json
-import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -23,23 +21,6 @@ def score(first):
     made.tracks.append(Track("", 0, False))
     made.tracks[0].notes.extend(Note(480 * beat, 480, first + beat, 80) for beat in range(4))
     return made
-
-
-@pytest.fixture(scope="module")
-def browser():
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        why = "no Chromium is installed"
-        if os.environ.get("CI") or os.environ.get("ERATO_BROWSER") == "required":
-            pytest.fail(f"{why}: scripts/browser installs one")
-        pytest.skip(why)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
-        opened = playwright.chromium.launch(executable_path=found, args=arguments)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

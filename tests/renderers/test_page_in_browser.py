@@ -5,9 +5,7 @@ Needs Chromium: without one these tests are skipped, but fail where CI is set, o
 
 import base64
 import io
-import os
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -38,23 +36,6 @@ def score(name: str = "Flute") -> Score:
     track.notes.append(Note(12 * 1920 - 480, 480, 60, 100))
     made.tracks.append(track)
     return made
-
-
-@pytest.fixture(scope="module")
-def browser():
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        why = "no Chromium is installed"
-        if os.environ.get("CI") or os.environ.get("ERATO_BROWSER") == "required":
-            pytest.fail(f"{why}: scripts/browser installs one")
-        pytest.skip(why)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
-        opened = playwright.chromium.launch(executable_path=found, args=arguments)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,17 +6,17 @@ how passages are found.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import sqrt
 from typing import Any, Literal, Protocol
 
 import numpy as np
+
+from erato.evaluation.votes import wilson
 
 LEAST_PEOPLE = 20  # pieces of people from which their 95th percentile is taken
 LEAST_PIECES = 3  # generated pieces of which anything is said
 RARE = 95  # percentile of people above which a piece shares much
 COPIER = 0.25  # a model copies where more than so many pieces are above it: five times what people do
 LIKE_PEOPLE = 0.10, 1 / 3  # the Wilson interval of one that does not begins at or below, and ends below
-Z = 1.96  # two-sided 95 %
 
 Verdict = Literal["copies", "no more than people do", "undecided: too few pieces"]
 
@@ -156,11 +156,3 @@ def overall(judged: Sequence[Judged]) -> Verdict:
     if "copies" in verdicts:
         return "copies"
     return "no more than people do" if verdicts == {"no more than people do"} else "undecided: too few pieces"
-
-
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of which `hits` of `count` were seen (Wilson 1927); count is 1 or more."""
-    share, square = hits / count, Z * Z
-    middle = (share + square / (2 * count)) / (1 + square / count)
-    half = Z / (1 + square / count) * sqrt(share * (1 - share) / count + square / (4 * count * count))
-    return max(0.0, middle - half), min(1.0, middle + half)
