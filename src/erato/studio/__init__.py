@@ -1,0 +1,1 @@
+"""The studio: Erato in the browser, a thin shell over `erato.pipeline`. docs/studio.md is its picture."""
