@@ -1,12 +1,12 @@
 """A run that composes whole phrases at once from latent numbers: seeds or latents in, pieces of several phrases out.
 
-What every run can do is in `erato.run`, how tracks that are given become part of a piece in `erato.accompanying`.
+What every run can do is in `erato.run`, what this one refuses in `erato.phrase_settings`, how tracks that are given
+become part of a piece in `erato.accompanying`.
 """
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,22 @@ import torch
 from erato import provenance
 from erato.accompanying import read_given
 from erato.composing import Sample, said_refused
-from erato.errors import UsageError, unknown
+from erato.errors import UsageError
 from erato.evaluating import Evaluation
 from erato.evaluating_phrases import evaluate_phrases
 from erato.evaluation.surprise import Surprise
 from erato.general_midi import program_number
 from erato.models.base import LatentModel
+from erato.phrase_settings import named, refuse_contradictions, refuse_fixed, refuse_sequences
 from erato.provenance import Settings
 from erato.renderers import renderer_for
 from erato.renderers.base import About
 from erato.reporter import Reporter
 from erato.representations.base import Array, Rolls
-from erato.run import MOST_PIECES, Run, refuse_count
-from erato.sampling import Latents, Sampler, Stop
+from erato.run import Run
+from erato.sampling import Latents, Stop
 from erato.sampling.growing import evaluating
-from erato.sampling.latent import KEPT, MOST_SEED, Seeds, best_of
+from erato.sampling.latent import KEPT, Seeds, best_of
 from erato.sampling.original_phrases import original_phrases
 from erato.score import Piece, Score, bars, clip, has_pickup, seconds, tick_at, with_program
 
@@ -38,7 +39,6 @@ _PHRASES = 5  # of a piece where neither the person nor the recipe says how long
 _STEPS = 8  # of a morph
 _CANDIDATES = 16  # draws for a phrase to given tracks
 _HEARD = 16  # phrases that tell in which register a track is
-_OF_SEQUENCES = {"beams", "begin", "may_end", "sampler", "step", "stream", *(field.name for field in fields(Sampler))}
 
 
 class PhraseRun(Run):
@@ -89,15 +89,15 @@ class PhraseRun(Run):
         asked = Stop(length, bars, seconds)
         seeds: dict[str, Seeds] = {"chords": chords, "style": style, "melody": melody, "groove": groove}
         seeds = {name: one for name, one in seeds.items() if one is not None}
-        _refuse_sequences(prompt, changes)
-        _refuse_contradictions(n, seed, asked, seeds, latents, morph, morph_steps, one_piece, given, given_tracks)
+        refuse_sequences(prompt, changes, PhraseRun.sample)
+        refuse_contradictions(n, seed, asked, seeds, latents, morph, morph_steps, one_piece, given, given_tracks)
         if original is not None:
-            _refuse_fixed(latents, morph, given)
+            refuse_fixed(latents, morph, given)
         known = None if original is None else self.known(original, reporter)
         number = None if program is None else program_number(program)
         if isinstance(given_tracks, str):
             given_tracks = [given_tracks]
-        made = {name: _named(one) for name, one in seeds.items()}
+        made = {name: named(one) for name, one in seeds.items()}
         parts: dict[str, Any] = {name: provenance.seeds(one) for name, one in seeds.items()}
         settings = Settings(
             n, seed, bars, seconds, length, program=number, morph=morph, morph_steps=morph_steps, one_piece=one_piece,
@@ -291,82 +291,3 @@ def _sample(piece: Piece, seed: int, array: Array, space: Rolls) -> Sample:
     assert isinstance(piece, Score)
     count = len(bars(piece)) - has_pickup(piece)
     return Sample(piece, seed, None, len(array), count, seconds(piece), array, space.empty())
-
-
-def _refuse_fixed(latents: Latents | None, morph: int | None, given: Piece | Path | None) -> None:
-    """UsageError where phrases cannot be written again until they are original."""
-    said = {"latents": latents, "morph": morph, "given": given}
-    if fixed := [name for name, value in said.items() if value is not None]:
-        raise UsageError(
-            f"original (--original) writes a phrase again, from other numbers, until it is: leave out {fixed[0]}, or "
-            "original."
-        )
-
-
-def _refuse_sequences(prompt: Piece | Path | None, changes: Mapping[str, Any]) -> None:
-    """UsageError for what only runs that write symbol after symbol can do, and for what nobody knows."""
-    if prompt is not None:
-        raise UsageError(
-            "this run writes whole phrases and continues no prompt: leave it out, or give tracks to compose to with "
-            "given (--given FILE)."
-        )
-    said = [name for name, value in changes.items() if value is not None and value is not False]
-    if not said:
-        return
-    known = sorted(inspect.signature(PhraseRun.sample).parameters.keys() - {"self", "prompt", "changes"})
-    if not set(said) <= _OF_SEQUENCES:
-        raise unknown("setting of composing", next(name for name in said if name not in _OF_SEQUENCES), known)
-    raise UsageError(
-        f"{', '.join(map(_option, said))}: this run writes whole phrases from latents, not symbol after symbol; leave "
-        "that out, and "
-        "set seeds with chords, style, melody and groove."
-    )
-
-
-def _named(seeds: Seeds) -> str:
-    """Seeds for people."""
-    found = [seeds] if seeds is None or isinstance(seeds, int) else seeds
-    return f"seed{'' if len(found) == 1 else 's'} {', '.join(map(str, found))}"
-
-
-def _option(name: str) -> str:
-    """A setting as Python and, where that is another word, as the command line has it."""
-    return f"{name} (--strategy)" if name in ("greedy", "beams") else name
-
-
-def _refuse_contradictions(
-    n: int,
-    seed: int,
-    asked: Stop,
-    seeds: Mapping[str, Seeds],
-    latents: Latents | None,
-    morph: int | None,
-    morph_steps: int | None,
-    one_piece: bool,
-    given: Piece | Path | None,
-    given_tracks: Sequence[str | int],
-) -> None:
-    """UsageError for settings that cannot be had, or not together."""
-    refuse_count(n)
-    if not 0 <= seed <= MOST_SEED - n:
-        raise UsageError(f"seed must be a whole number from 0 to 2^63 - {n}, got {seed}.")
-    lengths = [name for name in ("bars", "seconds", "length") if getattr(asked, name) is not None]
-    if len(lengths) > 1:
-        raise UsageError("give one of bars, seconds and length, not several.")
-    if morph is None and (morph_steps is not None or one_piece):
-        said = "one_piece (--one-piece)" if one_piece else "morph_steps (--morph-steps)"
-        raise UsageError(f"{said} is for a morph: leave it out, or give morph, the seed to go to.")
-    if morph is not None and not 0 <= morph < MOST_SEED:
-        raise UsageError(f"morph must be a seed from 0 to 2^63 - 1, got {morph}.")
-    if morph_steps is not None and not 2 <= morph_steps <= MOST_PIECES:
-        raise UsageError(f"morph_steps must be from 2 to {MOST_PIECES:,}, got {morph_steps}.")
-    if morph is not None and n != 1:
-        raise UsageError(f"a morph has as many pieces as steps: leave out n={n}, and give morph_steps.")
-    others = [*seeds, *(["morph"] if morph is not None else []), *(["n"] if n != 1 else [])]
-    if latents is not None and others:
-        raise UsageError(f"latents are all that one piece is written from: leave out {', '.join(others)}, or latents.")
-    if given is None and given_tracks:
-        raise UsageError("given_tracks are tracks of a given piece: leave them out, or give one (--given FILE).")
-    others = [*lengths, *(["morph"] if morph is not None else []), *(["latents"] if latents is not None else [])]
-    if given is not None and others:
-        raise UsageError(f"a given piece says how long it is to be: leave out {', '.join(others)}, or given.")

@@ -1,10 +1,8 @@
 """A run that composes symbol after symbol: a prompt in, pieces and what they cost out.
 
-What every run can do is in `erato.run`.
+What every run can do is in `erato.run`, how a prompt becomes symbols in `erato.prompting`.
 """
 
-import os
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -21,9 +19,9 @@ from erato.evaluating import Evaluation, evaluate
 from erato.evaluation.surprise import Surprise, surprise
 from erato.general_midi import program_number
 from erato.models.base import SequenceModel
+from erato.prompting import opening, path_or_piece, read_prompt
 from erato.provenance import Settings
 from erato.reading import read_piece
-from erato.reading.text import line_ends
 from erato.renderers import renderer_for
 from erato.renderers.base import About
 from erato.reporter import Reporter, counts
@@ -32,10 +30,8 @@ from erato.representations.space import FEATURES
 from erato.run import Run, refuse_count
 from erato.sampling import Beams, Draft, Sampler, Stop
 from erato.sampling.autoregressive import NO_NUMBERS
-from erato.score import Piece, note_count, pitch_number, with_program
+from erato.score import Piece, pitch_number, with_program
 from erato.text_stream import TextStream
-
-_FILE = re.compile(r"\S+\.(txt|md|mid|midi|xml|musicxml|mxl|abc)", re.IGNORECASE)  # what no text is
 
 
 class SequenceRun(Run):
@@ -115,15 +111,15 @@ class SequenceRun(Run):
         if number is not None and self.representation.kind == "text":
             raise UsageError(f"a text has no instrument: leave out the program {program!r}.")
         writer = self.representation if step is None else self.representation.paced(step)
-        given = self._prompt(prompt, reporter)
-        taken = None if prompt is None else provenance.take(self._named(prompt))
+        given = None if prompt is None else read_prompt(prompt, self.representation, reporter)
+        taken = None if prompt is None else provenance.take(path_or_piece(prompt, self.representation.kind))
         begin = begin or self.recipe.begin
         if given is None and begin == "prompt":
             if not self.recipe.prompt:
                 raise UsageError("this run's recipe has no prompt of its own: give one, or begin from nothing.")
             given = self._own_prompt(reporter)
         elif given is None and begin not in ("nothing", "window"):
-            given = self._opening(begin)
+            given = opening(begin, self.representation)
             begin = begin if begin == "silence" else str(pitch_number(begin))  # C4 and 60 are one note
         space, context = writer.space, self.model.context
         if given is not None and context is not None:
@@ -184,53 +180,13 @@ class SequenceRun(Run):
         found = [replace(sampled, made=sampled.made | said_refused(original, sampled.refused)) for sampled in found]
         return self._recorded(found, asked, taken, known=learnt)
 
-    def _named(self, prompt: Piece | Path) -> Piece | Path:
-        """A prompt that is the path of a file as such."""
-        named = isinstance(prompt, str) and (self.representation.kind == "music" or names_a_file(prompt))
-        return Path(str(prompt)) if named else prompt
-
-    def _prompt(self, prompt: Piece | Path | None, reporter: Reporter) -> Array | None:
-        """The symbols of what is to be continued."""
-        if prompt is None:
-            return None
-        kind = self.representation.kind
-        prompt = self._named(prompt)
-        if isinstance(prompt, Path):
-            if not prompt.is_file():
-                raise UsageError(f"there is no file {str(prompt)!r} to continue: give the path of a {kind} file.")
-            prompt = read_piece(prompt)
-        if isinstance(prompt, str):
-            prompt = line_ends(prompt)
-        if isinstance(prompt, str) != (kind == "text"):
-            raise UsageError(
-                f"this run continues {kind}, and the prompt is {'text' if isinstance(prompt, str) else 'music'}."
-            )
-        encoded = self.representation.encode_prompt(prompt)
-        if encoded.lost:
-            reporter.note(f"The prompt was read without what this run does not know: {counts(encoded.lost)}.")
-        played = not isinstance(prompt, str) and note_count(prompt) > 0
-        if not len(encoded.array) or (played and not self.representation.units(encoded.array).get("notes")):
-            raise UsageError("nothing of the prompt can be held by this run: give one like the pieces it learned from.")
-        return encoded.array
-
     def _own_prompt(self, reporter: Reporter) -> Array | None:
         """The symbols of the recipe's own prompt; None where the run knows nothing of it."""
         try:
-            return self._prompt(self.recipe.prompt, reporter)
+            return read_prompt(self.recipe.prompt, self.representation, reporter)
         except UsageError:
             reporter.note(f"Nothing of {self.recipe.prompt!r} is known to this run: it begins from nothing.")
             return None
-
-    def _opening(self, begin: str) -> Array:
-        """The symbols of silence, or of the one note that `begin` names."""
-        if self.representation.kind == "text":
-            raise UsageError(f"a text begins from nothing, a window, or a prompt, not from {begin!r}.")
-        if begin != "silence" and not begin[-1:].isdigit():
-            raise UsageError(f"begin must be nothing, window, silence or a pitch as in C4, got {begin!r}.")
-        found = self.representation.opening(None if begin == "silence" else pitch_number(begin))
-        if not len(found):
-            raise UsageError(f"this run cannot begin from {begin}: choose nothing, window or another pitch.")
-        return found
 
     def _has_windows(self) -> bool:
         return self.learned_here and bool(run_folder.read_json(self.folder, "prompts.json", list))
@@ -338,12 +294,6 @@ def _drafts(length: int | None, space: Space, beams: Beams | None, sounding: boo
     if beams:
         raise UsageError(f"beam search drafts nothing: leave out the draft of {length}, or the beams.")
     return Draft(length)
-
-
-def names_a_file(prompt: str) -> bool:
-    """Whether a prompt is a path, not a text: of a file, of a folder (by its slash) or, by its suffix, of nothing."""
-    folder = "/" in prompt and os.path.isdir(prompt)  # noqa: PTH112 (of a long text, Path raises)
-    return folder or os.path.isfile(prompt) or bool(_FILE.fullmatch(prompt))  # noqa: PTH113
 
 
 def _simplest(rule: Sampler) -> Sampler:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from erato import provenance
 from erato.errors import RunError, UsageError
 from erato.loading import load
+from erato.prompting import names_a_file
 from erato.provenance import Record, Source
 from erato.reading import read_piece
 from erato.renderers import renderer_for
@@ -23,7 +24,6 @@ from erato.renderers.names import one_line
 from erato.run import Run
 from erato.sampling import Latents
 from erato.score import Piece
-from erato.sequence_run import names_a_file
 
 _MOST_FILES, _LONGEST = 100, 200  # that a `.json` names, and characters of a name or a sentence
 _NAMES = {"prompt": "beginning of", "given": "piece that was given for"}
