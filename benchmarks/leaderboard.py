@@ -4,7 +4,8 @@
                                      [--results docs/results.md]
 
 Training runs one after the other, with all threads torch takes; one that has finished is not trained again. --results
-writes the tables between the two marks of that file, with the machine and the date: no number is typed in.
+writes each corpus as a section between the two marks of that file, with the machine and the date, in place of the
+section on that corpus that is there: no number is typed in.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from erato.run import Run
 from erato.training import is_finished
 
 BEGIN, END = "<!-- leaderboard: written by benchmarks/leaderboard.py -->", "<!-- end of the leaderboard -->"
+HEAD = "### `"  # and the name of the corpus
 TOO_LARGE = ("pianonet-large", "musegan")  # for a GPU; their smaller twins are here
 
 
@@ -50,9 +52,13 @@ def trained(name: str, corpus: str, minutes: float, folder: Path) -> Run | str:
 def section(corpus: str, minutes: float, found: Contest, refused: dict[str, str]) -> str:
     """A corpus in Markdown."""
     said = [f"- `{name}` has no run: {why}" for name, why in refused.items()]
-    return "\n".join(
-        [f"### `{Path(corpus).name}`, {minutes:g} minutes each", "", markdown_text(table_of(found)), *said]
-    )
+    head = f"{HEAD}{Path(corpus).name}`, {minutes:g} minutes each"
+    return "\n".join([head, "", f"Measured on {machine()}.", "", markdown_text(table_of(found)).strip(), *said])
+
+
+def name_of(section: str) -> str:
+    """The corpus that a section is about."""
+    return section.removeprefix(HEAD).split("`")[0]
 
 
 def machine() -> str:
@@ -70,11 +76,12 @@ def machine() -> str:
 
 
 def written(results: Path, sections: list[str]) -> None:
-    """Puts the sections between the marks of a file, or at its end."""
+    """Puts the sections between the marks of a file, or at its end, each in place of the one on the same corpus."""
     text = results.read_text("utf-8") if results.is_file() else ""
-    inside = "\n\n".join([BEGIN, f"Measured on {machine()}.", *sections, END])
     before, mark, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2] if mark else "\n"
+    there, _, after = rest.partition(END) if mark else ("", "", "\n")
+    found = {name_of(one): one for one in [HEAD + one.strip() for one in there.split(HEAD)[1:]] + sections}
+    inside = "\n\n".join([BEGIN, *found.values(), END])
     write_text(results, f"{before.rstrip()}\n\n{inside}{after}" if before.strip() else f"{inside}{after}")
 
 
