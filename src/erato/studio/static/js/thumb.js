@@ -14,7 +14,8 @@ export const drawRoll = (canvas, score, { from = 0, to = endOf(score) } = {}) =>
   draw(canvas, score, from, to);
 };
 
-const endOf = (score) => {
+// The tick at which a score ends.
+export const endOf = (score) => {
   let end = (score.bars && score.bars.at(-1)) || 0;
   for (const { notes } of score.tracks) for (const [onset, duration] of notes) end = Math.max(end, onset + duration);
   return end;

@@ -28,6 +28,7 @@ export const coloursOf = (element) => {
   const paper = named("--card", "#ffffff"), ink = named("--ink", "#1d1d1f");
   const bases = USUAL.map((usual, at) => named(`--track-${at}`, usual));
   const shades = (base) => Array.from({ length: SHADES }, (_, at) => mixed(base, paper, 0.35 + (0.65 * (at + 1)) / SHADES));
+  const light = paper[1] > ink[1], whites = light ? paper : paper.map((part, at) => part * 0.2 + ink[at] * 0.8);
   const plain = (name, usual) => mixed(named(name, usual), paper, 1);
   return {
     fills: bases.map(shades),
@@ -36,17 +37,13 @@ export const coloursOf = (element) => {
     soft: plain("--soft", "#5f5f68"), line: plain("--line", "#e2ded6"), accent: plain("--accent", "#00568a"),
     shaded: mixed(named("--paper", "#f7f5f1"), paper, 0.85), beat: mixed(named("--line", "#e2ded6"), paper, 0.6),
     bar: mixed(named("--soft", "#5f5f68"), paper, 0.45),
+    ivory: mixed(whites, whites, 1), ebony: mixed(light ? ink : paper, whites, 0.88), onIvory: mixed(light ? ink : paper, whites, 0.72),
+    font: style.getPropertyValue("--sans") || "sans-serif",
   };
 };
 
-const looks = new Set();
-
 // Calls `f` when the page turns dark or light; gives a function that ends it.
 export const onLook = (f) => {
-  looks.add(f);
-  return () => looks.delete(f);
+  addEventListener("theme", f);
+  return () => removeEventListener("theme", f);
 };
-
-const turned = () => [...looks].forEach((f) => f());
-new MutationObserver(turned).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", turned);
