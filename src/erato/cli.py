@@ -18,6 +18,7 @@ from erato.cli_listen import listen
 from erato.cli_options import parse
 from erato.cli_output import print_json, reporter_for
 from erato.cli_render import render, replay
+from erato.cli_studio import studio
 from erato.errors import EratoError, UsageError
 from erato.terminal import plain
 
@@ -176,5 +177,6 @@ _ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
     "render": render,
     "replay": replay,
     "listen": listen,
+    "studio": studio,
     "demo": _demo,
 }

@@ -366,6 +366,46 @@ COMMANDS = {
             _JSON,
         ],
     ),
+    "studio": Command(
+        "Everything in the browser: train, compose, see, hear, edit and keep.",
+        "erato studio --folder my-music",
+        [
+            _option(
+                "project",
+                nargs="?",
+                default="erato-studio",
+                metavar="PROJECT",
+                help="the folder where all is kept; made where it is not there (default: erato-studio)",
+            ),
+            _option("--port", type=_whole, metavar="N", help="where it listens (default: the first free from 8321 on)"),
+            _option(
+                "--runs",
+                action="append",
+                default=[],
+                metavar="DIR",
+                help="a folder with runs to show, too; may be given several times (default: runs, where it exists)",
+            ),
+            _option(
+                "--folder",
+                action="append",
+                default=[],
+                metavar="DIR",
+                help="a folder of yours that it may learn from; may be given several times",
+            ),
+            _option("--no-browser", action="store_true", help="print the address and do not open it"),
+            _option(
+                "--host",
+                default="127.0.0.1",
+                metavar="H",
+                help="the address that it listens at (default: 127.0.0.1, which only this computer reaches)",
+            ),
+            _option(
+                "--i-understand",
+                action="store_true",
+                help="of --host: that others can then reach it, and what that means",
+            ),
+        ],
+    ),
     "demo": Command(
         "Trains on Bach's chorales for a minute and a half, composes four, opens a page.",
         "erato demo",

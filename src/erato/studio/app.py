@@ -1,0 +1,177 @@
+"""The application: the table of calls, events and the page, behind the guard.
+
+In: a `Studio`. Out: an ASGI application. Every call is checked by the schemas of its endpoint before its handler sees
+it, and handlers run in threads, so that nothing waits for a disk or a picture. Knows nothing of ports and processes.
+"""
+
+import errno
+import logging
+import sqlite3
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import anyio
+from anyio import to_thread
+from starlette.routing import Route, Router
+
+from erato.errors import EratoError, UsageError
+from erato.studio import bodies
+from erato.studio.answers import Receive, Scope, Send, Whole, made, send_answer, send_error
+from erato.studio.api import ENDPOINTS
+from erato.studio.checking import read_json
+from erato.studio.endpoints import JSON_BYTES, Blob, Call, Chunks, Endpoint, Raw
+from erato.studio.errors import Conflict, NotThere, QueueFull
+from erato.studio.events import Events
+from erato.studio.guard import App, Guard, Place
+from erato.studio.page import Page
+from erato.studio.services import Studio
+
+_log = logging.getLogger("erato.studio")
+_THREADS, _SLOW_THREADS = 8, 4  # slow calls have their own, so that the others never wait for them
+_NO_BODY = 2**16  # bytes that may come where no body is asked for, and are passed over
+_PATIENCE = bodies.Patience()
+
+
+def application(
+    studio: Studio,
+    place: Place,
+    events: Events,
+    patience: bodies.Patience = _PATIENCE,
+    endpoints: Sequence[Endpoint] = ENDPOINTS,
+) -> App:
+    """Everything that is served, guarded."""
+    limiters = {False: anyio.CapacityLimiter(_THREADS), True: anyio.CapacityLimiter(_SLOW_THREADS)}
+    resources: dict[str, dict[str, App]] = {"/api/events": {"GET": events}}
+    for endpoint in endpoints:
+        doing = _Doing(endpoint, studio, limiters[endpoint.slow], patience)
+        resources.setdefault(endpoint.path, {})[endpoint.method] = doing
+    fixed_first = sorted(resources.items(), key=lambda pair: "{" in pair[0])
+    routes = [Route(path, _Resource(methods)) for path, methods in fixed_first]
+    return Guard(Router(routes, redirect_slashes=False, default=Page()), place, studio.project.token)
+
+
+class _Resource:
+    """A path, and what each method does there."""
+
+    def __init__(self, methods: Mapping[str, App]) -> None:
+        self._methods = methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        if method in self._methods:
+            return await self._methods[method](scope, receive, send)
+        allowed = ", ".join(sorted(self._methods))
+        headers = [(b"allow", allowed.encode())]
+        sentence = f"{scope['method']} is not taken here: {allowed} is."
+        return await send_error(send, 405, sentence, headers, unread=method != "GET")
+
+
+class _Doing:
+    """One endpoint as an ASGI application."""
+
+    def __init__(
+        self, endpoint: Endpoint, studio: Studio, limiter: anyio.CapacityLimiter, patience: bodies.Patience
+    ) -> None:
+        self._endpoint, self._studio, self._limiter, self._patience = endpoint, studio, limiter, patience
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        spooled: Path | None = None
+        try:
+            refused = self._unfit(scope)
+            if refused is not None:
+                return await send_error(send, *refused, unread=True)
+            body = await self._body(scope, receive)
+            spooled = body if isinstance(body, Path) else None
+            answer = await to_thread.run_sync(self._do, scope, body, limiter=self._limiter, abandon_on_cancel=True)
+        except bodies.Gone:
+            return None
+        except bodies.BodyError as error:
+            return await send_error(send, error.status, str(error), unread=True)
+        except Exception as error:  # whatever goes wrong is said in a sentence
+            status, sentence, headers, more = _explained(error)
+            if status == 500:
+                _log.exception("%s %s failed", scope["method"], scope["path"])
+            return await send_error(send, status, sentence, headers, **more)
+        finally:
+            if spooled is not None:
+                spooled.unlink(missing_ok=True)
+        return await send_answer(scope, send, answer)
+
+    def _unfit(self, scope: Scope) -> tuple[int, str] | None:
+        if self._endpoint.body is None or isinstance(self._endpoint.body, Raw):
+            return None
+        media = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+        if media.partition(b";")[0].strip().lower() == b"application/json":
+            return None
+        return 415, "the body must be JSON, with the header Content-Type: application/json."
+
+    async def _body(self, scope: Scope, receive: Receive) -> Any:
+        declared = next((int(value) for name, value in scope["headers"] if name == b"content-length"), None)
+        wanted = self._endpoint.body
+        if wanted is None:
+            if scope["method"] not in ("GET", "HEAD"):
+                await bodies.read(receive, _NO_BODY, self._patience, declared)
+            return None
+        if not isinstance(wanted, Raw):
+            return await bodies.read(receive, JSON_BYTES, self._patience, declared)
+        most = self._studio.upload_bytes if wanted.most is None else wanted.most
+        if not wanted.spooled:
+            return await bodies.read(receive, most, self._patience, declared)
+        folder = self._studio.project.cache
+        folder.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix="incoming-", delete=False) as file:
+            try:
+                await bodies.spool(receive, file, most, self._patience, declared)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+        return Path(file.name)
+
+    def _do(self, scope: Scope, body: Any) -> Whole | Blob | Chunks:
+        """Checks the call and does it, in a thread."""
+        endpoint = self._endpoint
+        path = dict(scope["path_params"])
+        endpoint.path_check(path)
+        query = endpoint.query_check.of_texts(_pairs(scope["query_string"]))
+        if endpoint.body_check is not None:
+            body = read_json(body)
+            endpoint.body_check(body)
+        return made(endpoint.handler(Call(self._studio, path, query, body)))
+
+
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000)
+    except ValueError:
+        raise UsageError("the parameters of the address must be percent-encoded UTF-8.") from None
+
+
+def _explained(error: Exception) -> tuple[int, str, list[tuple[bytes, bytes]], dict[str, Any]]:
+    """Status, sentence, headers and what else stands in the answer."""
+    match error:
+        case QueueFull():
+            after = str(max(1, round(error.retry_after))).encode()
+            return 429, str(error), [(b"retry-after", after)], {}
+        case Conflict():
+            take = getattr(error, "take", None)
+            return 409, str(error), [], {} if take is None else {"take": take.to_json()}
+        case NotThere():
+            return 404, str(error), [], {}
+        case EratoError():
+            return 400, str(error), [], {}
+        case MemoryError():
+            return 507, "the memory of this computer does not suffice for this.", [], {}
+    if _is_full(error):
+        return 507, "the disk is full: make room, and try again; nothing was changed.", [], {}
+    if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+        return 503, "the project is busy: try again.", [(b"retry-after", b"1")], {}
+    return 500, "this is a fault of Erato, and what happened is in studio.log of the project.", [], {}
+
+
+def _is_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, sqlite3.OperationalError) and "full" in str(error)

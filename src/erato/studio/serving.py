@@ -1,0 +1,164 @@
+"""The server: a free port, uvicorn on it, the log; it ends with Ctrl-C.
+
+In: an opened project and where to listen. Out: nothing, when it has ended. Knows nothing of what is served.
+"""
+
+import asyncio
+import errno
+import logging
+import logging.handlers
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from erato.errors import UsageError
+from erato.studio.app import application
+from erato.studio.events import Events
+from erato.studio.guard import Place
+from erato.studio.services import Studio
+
+PORT = 8321  # tried first where none is asked for
+_TRIED = 20  # ports from there on
+_ENDING = 1  # seconds that answers have to end
+_HEADER_BYTES = 16 * 2**10
+_HEADER_SECONDS = 10.0
+_LOG_BYTES = 2**20
+
+
+def listen(host: str, port: int | None) -> socket.socket:
+    """A socket that listens at `port`, or, where that is None, at the first that is free from `PORT` on.
+
+    Raises UsageError where that cannot be.
+    """
+    tried = range(PORT, PORT + _TRIED) if port is None else range(port, port + 1)
+    for one in tried:
+        try:
+            return _bound(host, one)
+        except OverflowError:
+            raise UsageError(f"a port is a number from 0 to 65535, got {one}.") from None
+        except OSError as error:
+            if error.errno == errno.EACCES:
+                raise UsageError(f"port {one} may not be used: give one from 1024 on with --port.") from None
+            if error.errno != errno.EADDRINUSE:
+                raise UsageError(f"cannot listen at {host}: {error.strerror or error}.") from None
+    if port is not None:
+        raise UsageError(f"port {port} is in use: end what uses it, or give another with --port.")
+    raise UsageError(f"the ports {tried[0]} to {tried[-1]} are all in use: give another with --port.")
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":  # there it would share the port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(512)  # at once: a port that is in use says so here
+    except (OSError, OverflowError):
+        listening.close()
+        raise
+    return listening
+
+
+def serve(studio: Studio, listening: socket.socket, host: str, started: Callable[[Place], None]) -> None:
+    """Serves until a signal asks it to end, which raises KeyboardInterrupt; calls `started` once it answers."""
+    place = Place(host, listening.getsockname()[1])
+    events = Events(studio)
+    config = uvicorn.Config(
+        application(studio, place, events),
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        h11_max_incomplete_event_size=_HEADER_BYTES,
+        timeout_graceful_shutdown=_ENDING,
+    )
+    with _logged(studio.project.folder / "studio.log", studio.project.token):
+        _Server(config, events, lambda: started(place)).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """A server whose streams end as soon as it is asked to end."""
+
+    def __init__(self, config: uvicorn.Config, events: Events, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._events, self._tell = events, started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._tell()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._events.close()
+        await super().shutdown(sockets=sockets)
+
+
+class _Protocol(H11Protocol):
+    """HTTP, as uvicorn speaks it; a connection on which a head of a request is begun and not ended is closed."""
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._waiting = self.loop.call_later(_HEADER_SECONDS, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_waiting()
+        elif self._waiting is None and self.timeout_keep_alive_task is None:
+            self._waiting = self.loop.call_later(_HEADER_SECONDS, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+
+class _Secret(logging.Filter):
+    """Takes the token out of every line."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__()
+        self._token = token
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        if self._token in said:
+            record.msg, record.args = said.replace(self._token, "..."), None
+        return True
+
+
+@contextmanager
+def _logged(path: Path, token: str) -> Iterator[None]:
+    """Writes what goes wrong into a file that stays small, without the token."""
+    handler = logging.handlers.RotatingFileHandler(
+        path, maxBytes=_LOG_BYTES, backupCount=1, delay=True, encoding="utf-8"
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.addFilter(_Secret(token))
+    loggers = [logging.getLogger(name) for name in ("erato.studio", "uvicorn.error", "asyncio")]
+    before = [(logger.propagate, logger.level) for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.propagate = False
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, (propagate, level) in zip(loggers, before, strict=True):
+            logger.removeHandler(handler)
+            logger.propagate = propagate
+            logger.setLevel(level)
+        handler.close()
