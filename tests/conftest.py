@@ -14,13 +14,17 @@ from erato import cli
 from erato.corpora import CORPORA, Folder
 from erato.datasets import Encodings
 from erato.representations.base import Tokens
+from erato.score import seconds
 
 
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory):
-    """No test reads or writes the user's cache."""
+    """No test reads or writes the user's cache; the processes that share the tests share one, too."""
     if "ERATO_CACHE" not in os.environ:
-        os.environ["ERATO_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+        root = tmp_path_factory.getbasetemp()
+        cache = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "cache"
+        cache.mkdir(exist_ok=True)
+        os.environ["ERATO_CACHE"] = str(cache)
 
 
 def scale_score(tonic: int = 60, bars: int = 8, seed: int = 0) -> Score:
@@ -120,13 +124,17 @@ class CountingRepresentation:
         return None if (array + semitones).max() > 9 or (array + semitones).min() < 2 else array + semitones
 
 
-@pytest.fixture
-def counting():
+def pieces_that_count():
     """Encodings of ten pieces that count: 2 3 4 ... 9 2 3 ..., of different lengths and beginnings."""
     arrays = [2 + (np.arange(20 + 3 * n) + n) % 8 for n in range(10)]
     offsets = np.cumsum([0, *map(len, arrays)])
     split = {"train": list(range(8)), "valid": [8], "test": [9]}
     return Encodings(CountingRepresentation(), np.concatenate(arrays).astype(np.uint16), offsets, split, {})
+
+
+@pytest.fixture
+def counting():
+    return pieces_that_count()
 
 
 @pytest.fixture
@@ -143,6 +151,17 @@ def erato(tmp_path, monkeypatch, capsys):
 
     yield call
     signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture(scope="module")
+def quiet():
+    """Pages have one short sound for every piece, as that takes long; what pieces sound like has tests of its own."""
+    from erato.renderers import page_items
+
+    short, _ = page_items.page_sound(scale_score(bars=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page_items, "page_sound", lambda score: (short, seconds(score)))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,8 @@ from erato.renderers.page_items import Budget
 from erato.renderers.result_tables import csv_text, markdown_text
 from erato.writing_tables import longest, originality
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 HOSTILE = "<b>x & 'y' \u4f60\u597d \u00dcbung"
 NONE = np.zeros(0, np.int64)
 _VOID = {"img", "meta", "link", "br", "hr", "input", "source", "col"}

@@ -15,6 +15,8 @@ from erato.picturing import PICTURES, picture
 from erato.picturing.samples import MOST, chosen_of, samples
 from erato.recipes import TINY
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 HOSTILE = '<script>alert(1)</script>"&\u202e'
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -44,7 +44,7 @@ def check(data: bytes, name: str = "song.mid") -> Reading | None:
 def test_what_is_legal_and_odd_arrives_note_by_note() -> None:
     rng = random.Random(0)
     empty = 0
-    for number in range(1500):
+    for number in range(600):
         odd = odd_file(rng)
         if not odd.notes:
             empty += 1
@@ -61,7 +61,7 @@ def test_what_is_legal_and_odd_arrives_note_by_note() -> None:
             "notes never released, ended with their track",
             "notes without length, now of one tick",
         }
-    assert empty < 100
+    assert empty < 40
 
 
 def fuzz(count: int, seed: int) -> int:
@@ -75,7 +75,7 @@ def fuzz(count: int, seed: int) -> int:
 
 
 def test_broken_files_are_read_as_far_as_they_go_or_refused() -> None:
-    assert fuzz(16_000, seed=1) > 12_000
+    assert fuzz(4000, seed=1) > 3000
 
 
 @pytest.mark.slow

@@ -10,6 +10,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.conftest import pieces_that_count  # type: ignore[import-not-found]
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from erato.datasets import WindowDataset, Windows
 from erato.errors import EratoError, RunError
@@ -46,6 +48,14 @@ def ended(folder):
     )
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What a run leaves behind to which nothing happens."""
+    folder = tmp_path_factory.mktemp("whole")
+    run(folder, pieces_that_count())
+    return ended(folder)
+
+
 def at_call(monkeypatch, owner, name, number, event, after=True):
     """Lets `event` happen after (or before) call `number` of a method, counted from 1."""
     original, calls = getattr(owner, name), []
@@ -72,7 +82,7 @@ def interrupt():
 )
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_signal_in_an_evaluation_leaves_and_the_evaluation_is_made_when_it_goes_on(
-    tmp_path, counting, monkeypatch, moment, number
+    tmp_path, counting, monkeypatch, whole, moment, number
 ):
     heard, went_on = [], []
 
@@ -85,7 +95,6 @@ def test_a_signal_in_an_evaluation_leaves_and_the_evaluation_is_made_when_it_goe
         if moment == "listen" and heard == [10, 20][:number] and not (tmp_path / "parts/again").exists():
             leave()
 
-    run(tmp_path / "whole", counting, listen=lambda model, step: None)
     with monkeypatch.context() as patched:
         if moment.startswith("validate"):
             twice = lambda: (interrupt(), interrupt())  # noqa: E731
@@ -103,14 +112,15 @@ def test_a_signal_in_an_evaluation_leaves_and_the_evaluation_is_made_when_it_goe
     stopped = load_state(tmp_path / "parts" / "last")[2]["step"]
     assert stopped == 10 * number or moment in ("state saved", "average put back")
     run(tmp_path / "parts", counting, listen=listen)
-    assert ended(tmp_path / "parts") == ended(tmp_path / "whole")
+    assert ended(tmp_path / "parts") == whole
 
 
 @pytest.mark.parametrize("number", [1, 5, 20])
 @pytest.mark.parametrize("moment", ["loss", "optimizer"])
-def test_a_step_that_takes_long_is_left_and_made_when_it_goes_on(tmp_path, counting, monkeypatch, number, moment):
+def test_a_step_that_takes_long_is_left_and_made_when_it_goes_on(
+    tmp_path, counting, monkeypatch, whole, number, moment
+):
     monkeypatch.setattr("erato.training.stop.PATIENCE", 0.05)
-    run(tmp_path / "whole", counting)
 
     def dawdle():
         interrupt()
@@ -127,7 +137,7 @@ def test_a_step_that_takes_long_is_left_and_made_when_it_goes_on(tmp_path, count
             run(tmp_path / "parts", counting)
     assert load_state(tmp_path / "parts" / "last")[2]["step"] == (number - 1 if moment == "loss" else number)
     run(tmp_path / "parts", counting)
-    assert ended(tmp_path / "parts") == ended(tmp_path / "whole")
+    assert ended(tmp_path / "parts") == whole
 
 
 def test_handlers_and_timers_are_as_they_were():
@@ -219,6 +229,7 @@ def test_workers_that_die_again_and_again_are_given_up(counting, monkeypatch):
 
     monkeypatch.setattr(WindowDataset, "__getitems__", dies)
     monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.2)
+    monkeypatch.setattr(_MultiProcessingDataLoaderIter._try_get_data, "__defaults__", (0.2,))  # 5 s, bound as it is
     stream = Stream(WindowDataset(counting, Windows(length=8), 0, "counting"), 4, 0, 0, 1, CPU)
     with pytest.raises(EratoError, match=r"died 3 times at batch 0: lower training.workers \(now 1\)"):
         next(stream)
