@@ -28,7 +28,7 @@ def slug(text: str, most: int = 48) -> str:
 def run_name(job: Job) -> str:
     """The folder in `project.runs` that a training has, from its job alone, so that it is found again after a stop."""
     said = slug(str(job.request.get("name") or job.request.get("recipe") or "")) or "model"
-    return f"{said}-{slug(job.id)[-12:] or 'run'}"
+    return f"{said}-{slug(job.id)[-8:] or 'run'}"
 
 
 def all_models(project: Project) -> list[dict[str, Any]]:
