@@ -35,6 +35,10 @@ class DiskFull(EratoError):
     """Nothing more can be written; what was there is as it was."""
 
 
+class Busy(EratoError):
+    """Another program keeps the database; what was there is as it was."""
+
+
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 

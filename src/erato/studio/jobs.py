@@ -204,7 +204,7 @@ class Queue:
     ) -> bool:
         """Ends a job, or gives it back as "waiting" or "paused"; False where it is not this attempt's any more.
 
-        Then whatever else is in the transaction must be undone.
+        Then whatever else is in the transaction must be undone. A job that is given back keeps a wish to be kept.
         """
         assert state in STATES, state
         if not _is_of(connection, job.id, job.attempts):
@@ -213,7 +213,7 @@ class Queue:
             connection,
             job.id,
             state=state,
-            wanted=None,
+            wanted="keep" if state == "waiting" and _get(connection, job.id).wanted == "keep" else None,
             worker=None,
             result=None if result is None else to_text(result),
             error=error,

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from erato import files
 from erato.errors import EratoError, ReadError, UsageError
 from erato.studio import schema
-from erato.studio.errors import NotThere, plainly
+from erato.studio.errors import Busy, NotThere, plainly
 
 if TYPE_CHECKING:
     from erato.score import Piece
@@ -168,7 +168,7 @@ class Project:
             if "malformed" in said or "not a database" in said:
                 raise self._damaged() from error
             if "locked" in said or "busy" in said:
-                raise EratoError(f"{self.database} is in use by another program: try again.") from error
+                raise Busy(f"{self.database} is in use by another program: try again.") from error
             if "readonly" in said or "unable to open" in said or "disk I/O" in said:
                 raise EratoError(f"{self.database} cannot be read or written ({said}): look at its disk.") from error
             raise
