@@ -3,13 +3,13 @@ reading does.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from erato import reading
 from erato.corpora.base import Progress, Report
 from erato.corpora.collection import FileCorpus
-from erato.corpora.scan import Job, Source, first_files, scan
+from erato.corpora.scan import Job, Source, Verdict, first_files, scan
 from erato.errors import CorpusError
 from erato.reading.opening import printable
 
@@ -35,13 +35,23 @@ class Folder(FileCorpus):
         return list_files(self.path)
 
 
-def check(path: str | Path, max_files: int | None = None, progress: Progress | None = None) -> Report:
-    """What can be read in a folder or file, what not and why; memory does not grow with the music in it."""
+def check(
+    path: str | Path,
+    max_files: int | None = None,
+    progress: Progress | None = None,
+    each: Callable[[Verdict], None] | None = None,
+) -> Report:
+    """What can be read in a folder or file, what not and why; memory does not grow with the music in it.
+
+    each: is handed the verdict on every file, with its pieces.
+    """
     sources = Folder(path, max_files=max_files).sources(progress)
     sources = first_files(sources, max_files)
     report = Report(files=len(sources))
-    for verdict in scan(sources, Job(), progress):
+    for verdict in scan(sources, Job(keep=each is not None), progress):
         name = verdict.source.name
+        if each:
+            each(verdict)
         if verdict.verdict == "skipped":
             report.skipped.append({"file": name, "reason": verdict.reason, "message": verdict.message})
         elif verdict.verdict == "duplicate":
