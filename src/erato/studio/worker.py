@@ -19,8 +19,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from erato.errors import EratoError
 from erato.studio import takes
-from erato.studio.errors import Busy, DiskFull, EratoError, plainly
+from erato.studio.errors import Busy, DiskFull, plainly
 from erato.studio.jobs import LASTING, Job, Queue
 from erato.studio.locks import Lock
 from erato.studio.project import Project
@@ -46,7 +47,7 @@ class _NotOurs(Exception):
 
 
 class Worker:
-    """Does the jobs of `lane`; work: the module with `work(project, job, tell)` and `keep(project, job)`."""
+    """Does the jobs of `lane`; work: the module with `work(project, job, tell)` and `kept(project, job)`."""
 
     def __init__(self, project: Project, lane: str, work: str) -> None:
         self.project, self.lane, self.work = project, lane, work
@@ -102,7 +103,7 @@ class Worker:
                 self._refuse_unwanted(job)
                 work = importlib.import_module(self.work)
                 if job.wanted == "keep":
-                    finished: Finished = work.keep(self.project, job)
+                    finished: Finished = work.kept(self.project, job)
                 else:
                     finished = work.work(self.project, job, self._tell)
             finally:
