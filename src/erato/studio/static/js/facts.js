@@ -1,6 +1,8 @@
 // What is said of a take in words: takes and their facts as the API gives them come in, short sentences go out.
 // Knows nothing of elements, requests and views.
 
+import { clock, count } from "./words.js";
+
 const HOW = {
   composed: "composed", imported: "brought in", edited: "edited", drawn: "drawn", recorded: "played in", written: "written",
 };
@@ -14,14 +16,6 @@ export const SETTING_NAMES = {
 
 const number = (value, digits = 2) => Number(value).toLocaleString("en-GB", { maximumFractionDigits: digits });
 
-const many = (count, one, more = `${one}s`) => `${number(count)} ${count === 1 ? one : more}`;
-
-export function clock(seconds) {
-  const all = Math.max(0, Math.round(seconds)), pad = (value) => String(value).padStart(2, "0");
-  const minutes = Math.floor(all / 60);
-  return minutes < 60 ? `${minutes}:${pad(all % 60)}` : `${Math.floor(minutes / 60)}:${pad(minutes % 60)}:${pad(all % 60)}`;
-}
-
 export function howSaid(take) {
   return HOW[take.how] ?? take.how;
 }
@@ -33,7 +27,7 @@ export function nameOf(take) {
 
 export function lengthSaid(facts) {
   const parts = [];
-  if (facts.bars) parts.push(many(facts.bars, "bar"));
+  if (facts.bars) parts.push(count(facts.bars, "bar"));
   if (facts.seconds) parts.push(clock(facts.seconds));
   return parts.join(", ");
 }
@@ -61,27 +55,19 @@ export function originalSaid(facts) {
   if (!found) return null;
   if (found.said) return found.said;
   if (!found.longest) return "nothing in common with your pieces";
-  return `${many(found.longest, "note")} in common with ${found.source ?? "a piece it learned from"}${placeSaid(found.bars)}`;
+  return `${count(found.longest, "note")} in common with ${found.source ?? "a piece it learned from"}${placeSaid(found.bars)}`;
 }
 
 export function settingSaid(name, value) {
   if (value == null) return "as usual";
   if (name === "top_k" && value === 0) return "all";
   if (name === "top_p" && value === 1) return "nothing";
-  return Array.isArray(value) ? value.map((one) => one ?? "its own").join(", ") : typeof value === "number" ? number(value, 3) : String(value);
+  if (Array.isArray(value)) return value.map((one) => one ?? "its own").join(", ");
+  return typeof value === "number" && !Number.isInteger(value) ? number(value, 3) : String(value);
 }
 
 // [[plain name, value said]] of the settings that a take was asked for with.
 export function settingsSaid(settings) {
   const known = Object.keys(SETTING_NAMES).filter((name) => settings[name] != null);
-  return known.map((name) => [SETTING_NAMES[name], name === "seed" ? String(settings[name]) : settingSaid(name, settings[name])]);
-}
-
-// When it was, as one says it; `now` and `then` in seconds.
-export function ago(then, now = Date.now() / 1000) {
-  const passed = now - then;
-  if (passed < 60) return "just now";
-  if (passed < 3600) return `${many(Math.floor(passed / 60), "minute")} ago`;
-  if (passed < 86400) return `${many(Math.floor(passed / 3600), "hour")} ago`;
-  return new Date(1000 * then).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+  return known.map((name) => [SETTING_NAMES[name], settingSaid(name, settings[name])]);
 }
