@@ -66,9 +66,12 @@ export class Take {
     this.#held.delete(note);
   }
 
+  // Seconds from the first key to a time of the browser's clock; 0 before there was one.
+  since(seconds) { return this.#zero === null ? 0 : seconds - this.#zero; }
+
   // All notes, those that still sound ended at `seconds` of the browser's clock.
   finish(seconds) {
-    for (const note of this.notes) note.end ??= Math.max(note.start, seconds - this.#zero);
+    for (const note of this.notes) note.end ??= Math.max(note.start, this.since(seconds));
     return this.notes.filter(({ start, end }) => end > start);
   }
 }

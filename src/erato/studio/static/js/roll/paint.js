@@ -26,7 +26,7 @@ export const paintRows = (pen, place, colours) => {
   }
 };
 
-// Lines of bars, beats and the grid: `time` is {bars, beat(bar)}.
+// Lines of bars, beats and the grid: `time` is {bars, beat(bar), first: the number of the first}.
 export const paintTime = (pen, place, colours, time, step) => {
   const line = (tick, colour, wide = 1) => {
     pen.fillStyle = colour;
@@ -59,11 +59,11 @@ export const paintRuler = (pen, place, colours, time, loop) => {
   pen.textBaseline = "middle";
   const usual = (time.bars[1] ?? 1) * place.perTick, every = 2 ** Math.max(0, Math.ceil(Math.log2(NEAR.number / usual)));
   for (const [at, bar] of time.bars.entries()) {
-    if (bar < place.from - usual / place.perTick || bar > place.to || at % every) continue;
+    if (bar < place.from - usual / place.perTick || bar > place.to || (at + time.first - 1) % every) continue;
     pen.fillStyle = colours.bar;
     pen.fillRect(Math.round(place.x(bar)), place.ruler - 9, 1, 8);
     pen.fillStyle = colours.soft;
-    pen.fillText(String(at + 1), place.x(bar) + 5, place.ruler / 2);
+    pen.fillText(String(at + time.first), place.x(bar) + 5, place.ruler / 2);
   }
 };
 

@@ -35,6 +35,22 @@ export const barLines = (state, until) => {
   return ticks;
 };
 
+// 1 where the piece begins with a pickup, which is no bar of its own: a first time signature shorter than the second and one
+// bar long; else 0.
+export const pickup = (state) => {
+  const [first, second] = state.timeSignatures;
+  if (!second || first[0] !== 0) return 0;
+  return first[1] / first[2] < second[1] / second[2] && Math.abs(second[0] - barLength(state, 0)) < 1 ? 1 : 0;
+};
+
+// The tick at which bar `number` (from 1) begins.
+export const barStart = (state, number) => {
+  const at = Math.max(0, number - 1 + pickup(state));
+  let ticks = barLines(state, 0);
+  while (ticks.length <= at) ticks = barLines(state, ticks.at(-1) + 1);
+  return ticks[at];
+};
+
 // Which of ascending `ticks` is the last at or before `tick`; -1 before the first.
 export const placeIn = (ticks, tick) => {
   let [low, high] = [0, ticks.length];
@@ -46,11 +62,11 @@ export const placeIn = (ticks, tick) => {
   return low - 1;
 };
 
-// {bar, beat, from, to} of a tick: bar and beat counted from 1.
+// {bar, beat, from, to} of a tick: bar and beat counted from 1; a pickup is bar 0.
 export const barAt = (state, tick) => {
   const ticks = barLines(state, tick + 1), at = Math.max(0, placeIn(ticks, tick)), from = ticks[at];
   const to = ticks[at + 1] ?? from + barLength(state, from);
-  return { bar: at + 1, beat: Math.floor((tick - from) / beatLength(state, from)) + 1, from, to };
+  return { bar: at + 1 - pickup(state), beat: Math.floor((tick - from) / beatLength(state, from)) + 1, from, to };
 };
 
 const onGrid = (state, tick, step, round) => {

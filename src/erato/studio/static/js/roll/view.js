@@ -7,7 +7,7 @@ import { coloursOf, onLook } from "./colours.js";
 import { DRAWN } from "./layers.js";
 import { endOf } from "./notes.js";
 import { placesOf } from "./places.js";
-import { barLines, beatLength, placeIn } from "./time.js";
+import { barLines, beatLength, pickup, placeIn } from "./time.js";
 
 const PITCHES = 128;
 const KEYS = 56, RULER = 28; // pixels
@@ -167,7 +167,7 @@ export class RollView {
     if (!state) return;
     const end = Math.max(endOf(state), state.bars.at(-1) || 0), sight = this.element.clientWidth / this.perTick;
     const until = Math.max(end + BEYOND * 4 * beatLength(state, end), sight), known = barLines(state, until);
-    this.time = { bars: known.slice(0, placeIn(known, until - 1) + 2), beat: (bar) => beatLength(state, bar) };
+    this.time = { bars: known.slice(0, placeIn(known, until - 1) + 2), beat: (bar) => beatLength(state, bar), first: 1 - pickup(state) };
     this.space.style.width = `${KEYS + this.time.bars.at(-1) * this.perTick}px`;
     this.space.style.height = `${RULER + PITCHES * this.row}px`;
   }
