@@ -18,6 +18,12 @@ from erato.score import Piece, note_count, pitch_number
 _FILE = re.compile(r"\S+\.(txt|md|mid|midi|xml|musicxml|mxl|abc)", re.IGNORECASE)  # what no text is
 
 
+class Words(str):
+    """A text that is no path, whatever it says."""
+
+    __slots__ = ()
+
+
 def names_a_file(prompt: str) -> bool:
     """Whether a prompt is a path, not a text: of a file, of a folder (by its slash) or, by its suffix, of nothing."""
     folder = "/" in prompt and os.path.isdir(prompt)  # noqa: PTH112 (of a long text, Path raises)
@@ -26,7 +32,8 @@ def names_a_file(prompt: str) -> bool:
 
 def path_or_piece(prompt: Piece | Path, kind: Kind) -> Piece | Path:
     """A prompt that is the path of a file as such; kind: of the run."""
-    named = isinstance(prompt, str) and (kind == "music" or names_a_file(prompt))
+    may_be = isinstance(prompt, str) and not isinstance(prompt, Words)
+    named = may_be and (kind == "music" or names_a_file(str(prompt)))
     return Path(str(prompt)) if named else prompt
 
 
