@@ -4,6 +4,7 @@
 import { announce, fill, h, put, trouble } from "./dom.js";
 import { icon } from "./icons.js";
 import { del, get, post, say } from "./api.js";
+import { corpusGroups } from "./corpora.js";
 import { bar } from "./jobs.js";
 import { fromDrop, fromInput, Sending } from "./dropped.js";
 import { folderChooser } from "./folders.js";
@@ -30,16 +31,8 @@ export async function chooseCorpus(root) {
 }
 
 function showCorpora(section, corpora) {
-  const group = (title, some) => some.length > 0 && [h("h3", { class: "over" }, title), h("ul", { class: "grid plain" }, some.map(link))];
-  fill(section, h("h2", { id: "here-title" }, "Or what is here already"),
-    group("Yours", corpora.filter((corpus) => corpus.origin !== "builtin")),
-    group("Music that came with Erato", corpora.filter((corpus) => corpus.origin === "builtin" && corpus.kind !== "text")),
-    group("Words that came with Erato", corpora.filter((corpus) => corpus.origin === "builtin" && corpus.kind === "text")));
+  fill(section, h("h2", { id: "here-title" }, "Or what is here already"), corpusGroups(corpora));
 }
-
-const link = (corpus) => h("li", {}, h("a", { class: "card choice corpus-link stack tight", href: `#/train/${encodeURIComponent(corpus.id)}` },
-  h("span", { class: "row tight" }, icon(corpus.kind === "text" ? "words" : "compose"), h("span", { class: "corpus-name" }, corpus.name)),
-  h("span", { class: "soft small" }, corpus.summary || [Number.isFinite(corpus.files) && count(corpus.files, "file"), corpus.bytes && size(corpus.bytes)].filter(Boolean).join(" · "))));
 
 // Where files are dropped; while they are on their way it shows how far they are.
 class Zone {

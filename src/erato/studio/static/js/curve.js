@@ -38,6 +38,7 @@ export function summary(lines, unit) {
   if (!valid.length) return "Nothing has been measured yet.";
   const best = Math.min(...valid.map((line) => line.valid_loss)), last = valid.at(-1);
   const of = unit ? ` ${unit}` : "";
+  if (valid.length === 1) return `Loss on pieces it has not seen: ${briefly(best)}${of} after ${span(last.seconds)}.`;
   return `Loss on pieces it has not seen: from ${briefly(valid[0].valid_loss)} to ${briefly(last.valid_loss)}${of} after ${span(last.seconds)}; best ${briefly(best)}.`;
 }
 
@@ -95,12 +96,12 @@ const dot = (line, key, { x, y }, kind) => s("circle", { class: `dot ${kind}`, c
 
 function axes({ x, y, width, height, edges, low, high, most }, unit) {
   const foot = height - edges.bottom;
-  const across = ticks(low, high, 5).flatMap((loss) => [
+  const across = ticks(low, high, 7).flatMap((loss) => [
     s("line", { class: "grid", x1: edges.left, x2: width - edges.right, y1: y(loss), y2: y(loss) }),
     s("text", { x: edges.left - 8, y: y(loss) + 4, "text-anchor": "end" }, String(+loss.toFixed(3))),
   ]);
   const along = timeTicks(most, Math.max(2, Math.floor(width / 110))).map((seconds) =>
-    s("text", { x: x(seconds), y: foot + 20, "text-anchor": seconds ? "middle" : "start" }, timed(seconds, most)));
+    s("text", { x: x(seconds), y: foot + 20, "text-anchor": seconds === 0 ? "start" : x(seconds) > width - 45 ? "end" : "middle" }, timed(seconds, most)));
   return [...across, ...along, s("title", {}, unit ? `Loss in ${unit}` : "Loss")];
 }
 

@@ -57,6 +57,9 @@ export function bar(label) {
 // Where more of a job is to be seen.
 const place = (job) => (job.kind === "train" ? `#/model/${job.progress?.model ?? job.result?.model ?? job.id}` : null);
 
+// Whether the view itself is about this job.
+const shownHere = (job) => [place(job), `#/model/${job.id}`].includes(location.hash) && job.kind === "train";
+
 class Line {
   constructor(job) {
     this.bar = bar(named(job));
@@ -88,7 +91,7 @@ export function showJobs(root) {
   const list = h("ul", {}), more = h("li", { hidden: true }), strip = h("div", { class: "strip", hidden: true }, list);
   root.append(strip);
   const show = () => {
-    const open = known().filter((job) => !hasEnded(job));
+    const open = known().filter((job) => !hasEnded(job) && !shownHere(job));
     const seen = [...open.filter((job) => job.state === "running"), ...open.filter((job) => job.state !== "running")].slice(0, MOST);
     for (const [id, line] of lines) if (!seen.some((job) => job.id === id)) { line.element.remove(); lines.delete(id); }
     for (const job of seen) {
@@ -102,5 +105,6 @@ export function showJobs(root) {
     strip.hidden = open.length === 0;
   };
   onJob(show);
+  addEventListener("hashchange", show);
   show();
 }

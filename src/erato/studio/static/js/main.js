@@ -97,6 +97,9 @@ function watch() {
   });
 }
 
+// What is dropped beside the place for it would be opened by the browser instead of the page.
+for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
+
 dress();
 watch();
 showJobs(document.getElementById("jobs"));

@@ -7,16 +7,13 @@ import { count, span } from "./words.js";
 
 const MOST = 200; // files listed under one reason
 
-// Why files are left out, as headings; `%` stands for "3 files".
+// Why files are left out.
 const REASONS = {
-  unsupported: "% of a kind that is not read here", empty: "% with nothing inside", unreadable: "% that this computer does not let us read",
-  "too-large": "% larger than the limit", "not-music": "% that are not what their names say", damaged: "% that break off or contradict themselves",
-  "too-long": "% that last longer than the limit", "too-many-notes": "% with more notes than the limit", "no-notes": "% without a single note",
-  "bad-timing": "% without a usable clock", encoding: "% in an unknown encoding (not UTF-8)", timeout: "% that took too long to read",
-  crashed: "% that could not be read at all", unsafe: "% that ask for something no piece needs",
+  unsupported: "A kind of file that is not read here", empty: "Nothing inside", unreadable: "This computer does not let them be read", "too-large": "Larger than the limit",
+  "not-music": "Not what the name says", damaged: "Breaks off or contradicts itself", "too-long": "Lasts longer than the limit", "too-many-notes": "More notes than the limit",
+  "no-notes": "No note in it", "bad-timing": "No usable clock", encoding: "Not in UTF-8", timeout: "Took too long to read", crashed: "Could not be read at all",
+  unsafe: "Asks for something that no piece needs",
 };
-
-const heading = (reason, number) => (REASONS[reason] ?? `% left out (${reason})`).replace("%", count(number, "file"));
 
 // Lists by key, the longest first.
 function grouped(items, key) {
@@ -51,14 +48,14 @@ const listed = (items) => h("ul", { class: "files plain small" },
   items.slice(0, MOST).map(({ file, message }) => h("li", {}, message && !message.includes(file) ? `${file}: ${message}` : message || file)),
   items.length > MOST && h("li", { class: "soft" }, `and ${items.length - MOST} more`));
 
-const fold = (title, items) => h("details", { class: "fold" }, h("summary", {}, title), listed(items));
+const fold = (title, items) => h("details", { class: "fold" }, h("summary", {}, title, h("span", { class: "chip numbers" }, items.length)), listed(items));
 
 function leftOut(report) {
   const skipped = report.skipped ?? [], flagged = report.flagged ?? [];
   if (!skipped.length && !flagged.length) return h("p", { class: "row tight good" }, icon("check"), "Every file could be read.");
   return h("div", { class: "stack" },
-    skipped.length > 0 && h("div", {}, h("h3", { class: "over" }, "Left out"), grouped(skipped, "reason").map(([reason, items]) => fold(heading(reason, items.length), items))),
-    flagged.length > 0 && h("div", {}, h("h3", { class: "over" }, "Used, but look at them"), fold(count(flagged.length, "file"), flagged)));
+    skipped.length > 0 && h("div", {}, h("h3", { class: "over" }, "Left out"), grouped(skipped, "reason").map(([reason, items]) => fold(REASONS[reason] ?? reason, items))),
+    flagged.length > 0 && h("div", {}, h("h3", { class: "over" }, "Used, but look at them"), fold("Something is odd about them", flagged)));
 }
 
 // An element with all of it; `kind` is music or text.

@@ -12,8 +12,8 @@ const WORDS = 280; // characters of a text that are shown at first
 
 const address = (model, sample) => `/api/models/${encodeURIComponent(model)}/samples/${encodeURIComponent(sample.name)}`;
 
-// {element, stop()} of one sample. `title` names it on the page and for screen readers.
-export function sampleCard(model, sample, title) {
+// {element, stop()} of one sample. `title` names it on the page and for screen readers; `brief`: only the first lines of words.
+export function sampleCard(model, sample, title, brief = false) {
   const body = h("div", { class: "sample-body" });
   const name = h("span", { class: "sample-name" }, title);
   const head = h("div", { class: "row sample-head" });
@@ -21,12 +21,12 @@ export function sampleCard(model, sample, title) {
   const player = sample.kind === "text" ? null : new Player();
   if (player) fill(head, playButton(player, `${address(model, sample)}/sound.wav`, title, body), name);
   else fill(head, name);
-  get(address(model, sample)).then((found) => show(body, found, player), (error) => fill(body, trouble(say(error))));
+  get(address(model, sample)).then((found) => show(body, found, player, brief), (error) => fill(body, trouble(say(error))));
   return { element, stop: () => player?.pause() };
 }
 
-function show(body, found, player) {
-  if (found.text !== undefined) return fill(body, words(found.text));
+function show(body, found, player, brief) {
+  if (found.text !== undefined) return fill(body, brief ? h("p", { class: "sample-words brief" }, found.text.trim().slice(0, WORDS)) : words(found.text));
   const canvas = h("canvas", { "aria-hidden": "true" }), head = h("span", { class: "playhead", hidden: true });
   const time = h("span", { class: "help numbers sample-time" }, clock(found.score.seconds ?? 0));
   fill(body, h("div", { class: "sample-roll" }, canvas, head), time);

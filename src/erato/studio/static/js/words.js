@@ -34,3 +34,12 @@ export function when(seconds) {
   if (date.toDateString() === today.toDateString()) return `today, ${date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })}`;
   return date.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });
 }
+
+// "four parts" -> "Four parts."
+export function sentence(text) {
+  const said = `${text.charAt(0).toUpperCase()}${text.slice(1)}`.trim();
+  return /[.!?…]$/.test(said) ? said : `${said}.`;
+}
+
+// The first sentence of several; "J. S. Bach" is no end of one.
+export const firstSentence = (text) => sentence(text.split(/(?<=[a-z0-9)])\. (?=[A-Z])/)[0]);

@@ -8,13 +8,15 @@ import { onBack, onJob, hasEnded } from "../events.js";
 import { tell } from "../messages.js";
 import { lossCurve } from "../curve.js";
 import { sampleCard } from "../samples.js";
-import { count, size } from "../words.js";
+import { corpusGroups } from "../corpora.js";
+import { recipeTitle } from "../recipes.js";
 
 const STATES = { training: ["accent", "learning now"], unfinished: ["", "unfinished"], damaged: ["bad", "damaged"] };
 
 export async function show(root) {
   const stops = [];
-  const opening = h("header", { class: "opening" }, h("h1", {}, "Erato"), h("p", { class: "lead" }, "Learns from your own music or words, and writes new pieces with you. Everything stays on this computer."));
+  const opening = h("header", { class: "opening" }, h("h1", {}, "New music from music that you love"),
+    h("p", { class: "lead" }, "Erato learns from your own pieces, or your own words, and writes new ones with you. Everything stays on this computer."));
   const models = h("section", { class: "stack", "aria-labelledby": "models-title" }), corpora = h("section", { class: "stack corpora", "aria-labelledby": "corpora-title" });
   put(root, opening, h("div", { class: "stack wide" }, models, corpora));
   const load = async () => {
@@ -38,11 +40,11 @@ async function showModels(section, stops) {
 }
 
 const welcome = () => h("div", { class: "empty welcome" }, icon("compose"),
-  h("h2", { id: "models-title" }, "Begin with music that you love"),
+  h("h2", { id: "models-title" }, "Begin with a folder of yours"),
   h("p", {}, "Give Erato a folder of MIDI or MusicXML files, or of texts. It reads them, learns from them for some minutes, and then composes with you."),
   h("ol", { class: "plain row steps" }, ["Choose music", "Let it learn", "Compose together"].map((step, index) => h("li", {}, h("span", { class: "numbers" }, index + 1), step))),
   h("a", { class: "button large", href: "#/train" }, "Train on my music"),
-  h("p", { class: "small" }, "No music at hand? Take one of the corpora below that came with Erato."));
+  h("p", { class: "small" }, "No music at hand? Take what came with Erato, below."));
 
 function modelCard(model, stops) {
   const [kind, state] = STATES[model.state] ?? [];
@@ -63,7 +65,7 @@ function modelCard(model, stops) {
   return card;
 }
 
-const about = (model) => [model.recipe, model.corpus && `on ${model.corpus}`, Number.isFinite(model.best_loss) && `${model.best_loss.toFixed(2)} ${model.unit ?? ""}`.trim()].filter(Boolean).join(" · ");
+const about = (model) => [model.recipe && recipeTitle(model.recipe), model.corpus && `learnt from ${model.corpus}`].filter(Boolean).join(", ");
 
 // Only what comes into sight is asked for.
 function seen(element, then) {
@@ -92,7 +94,7 @@ async function hear(model, place, stops) {
   try {
     const { samples } = await get(`/api/models/${encodeURIComponent(model.id)}/samples`);
     if (!samples.length) return;
-    const card = sampleCard(model.id, samples.at(-1), model.kind === "text" ? `Words by ${model.name}` : `A sample of ${model.name}`);
+    const card = sampleCard(model.id, samples.at(-1), model.kind === "text" ? `Words by ${model.name}` : `A sample of ${model.name}`, true);
     stops.push(card.stop);
     fill(place, card.element);
   } catch (error) {
@@ -104,21 +106,8 @@ async function showCorpora(section) {
   let corpora;
   try { ({ corpora } = await get("/api/corpora")); }
   catch (error) { return fill(section, h("h2", { id: "corpora-title" }, "Music to learn from"), trouble(say(error))); }
-  const mine = corpora.filter((corpus) => corpus.origin !== "builtin"), others = corpora.filter((corpus) => corpus.origin === "builtin");
-  fill(section, h("h2", { id: "corpora-title" }, "Music and words to learn from"),
-    mine.length > 0 && [h("h3", { class: "over" }, "Yours"), list(mine, () => showCorpora(section))],
-    others.length > 0 && [h("h3", { class: "over" }, "Came with Erato"), list(others)]);
+  fill(section, h("h2", { id: "corpora-title" }, "Music and words to learn from"), corpusGroups(corpora, (corpus) => remove(corpus, () => showCorpora(section))));
 }
-
-const list = (corpora, again) => h("ul", { class: "grid plain" }, corpora.map((corpus) => h("li", { class: "card corpus stack tight" },
-  h("div", { class: "row tight" }, icon(corpus.kind === "text" ? "words" : "compose"), h("h4", {}, corpus.name)),
-  h("p", { class: "soft small grow" }, corpus.summary || measured(corpus)),
-  h("div", { class: "row tight" },
-    h("a", { class: "button quiet small", href: `#/train/${encodeURIComponent(corpus.id)}`, "aria-label": `Train on ${corpus.name}` }, "Train on it"),
-    corpus.summary && corpus.files ? h("span", { class: "soft small numbers" }, count(corpus.files, "file")) : null,
-    corpus.origin !== "builtin" && h("button", { type: "button", class: "button bare small push", "aria-label": `Remove ${corpus.name}`, onclick: () => remove(corpus, again) }, "Remove")))));
-
-const measured = (corpus) => [Number.isFinite(corpus.files) && count(corpus.files, "file"), corpus.bytes ? size(corpus.bytes) : null, corpus.origin === "folder" ? "a folder on this computer" : null].filter(Boolean).join(" · ");
 
 // Asks first; a folder of the person's is never touched, only no longer listed.
 function remove(corpus, again) {

@@ -9,7 +9,8 @@ import { askJob, bar } from "../jobs.js";
 import { checkReport } from "../report.js";
 import { recipeCards } from "../recipes.js";
 import { chooseCorpus } from "../choose_corpus.js";
-import { count, size } from "../words.js";
+import { corpusTitle, measured } from "../corpora.js";
+import { count, sentence } from "../words.js";
 
 const MINUTES = [1, 5, 10, 30, 60];
 
@@ -27,12 +28,10 @@ async function settings(root, id) {
     return null;
   }
   const form = new Form(corpus, studio.recipes);
-  put(root, h("header", { class: "opening" }, h("h1", {}, corpus.name), h("p", { class: "lead" }, described(corpus))), form.element);
+  put(root, h("header", { class: "opening" }, h("h1", {}, corpusTitle(corpus)), h("p", { class: "lead" }, corpus.summary ? sentence(corpus.summary) : sentence(measured(corpus)))), form.element);
   form.begin();
   return () => form.end();
 }
-
-const described = (corpus) => corpus.summary || [Number.isFinite(corpus.files) && count(corpus.files, "file"), corpus.bytes && size(corpus.bytes)].filter(Boolean).join(", ");
 
 class Form {
   constructor(corpus, recipes) {
@@ -109,8 +108,8 @@ class Form {
     this.trouble = h("div");
     this.button = h("button", { class: "button large", type: "submit" }, icon("train"), "Start training");
     fill(this.rest,
-      h("section", { class: "stack", "aria-labelledby": "recipe-title" }, h("h2", { id: "recipe-title" }, "How it learns"), h("p", { class: "soft" }, "A recipe is a kind of model with all its numbers. Each can be tried; models can be compared afterwards."), cards.element),
-      h("section", { class: "card stack", "aria-labelledby": "time-title" }, h("h2", { id: "time-title" }, "How long"), this.time(), this.name(), this.more()),
+      h("section", { class: "stack", "aria-labelledby": "recipe-title" }, h("h2", { id: "recipe-title" }, "How it learns"), h("p", { class: "soft" }, "A recipe is one way to learn. Try several: models that learnt from the same music can stand side by side."), cards.element),
+      h("section", { class: "card stack", "aria-labelledby": "time-title" }, h("h2", { id: "time-title" }, "How long"), h("div", { class: "time-and-name" }, this.time(), this.name()), this.more()),
       h("div", { class: "stack start-training" }, this.trouble, h("div", { class: "row" }, this.button, h("p", { class: "help grow" }, "It can be paused, and stopped early: what it learnt until then is kept."))));
   }
 
@@ -135,7 +134,7 @@ class Form {
 
   name() {
     const id = freshId("name");
-    this.named = h("input", { id, class: "input", maxlength: "100", placeholder: this.corpus.name, autocomplete: "off" });
+    this.named = h("input", { id, class: "input", maxlength: "100", placeholder: corpusTitle(this.corpus), autocomplete: "off" });
     return h("div", { class: "field" }, h("label", { for: id }, "Name of the model"), this.named);
   }
 
