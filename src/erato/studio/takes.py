@@ -80,12 +80,10 @@ def add(
     settings: Mapping[str, Any] | None = None,
     facts: Mapping[str, Any] | None = None,
     id: str | None = None,
-    created: float | None = None,
-    changed: float | None = None,
 ) -> Take:
     """A new take of a piece that the project keeps under `digest`; NotThere where its parent is not.
 
-    id, created, changed: where it had them elsewhere.
+    id: where it has one elsewhere.
     """
     for what, value, known in (("kind", kind, KINDS), ("how", how, HOW), ("status", status, STATUS)):
         if value not in known:
@@ -100,8 +98,8 @@ def add(
         "how": how,
         "title": _title(title),
         "status": status,
-        "created": now if created is None else created,
-        "changed": now if changed is None else changed,
+        "created": now,
+        "changed": now,
         "job": job,
         "model": model,
         "settings": to_text(settings or {}),
@@ -117,6 +115,16 @@ def add(
     if parent is not None:  # which can no longer be saved in place
         connection.execute("UPDATE takes SET change = ? WHERE id = ?", (row["change"], parent))
     return _indexed(connection, str(row["id"]))
+
+
+def restore(connection: sqlite3.Connection, row: Mapping[str, Any]) -> Take:
+    """A take as it was in another project: its fields but for the number."""
+    new = ("id", "kind", "how", "digest", "parent", "title", "status", "job", "model", "settings", "facts")
+    take = add(connection, **{name: row[name] for name in new})
+    change(connection, take.id, **{name: row[name] for name in ("starred", "tags", "note")})
+    kept = tuple(row[name] for name in ("version", "created", "changed"))
+    connection.execute("UPDATE takes SET version = ?, created = ?, changed = ? WHERE id = ?", (*kept, take.id))
+    return get(connection, take.id)
 
 
 def get(connection: sqlite3.Connection, id: str) -> Take:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from erato.errors import EratoError, UsageError
+from erato.studio import unpacking
 from erato.studio.jobs import Queue
 from erato.studio.locks import Lock
 from erato.studio.project import Project
@@ -58,6 +59,7 @@ class Workers:
                 f"{self.project.folder} is open in another studio (process {self._lock.holder}): use that one, or stop "
                 "it first."
             )
+        unpacking.sweep(self.project)
         self.queue.recover()
         self._slots = [_Slot(lane) for lane in dict.fromkeys(self.queue.lanes.values())]
         self._stopping.clear()
