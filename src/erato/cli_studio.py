@@ -2,57 +2,80 @@
 
 import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from erato.errors import UsageError
 
+if TYPE_CHECKING:
+    from erato.studio.jobs import Queue
+
 _MEANS = (
     "Everyone who can reach {host} and has the address with its token can use this studio: your music, your disk space "
-    "and the processor. What goes over the network is not encrypted."
+    "and your processor. What goes over the network is not encrypted."
 )
 
 
 def studio(given: argparse.Namespace) -> int:
     """Serves a project until Ctrl-C."""
     from erato.studio import guard, serving
-    from erato.studio.guard import Place
     from erato.studio.jobs import Queue
     from erato.studio.project import Project
     from erato.studio.services import Studio
+    from erato.studio.workers import Workers
+
+    try:
+        from erato.studio.rendered import Renders
+    except ImportError:
+        from types import SimpleNamespace
+
+        def Renders(project):  # type: ignore
+            return SimpleNamespace(close=lambda: None)
 
     if not guard.is_loopback(given.host):
         means = _MEANS.format(host=given.host)
         if not given.i_understand:
             raise UsageError(f"{means} If that is what you want, add --i-understand.")
         print(means, file=sys.stderr)
-    runs = [Path(folder) for folder in given.runs or ["runs"]]
-    for folder in map(Path, [*given.runs, *given.folder]):
-        if not folder.is_dir():
+    for folder in (*given.runs, *given.folder):
+        if not Path(folder).is_dir():
             raise UsageError(f"{folder} is no folder: name one that exists.")
-    listening = serving.listen(given.host, given.port)
+    runs = [Path(folder) for folder in given.runs or ["runs"] if Path(folder).is_dir()]
+    project = Project(Path(given.project), runs, [Path(folder) for folder in given.folder])
+    queue = Queue(project)
+
+    def started(place: guard.Place) -> None:
+        address = f"http://{_reached(given.host)}:{place.port}/?token={project.token}"
+        print(f"The studio of {project.folder} is open at\n\n    {address}\n\nCtrl-C ends it.", flush=True)
+        if not given.no_browser:
+            import webbrowser
+
+            webbrowser.open(address)
+
     try:
-        project = Project(
-            Path(given.project), [folder for folder in runs if folder.is_dir()], [Path(one) for one in given.folder]
-        )
-
-        def started(place: Place) -> None:
-            address = f"http://{_shown_host(given.host)}:{place.port}/"
-            opened = f"{address}?token={project.token}"
-            print(f"The studio of {project.folder} is open at\n\n    {opened}\n\nCtrl-C ends it.", flush=True)
-            if not given.no_browser:
-                import webbrowser
-
-                webbrowser.open(opened)
-
-        serving.serve(Studio(project, Queue(project)), listening, given.host, started)
+        with (
+            Workers(project, queue),
+            closing(Renders(project)) as renders,
+            closing(serving.listen(given.host, given.port)) as listening,
+        ):
+            serving.serve(Studio(project, queue, renders), listening, given.host, started)
     except KeyboardInterrupt:
-        print("\nThe studio has ended.", file=sys.stderr)
+        print(f"\nThe studio has ended{_left(queue)}.", file=sys.stderr)
     finally:
-        listening.close()
+        project.close()
     return 0
 
 
-def _shown_host(host: str) -> str:
+def _left(queue: "Queue") -> str:
+    """What goes on when it is opened again, as the end of a sentence."""
+    left = len(queue.find(state="waiting")) + len(queue.find(state="running"))
+    if not left:
+        return ""
+    return f"; {'one job goes' if left == 1 else f'{left} jobs go'} on when it is opened again"
+
+
+def _reached(host: str) -> str:
     """What a browser on this computer is to ask for."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"[{host}]" if ":" in host else host

@@ -203,7 +203,7 @@ def drawn(served, score_json):
 
 
 class Running:
-    """`erato studio` as a person starts it: a process of its own, with its workers, on a free port that it keeps over restarts.
+    """`erato studio` as a person starts it: a process of its own, with its workers, on a port that it keeps.
 
     For pages in a browser. `address` opens it with its token.
     """
@@ -272,8 +272,8 @@ def studio(tmp_path_factory):
 
 @pytest.fixture
 def visit(browser, studio):
-    """Opens a page of the studio, `visit("#/train", width=390)`; at the end nothing may have been complained of, asked for
-    elsewhere, or popped up. What a test expects to fail it names: `visit.expected.append("503")`."""
+    """Opens a page of the studio, `visit("#/train", width=390)`; at the end nothing may have been complained of, asked
+    for elsewhere, or popped up. What a test makes fail it names: `visit.expected.append("503")`."""
     contexts, troubles = [], []
 
     def opened(place="#/", width=1280, height=800, context=None, **settings):

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from erato.studio import api_studio
+from erato.studio import api_corpora, api_files, api_jobs, api_models, api_studio, api_takes
 from erato.studio.endpoints import Call, Endpoint
 from erato.studio.openapi import description
 
@@ -19,5 +19,10 @@ def _description() -> dict[str, Any]:
 
 ENDPOINTS: list[Endpoint] = [
     *api_studio.ENDPOINTS,
+    *api_corpora.ENDPOINTS,
+    *api_models.ENDPOINTS,
+    *api_jobs.ENDPOINTS,
+    *api_takes.ENDPOINTS,
+    *api_files.ENDPOINTS,
     Endpoint("GET", "/api/openapi.json", "This description.", _describe),
 ]

@@ -4,9 +4,7 @@ In: a `Studio`. Out: an ASGI application. Every call is checked by the schemas o
 it, and handlers run in threads, so that nothing waits for a disk or a picture. Knows nothing of ports and processes.
 """
 
-import errno
 import logging
-import sqlite3
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +21,7 @@ from erato.studio.answers import Receive, Scope, Send, Whole, made, send_answer,
 from erato.studio.api import ENDPOINTS
 from erato.studio.checking import read_json
 from erato.studio.endpoints import JSON_BYTES, Blob, Call, Chunks, Endpoint, Raw
-from erato.studio.errors import Conflict, NotThere, QueueFull
+from erato.studio.errors import Conflict, DiskFull, NotThere, QueueFull, plainly
 from erato.studio.events import Events
 from erato.studio.guard import App, Guard, Place
 from erato.studio.page import Page
@@ -79,12 +77,13 @@ class _Doing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         spooled: Path | None = None
+        unread = True
         try:
             refused = self._unfit(scope)
             if refused is not None:
                 return await send_error(send, *refused, unread=True)
             body = await self._body(scope, receive)
-            spooled = body if isinstance(body, Path) else None
+            unread, spooled = False, body if isinstance(body, Path) else None
             answer = await to_thread.run_sync(self._do, scope, body, limiter=self._limiter, abandon_on_cancel=True)
         except bodies.Gone:
             return None
@@ -94,7 +93,7 @@ class _Doing:
             status, sentence, headers, more = _explained(error)
             if status == 500:
                 _log.exception("%s %s failed", scope["method"], scope["path"])
-            return await send_error(send, status, sentence, headers, **more)
+            return await send_error(send, status, sentence, headers, unread=unread, **more)
         finally:
             if spooled is not None:
                 spooled.unlink(missing_ok=True)
@@ -151,27 +150,16 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
 
 def _explained(error: Exception) -> tuple[int, str, list[tuple[bytes, bytes]], dict[str, Any]]:
     """Status, sentence, headers and what else stands in the answer."""
-    match error:
+    known = plainly(error)
+    match known:
         case QueueFull():
-            after = str(max(1, round(error.retry_after))).encode()
-            return 429, str(error), [(b"retry-after", after)], {}
+            return 429, str(known), [(b"retry-after", str(known.retry_after).encode())], {}
         case Conflict():
-            take = getattr(error, "take", None)
-            return 409, str(error), [], {} if take is None else {"take": take.to_json()}
+            return 409, str(known), [], {} if known.take is None else {"take": known.take.to_json()}
         case NotThere():
-            return 404, str(error), [], {}
+            return 404, str(known), [], {}
+        case DiskFull():
+            return 507, str(known), [], {}
         case EratoError():
-            return 400, str(error), [], {}
-        case MemoryError():
-            return 507, "the memory of this computer does not suffice for this.", [], {}
-    if _is_full(error):
-        return 507, "the disk is full: make room, and try again; nothing was changed.", [], {}
-    if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-        return 503, "the project is busy: try again.", [(b"retry-after", b"1")], {}
-    return 500, "this is a fault of Erato, and what happened is in studio.log of the project.", [], {}
-
-
-def _is_full(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return isinstance(error, sqlite3.OperationalError) and "full" in str(error)
+            return 507 if isinstance(error, MemoryError) else 400, str(known), [], {}
+    return 500, "this is a fault of Erato: studio.log in the folder of the project says what happened.", [], {}

@@ -55,30 +55,29 @@ async def spool(receive: Receive, file: IO[bytes], most: int, patience: Patience
 async def _each(
     receive: Receive, take: Callable[[bytes], Any], most: int, patience: Patience, declared: int | None
 ) -> None:
-    size = 0
+    if declared is not None and declared > most:
+        await _drain(receive, declared)
+        raise BodyError(413, _too_large(most))
+    size, more = 0, True
     try:
         async with asyncio.timeout(patience.for_bytes(most)):
-            if declared is not None and declared > most:
-                await _drain(receive, declared)
-                raise BodyError(413, _too_large(most))
-            while True:
+            while more and size <= most:
                 async with asyncio.timeout(patience.idle):
                     message = await receive()
                 if message["type"] == "http.disconnect":
                     raise Gone
-                part = message.get("body", b"")
+                part, more = message.get("body", b""), message.get("more_body", False)
                 size += len(part)
-                if size > most:
-                    await _drain(receive, size)
-                    raise BodyError(413, _too_large(most))
-                if part:
+                if part and size <= most:
                     done = take(part)
                     if asyncio.iscoroutine(done):
                         await done
-                if not message.get("more_body", False):
-                    return
     except TimeoutError:
         raise BodyError(408, "the body took too long to arrive: send it again.") from None
+    if size > most:
+        if more:
+            await _drain(receive, size)
+        raise BodyError(413, _too_large(most))
 
 
 def _too_large(most: int) -> str:

@@ -112,9 +112,15 @@ def _fits(entry: Any, row: list[tuple[int, int]]) -> bool:
     )
 
 
+def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationError]:
+    """The whole of a text: to `$` alone, a line break at the end would be no part of it."""
+    if isinstance(value, str) and not re.fullmatch(pattern, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
 _Validator = extend(
     Draft202012Validator,
-    validators={"items": _items},
+    validators={"items": _items, "pattern": _pattern},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _whole),
 )
 
@@ -195,6 +201,8 @@ def sentence(error: ValidationError) -> str:
             most = limit if error.validator == "maxItems" else len(error.schema.get("prefixItems", ()))
             return f"{where} must have {most} or fewer entries, got {len(error.instance)}."
     allowed = error.schema.get("description")
+    if allowed and error.validator == "oneOf":
+        return f"{where} must be {allowed}."
     return f"{where} must be {allowed}{got}." if allowed else f"{where} is not what this call takes{got}."
 
 

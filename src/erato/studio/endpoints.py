@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 Schema = Mapping[str, Any]
 JSON_BYTES = 8 * 2**20  # the largest JSON body
-ID = r"^[0-9a-z][0-9a-z_.-]{0,199}$"
+AN_ID = {
+    "type": "string",
+    "pattern": r"^[0-9a-z][0-9a-z_.-]{0,199}$",
+    "description": "an id: small letters, digits, and _ . - between",
+}
 
 
 @dataclass(frozen=True)
@@ -81,15 +85,17 @@ Answer = Mapping[str, Any] | Json | Blob | Chunks | None  # None: 204
 class Endpoint:
     """A call of the API.
 
-    query: the schema of each parameter (an array is a name that may come several times). body: a schema, or `Raw`.
-    answers: what comes back, by status: a schema, the media type of a file, or None. refusals: the statuses of errors
-    that this call may have besides those of every call. slow: takes a second or more, and has threads of its own.
+    shapes: the schema of each part of the path that is no id. query: that of each parameter (an array: a name that may
+    come several times). body: a schema, or `Raw`. answers: what comes back, by status: a schema, the media type of a
+    file, or None. refusals: the statuses of errors that this call may have besides those of every call. slow: takes a
+    second or more, and has threads of its own.
     """
 
     method: str
     path: str
     summary: str
     handler: Callable[[Call], Answer]
+    shapes: Mapping[str, Schema] = field(default_factory=dict)
     query: Mapping[str, Schema] = field(default_factory=dict)
     required: Sequence[str] = ()
     body: Schema | Raw | None = None
@@ -98,9 +104,9 @@ class Endpoint:
     slow: bool = False
 
     @property
-    def places(self) -> list[str]:
-        """The names in the path that stand for a value."""
-        return re.findall(r"{(\w+)}", self.path)
+    def places(self) -> dict[str, Schema]:
+        """The schema of each part of the path that stands for a value."""
+        return {name: self.shapes.get(name, AN_ID) for name in re.findall(r"{(\w+)}", self.path)}
 
     @property
     def name(self) -> str:
@@ -110,9 +116,7 @@ class Endpoint:
 
     @cached_property
     def path_check(self) -> Check:
-        return Check(
-            {"type": "object", "properties": {name: {"type": "string", "pattern": ID} for name in self.places}}
-        )
+        return Check({"type": "object", "properties": self.places})
 
     @cached_property
     def query_check(self) -> Check:

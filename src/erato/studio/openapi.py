@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import erato
-from erato.studio.endpoints import ID, Endpoint, Raw, Schema
+from erato.studio.endpoints import Endpoint, Raw, Schema
 from erato.studio.schemas import COMPONENTS, ref
 
 _EVERY_CALL = (400, 401, 403, 405, 408, 413, 414, 431)  # may refuse any call
@@ -46,8 +46,7 @@ def description(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": ID}}
-        for name in endpoint.places
+        {"name": name, "in": "path", "required": True, "schema": schema} for name, schema in endpoint.places.items()
     ]
     for name, schema in endpoint.query.items():
         said = {"description": schema["description"]} if "description" in schema else {}

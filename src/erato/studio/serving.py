@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from erato.errors import UsageError
 from erato.studio.app import application
+from erato.studio.bodies import Patience
 from erato.studio.events import Events
 from erato.studio.guard import Place
 from erato.studio.services import Studio
@@ -29,6 +30,7 @@ _ENDING = 1  # seconds that answers have to end
 _HEADER_BYTES = 16 * 2**10
 _HEADER_SECONDS = 10.0
 _LOG_BYTES = 2**20
+_PATIENCE = Patience()
 
 
 def listen(host: str, port: int | None) -> socket.socket:
@@ -67,10 +69,25 @@ def _bound(host: str, port: int) -> socket.socket:
 
 def serve(studio: Studio, listening: socket.socket, host: str, started: Callable[[Place], None]) -> None:
     """Serves until a signal asks it to end, which raises KeyboardInterrupt; calls `started` once it answers."""
+    for kind in ("incoming-*", "outgoing-*"):  # left when it was ended by force
+        for path in studio.project.cache.glob(kind):
+            path.unlink(missing_ok=True)
+    with _logged(studio.project.folder / "studio.log", studio.project.token):
+        server(studio, listening, host, started).run(sockets=[listening])
+
+
+def server(
+    studio: Studio,
+    listening: socket.socket,
+    host: str,
+    started: Callable[[Place], None],
+    patience: Patience = _PATIENCE,
+) -> uvicorn.Server:
+    """A server that is not running yet; it ends once its `should_exit` is true."""
     place = Place(host, listening.getsockname()[1])
     events = Events(studio)
     config = uvicorn.Config(
-        application(studio, place, events),
+        application(studio, place, events, patience),
         http=_Protocol,
         ws="none",
         lifespan="off",
@@ -80,8 +97,7 @@ def serve(studio: Studio, listening: socket.socket, host: str, started: Callable
         h11_max_incomplete_event_size=_HEADER_BYTES,
         timeout_graceful_shutdown=_ENDING,
     )
-    with _logged(studio.project.folder / "studio.log", studio.project.token):
-        _Server(config, events, lambda: started(place)).run(sockets=[listening])
+    return _Server(config, events, lambda: started(place))
 
 
 class _Server(uvicorn.Server):
