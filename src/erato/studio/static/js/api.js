@@ -74,8 +74,8 @@ export function upload(path, blob, onProgress = null, method = "PUT") {
 // The sentence for the person. What is no answer of the server is a fault of the page, and goes to the console, too.
 export function say(error) {
   if (error instanceof ApiError) {
-    if (error.status !== 429 || !error.retryAfter) return error.message;
-    return `${error.message.replace(/\.?$/, ".")} Try again in ${error.retryAfter} seconds.`;
+    const said = error.message.charAt(0).toUpperCase() + error.message.slice(1); // it may begin with the name of a value
+    return error.status === 429 && error.retryAfter ? `${said.replace(/\.?$/, ".")} Try again in ${error.retryAfter} seconds.` : said;
   }
   console.error(error);
   return `Something went wrong in this page: ${error?.message ?? error}`;

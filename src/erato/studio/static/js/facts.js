@@ -25,11 +25,8 @@ export function nameOf(take) {
   return take.title || `Take ${take.number}`;
 }
 
-export function lengthSaid(facts) {
-  const parts = [];
-  if (facts.bars) parts.push(count(facts.bars, "bar"));
-  if (facts.seconds) parts.push(clock(facts.seconds));
-  return parts.join(", ");
+export function lengthSaid({ bars, seconds, characters }) {
+  return [bars && count(bars, "bar"), seconds && clock(seconds), characters && count(characters, "character")].filter(Boolean).join(", ");
 }
 
 export function wordsIn(text) {
@@ -43,19 +40,12 @@ export function usualSaid(facts, kind = "music") {
   return `${number(-facts.log_prob / facts.symbols)} nats a ${kind === "text" ? "sign" : "step"}`;
 }
 
-function placeSaid(bars) {
-  if (!Array.isArray(bars) || !bars.length) return typeof bars === "string" ? `, bars ${bars}` : "";
-  const [first, last] = [bars[0], bars[bars.length - 1]];
-  return first === last ? `, bar ${first}` : `, bars ${first}–${last}`;
-}
-
-// The longest passage that it has in common with a piece that was learned from; null where nobody looked.
-export function originalSaid(facts) {
-  const found = facts.originality;
-  if (!found) return null;
-  if (found.said) return found.said;
-  if (!found.longest) return "nothing in common with your pieces";
-  return `${count(found.longest, "note")} in common with ${found.source ?? "a piece it learned from"}${placeSaid(found.bars)}`;
+// [in few words, in a sentence] what it has in common with the pieces that the model learned from; [null, null] where nobody looked.
+export function originalSaid({ originality: found }) {
+  if (!found) return [null, null];
+  if (found.longest == null) return ["not known", found.said ?? found.why ?? null];
+  const short = found.longest ? `${found.longest} ${found.unit ?? "notes"} in a row at most` : "nothing";
+  return [short, found.said ?? (found.source ? `As in ${found.source}.` : "No piece has any passage of it.")];
 }
 
 export function settingSaid(name, value) {

@@ -14,7 +14,7 @@ const PLACEHOLDERS = 4;
 // `more`: actions of cards beside keeping and throwing away. The element has `.cards`, a list, and `.stop()`.
 export function roundOf(job, more = []) {
   const state = h("div", { "aria-live": "off" }), grid = h("div", { class: "variants" });
-  const element = h("section", { class: "round stack", "aria-label": "Pieces of one round", dataset: { job: job.id } }, headOf(job), state, grid);
+  const element = h("section", { class: "take-round stack", "aria-label": "Pieces of one round", dataset: { job: job.id } }, headOf(job), state, grid);
   element.cards = [];
   element.stop = () => element.cards.forEach((card) => card.stop());
   follow(job, element, state, grid, more);
@@ -77,9 +77,9 @@ function variant(take, state, more) {
     }
   };
   const keep = { label: "Keep", icon: "check", pressed: (now) => now.status === "kept", run: (now) => set(now.status === "kept" ? "offered" : "kept")(now) };
-  const drop = { label: "Throw away", icon: "trash", run: set("discarded") };
+  const drop = { label: "Throw away", icon: "trash", small: true, run: set("discarded") };
   const edit = { label: "Edit", icon: "edit", href: (now) => `#/${now.kind === "text" ? "text" : "edit"}/${now.id}` };
-  const card = takeCard(take, { actions: [keep, drop, edit, ...more] });
+  const card = takeCard(take, { actions: [keep, edit, ...more, drop], brief: true });
   const back = h("div", { class: "row take-gone" }, h("span", { class: "grow soft" }),
     h("button", { type: "button", class: "button bare small", onclick: () => set("offered")(card.take) }, "Bring it back"));
   card.prepend(back);

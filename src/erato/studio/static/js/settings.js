@@ -62,7 +62,7 @@ export function slider(key, usual) {
 
 // How much: a number, and of what, where the model counts in several ways.
 export function lengthField(composes, kind) {
-  const usual = composes.usual ?? {}, units = ["bars", "seconds", "length"].filter((unit) => unit === "length" || composes[unit]);
+  const usual = composes.usual ?? {}, units = Object.keys(LENGTHS).filter((unit) => composes[unit]);
   const amount = numeral("amount", 1, 1), unit = h("select", { class: "input", name: "unit", "aria-label": "Counted in" },
     units.map((one) => h("option", { value: one }, LENGTHS[one].name)));
   const element = field("How long", amount, "", unit), help = element.querySelector(".help");

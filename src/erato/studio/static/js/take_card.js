@@ -13,11 +13,13 @@ import { scoreOf } from "./sheets.js";
 const EXCERPT = 600; // letters of a text that a card shows
 
 // Actions: [{label, icon?, href? or run(take, button)?, main?, pressed?}]. The element has `.take` (the newest it was given),
-// `.update(take)`, `.toggle()`, which plays or pauses, and `.stop()`. heading: the tag of its title; plain: without facts and score.
-export function takeCard(take, { actions = [], heading = "h3", plain = false, title = null } = {}) {
+// `.update(take)`, `.toggle()`, which plays or pauses, and `.stop()`. heading: the tag of its title; title: an element in its place;
+// brief: without what it was asked for with; plain: without facts and score.
+export function takeCard(take, { actions = [], heading = "h3", brief = false, plain = false, title = null } = {}) {
   const said = h("div", {}), buttons = h("div", { class: "row tight take-actions" });
   const name = h(heading, { class: "take-name" }), how = h("p", { class: "small soft" });
   const element = h("article", { class: "card take", dataset: { take: take.id } });
+  element.take = take;
   const complain = (sentence) => fill(said, sentence && trouble(sentence));
   const sound = take.kind === "music" ? hearing(take, () => nameOf(element.take), complain) : null;
   const picture = take.kind === "music"
@@ -30,9 +32,9 @@ export function takeCard(take, { actions = [], heading = "h3", plain = false, ti
     element.setAttribute("aria-label", nameOf(newest));
     if (sound) picture.setAttribute("aria-label", `Notes of ${nameOf(newest)}; space plays`);
     if (!title) name.textContent = nameOf(newest);
-    how.textContent = [howSaid(newest), lengthSaid(newest.facts)].filter(Boolean).join(" · ");
+    how.textContent = [howSaid(newest), lengthSaid({ ...newest.facts, seconds: null })].filter(Boolean).join(" · ");
     element.classList.toggle("is-starred", newest.starred);
-    if (facts) fill(facts, factsOf(newest));
+    if (facts) fill(facts, factsOf(newest, brief));
     fill(buttons, actions.map((action) => actionButton(action, element)));
     sound?.renamed();
   }
@@ -48,11 +50,14 @@ export function takeCard(take, { actions = [], heading = "h3", plain = false, ti
   return element;
 }
 
-function actionButton({ label, icon: name, href, run, main = false, pressed }, element) {
-  const attributes = { class: `button small ${main ? "" : "quiet"}`, "aria-pressed": pressed === undefined ? null : String(Boolean(pressed(element.take))) };
-  const words = `${label}: ${nameOf(element.take)}`;
-  if (href) return h("a", { ...attributes, href: href(element.take), "aria-label": words }, name && icon(name), label);
-  return h("button", { ...attributes, type: "button", "aria-label": words, onclick: (event) => run(element.take, event.currentTarget) }, name && icon(name), label);
+function actionButton({ label, icon: name, href, run, main = false, small = false, pressed }, element) {
+  const attributes = {
+    class: `button small ${main ? "" : "quiet"} ${small ? "round" : ""}`, "aria-label": `${label}: ${nameOf(element.take)}`, title: small ? label : null,
+    "aria-pressed": pressed ? String(Boolean(pressed(element.take))) : null,
+  };
+  const inside = [name && icon(name), !small && label];
+  if (href) return h("a", { ...attributes, href: href(element.take) }, inside);
+  return h("button", { ...attributes, type: "button", onclick: (event) => run(element.take, event.currentTarget) }, inside);
 }
 
 async function showPiece(take, picture, sound, complain) {

@@ -5,12 +5,14 @@ import { originalSaid, settingsSaid, usualSaid } from "./facts.js";
 
 const row = (name, value, help) => h("div", { class: "fact" }, h("dt", {}, name), h("dd", {}, value, help && h("small", { class: "soft" }, help)));
 
-export function factsOf(take) {
-  const usual = usualSaid(take.facts, take.kind), original = originalSaid(take.facts), settings = settingsSaid(take.settings ?? {});
-  if (!usual && !original && !settings.length && !take.model) return null;
-  return h("dl", { class: "take-facts" },
+// brief: without what is the same for all pieces that were composed together.
+export function factsOf(take, brief = false) {
+  const usual = usualSaid(take.facts, take.kind), [short, long] = originalSaid(take.facts), settings = settingsSaid(take.settings ?? {});
+  const rows = [
     usual && row("How usual the model finds it", usual, "the lower, the more usual"),
-    original && row("How much is not its own", original),
-    take.model && row("Composed by", h("a", { href: `#/model/${encodeURIComponent(take.model)}` }, take.model)),
-    settings.length > 0 && row("Asked for", settings.map(([name, value]) => `${name}: ${value}`).join(" · ")));
+    long && row("In common with what it learned from", short, long),
+    !brief && take.model && row("Composed by", h("a", { href: `#/model/${encodeURIComponent(take.model)}` }, take.model)),
+    !brief && settings.length > 0 && row("Asked for", settings.map(([name, value]) => `${name}: ${value}`).join(" · ")),
+  ].filter(Boolean);
+  return rows.length ? h("dl", { class: "take-facts" }, rows) : null;
 }

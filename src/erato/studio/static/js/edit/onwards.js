@@ -22,8 +22,8 @@ export const lengthFor = ({ composes }, state, from, bars) => {
   return composes.seconds ? { seconds: Math.max(1, Math.round(long)) } : { length: composes.usual?.length ?? 256 };
 };
 
-// The last full bar with notes in it.
-export const lastBar = (state) => Math.max(0, barAt(state, Math.max(0, endOf(state) - 1)).bar);
+// The last bar with notes in it; 0 where there is none.
+export const lastBar = (state) => (state.notes.length ? barAt(state, endOf(state) - 1).bar : 0);
 
 export class Onwards {
   #models = [];

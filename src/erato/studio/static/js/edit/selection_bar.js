@@ -9,7 +9,7 @@ import { iconButton, trackName } from "./toolbar.js";
 const OCTAVE = 12;
 
 export const selectionBar = (roll) => {
-  const said = h("p", { class: "selected small", role: "status" });
+  const said = h("p", { class: "selected small", role: "status", title: "Quantise and transpose act on the selected notes, or on all where none is selected" });
   const step = (label, name, semitones) =>
     h("button", { type: "button", class: "button quiet small", "aria-label": name, title: name, onclick: () => roll.transpose(semitones) }, label);
   const steps = [
@@ -19,12 +19,12 @@ export const selectionBar = (roll) => {
   const quantise = h("button", { type: "button", class: "button quiet small", title: "To the grid (Q)", onclick: () => roll.quantise() }, icon("grid"), "Quantise");
   const velocity = velocityDial(roll), track = trackChoice(roll);
   const edits = [
-    iconButton("copy", "Copy", () => roll.copy()), iconButton("paste", "Paste at the playhead", () => roll.paste()),
+    iconButton("copy", "Copy", () => { roll.copy(); show(); }), iconButton("paste", "Paste at the playhead", () => roll.paste()),
     iconButton("twice", "Once more behind", () => roll.duplicate()), iconButton("trash", "Delete", () => roll.remove()),
   ];
   const show = () => {
     const notes = roll.chosen(), { length } = notes, some = length > 0, [copy, paste, ...others] = edits;
-    said.textContent = some ? `${count(length, "note")} selected` : "Nothing selected: these act on all notes";
+    said.textContent = some ? `${count(length, "note")} selected` : "All notes";
     for (const button of [copy, ...others]) button.disabled = !some;
     paste.disabled = !roll.canPaste;
     quantise.disabled = !roll.step;
@@ -32,10 +32,9 @@ export const selectionBar = (roll) => {
     track.show(notes);
   };
   for (const event of ["selection", "change", "settings"]) roll.addEventListener(event, show);
-  edits[0].addEventListener("click", show);
   show();
   return h("div", { class: "edit-selection", role: "toolbar", "aria-label": "Selected notes" }, said,
-    h("div", { class: "tools" }, quantise, steps), h("div", { class: "tools" }, velocity.element, track.element), h("div", { class: "tools push" }, edits));
+    h("div", { class: "tools" }, quantise, steps), h("div", { class: "tools push" }, edits), h("div", { class: "tools" }, velocity.element, track.element));
 };
 
 const velocityDial = (roll) => {

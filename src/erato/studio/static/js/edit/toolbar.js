@@ -15,10 +15,12 @@ export const iconButton = (name, label, onclick, more = {}) =>
 
 const pressed = (button, on) => button.setAttribute("aria-pressed", String(Boolean(on)));
 
-export const toolbar = (roll, transport, touchSound) => {
-  const groups = [playing(roll, transport), tools(roll), changes(roll), zooms(roll), touches(touchSound)];
-  return h("div", { class: "edit-tools", role: "toolbar", "aria-label": "Tools of the piano roll" }, groups);
-};
+export const toolbar = (roll, transport) => h("div", { class: "edit-tools", role: "toolbar", "aria-label": "Tools of the piano roll" },
+  playing(roll, transport), tools(roll), changes(roll));
+
+// The tracks, and how the roll is looked at and listened to.
+export const trackBar = (roll, touchSound) => h("div", { class: "edit-tracks" }, trackList(roll),
+  h("div", { class: "tools push" }, zooms(roll), touches(touchSound)));
 
 const group = (name, ...children) => h("div", { class: `tools ${name}`, role: "group" }, children);
 
@@ -117,7 +119,7 @@ const touches = (touchSound) => {
 
 // ---- tracks: the one that is drawn in, and which are shown
 
-export const trackBar = (roll) => {
+const trackList = (roll) => {
   const list = h("ul", { class: "plain tracks", "aria-label": "Tracks" });
   const show = () => fill(list, roll.state.tracks.map((track, at) => trackItem(roll, track, at)));
   roll.addEventListener("settings", show);

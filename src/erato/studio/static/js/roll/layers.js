@@ -1,7 +1,7 @@
 // The three layers of a piano roll, from the bottom up, each as what it draws of a scene (see view.js). Knows nothing of when
 // it is drawn.
 
-import { paintBand, paintKeys, paintNotes, paintPlayhead, paintRows, paintRuler, paintTime } from "./paint.js";
+import { paintBand, paintKeys, paintNotes, paintOctaves, paintPlayhead, paintRows, paintRuler, paintTime } from "./paint.js";
 import { resizedNote } from "./notes.js";
 import { placesOf } from "./places.js";
 
@@ -15,6 +15,7 @@ const clip = (pen, place) => {
 const grid = (pen, place, colours, scene, time) => {
   paintRows(pen, place, colours);
   paintTime(pen, place, colours, time, scene.step);
+  paintOctaves(pen, place, colours);
   pen.save();
   pen.beginPath();
   pen.rect(place.keys, 0, place.width, place.height);

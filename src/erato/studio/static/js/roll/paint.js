@@ -21,8 +21,15 @@ export const paintRows = (pen, place, colours) => {
     const y = place.y(pitch);
     pen.fillStyle = colours.shaded;
     if (isBlack(pitch)) pen.fillRect(keys, y, width - keys, row);
-    pen.fillStyle = pitch % OCTAVE === 0 ? colours.bar : colours.beat;
-    if (pitch % OCTAVE === 0 || pitch % OCTAVE === 5) pen.fillRect(keys, Math.round(y + row) - 1, width - keys, 1);
+  }
+};
+
+// Lines under every C and F, where two white keys meet.
+export const paintOctaves = (pen, { keys, width, row, low, high, y }, colours) => {
+  for (let pitch = low; pitch <= high; pitch++) {
+    if (pitch % OCTAVE !== 0 && pitch % OCTAVE !== 5) continue;
+    pen.fillStyle = pitch % OCTAVE ? colours.beat : colours.bar;
+    pen.fillRect(keys, Math.round(y(pitch) + row) - 1, width - keys, 1);
   }
 };
 

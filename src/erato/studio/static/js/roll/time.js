@@ -69,17 +69,21 @@ export const barAt = (state, tick) => {
   return { bar: at + 1 - pickup(state), beat: Math.floor((tick - from) / beatLength(state, from)) + 1, from, to };
 };
 
-const onGrid = (state, tick, step, round) => {
-  if (!step) return Math.max(0, Math.round(tick));
-  const { from, to } = barAt(state, Math.max(0, tick));
-  return Math.min(to, Math.round(from + round((Math.max(0, tick) - from) / step) * step));
+// The nearest line of a grid of `step` ticks, which begins anew in every bar; 0: no grid.
+export const snapped = (state, tick, step) => {
+  const place = Math.max(0, tick);
+  if (!step) return Math.round(place);
+  const { from, to } = barAt(state, place), line = Math.round(from + Math.round((place - from) / step) * step);
+  return to - place < Math.abs(line - place) ? to : Math.min(to, line);
 };
 
-// The nearest line of a grid of `step` ticks, which begins anew in every bar; 0: no grid.
-export const snapped = (state, tick, step) => onGrid(state, tick, step, Math.round);
-
 // The line at or before it.
-export const cellOf = (state, tick, step) => onGrid(state, tick, step, (cells) => Math.floor(cells + 1e-6));
+export const cellOf = (state, tick, step) => {
+  const place = Math.max(0, tick);
+  if (!step) return Math.round(place);
+  const { from } = barAt(state, place);
+  return Math.round(from + Math.floor((place - from) / step + 1e-6) * step);
+};
 
 // {seconds(tick), ticks(seconds)} by the tempos of a piece.
 export const clockOf = ({ tempos, ticksPerQuarter }) => {

@@ -12,6 +12,7 @@ import { barLines, beatLength, pickup, placeIn } from "./time.js";
 const PITCHES = 128;
 const KEYS = 56, RULER = 28; // pixels
 const ZOOM = { perQuarter: [4, 400], row: [5, 32] };
+const FIT = [9, 15], MARGIN = 2; // pixels of a row at first; rows above and below the notes
 const BEYOND = 4; // bars to draw in behind the last
 const LAYERS = Object.keys(DRAWN);
 // Which layers show what of the scene.
@@ -152,11 +153,14 @@ export class RollView {
     this.element.scrollLeft = tick * this.perTick - 0.08 * (this.element.clientWidth - KEYS);
   }
 
-  // So that the notes are seen at once: their pitches in the middle, from the first on.
+  // So that the notes are seen at once: rows as high as all pitches allow, the first bar at the left.
   fit(bounds) {
-    const { low, high } = bounds || { low: 55, high: 79 }, middle = (low + high + 1) / 2;
-    this.element.scrollTop = (PITCHES - middle) * this.row - (this.element.clientHeight - RULER) / 2;
+    const { low, high } = bounds || { low: 55, high: 79 }, tall = this.element.clientHeight - RULER;
+    this.row = Math.min(Math.max(tall / (high - low + 1 + 2 * MARGIN), FIT[0]), FIT[1]);
+    this.#measure();
+    this.element.scrollTop = (PITCHES - (low + high + 1) / 2) * this.row - tall / 2;
     this.element.scrollLeft = 0;
+    this.stale(...LAYERS);
   }
 
   // ---- drawing

@@ -120,7 +120,7 @@ function tableOf(takes, pieces) {
     ["Length", takes.map(({ facts }) => lengthSaid(facts))],
     ["Notes", pieces.map(({ score }) => score && String(score.tracks.reduce((sum, { notes }) => sum + notes.length, 0)))],
     ["Words", pieces.map(({ text }) => (text === undefined ? null : String(wordsIn(text))))],
-    ["How usual the model finds it", takes.map((take) => usualSaid(take.facts, take.kind))], ["How much is not its own", takes.map(({ facts }) => originalSaid(facts))],
+    ["How usual the model finds it", takes.map((take) => usualSaid(take.facts, take.kind))], ["In common with what it learned from", takes.map(({ facts }) => originalSaid(facts)[0])],
     ...keys.map((key) => [SETTING_NAMES[key], takes.map(({ settings }) => (settings?.[key] == null ? null : settingSaid(key, settings[key])))]),
     ["Tags", takes.map(({ tags }) => tags.join(", "))], ["Note", takes.map(({ note }) => note)],
   ].filter(([, values]) => values.some(Boolean));

@@ -167,8 +167,8 @@ class Desk {
 }
 
 function aboutModel({ summary, corpus, kind }) {
-  const from = corpus ? `Learned from ${corpus}.` : "";
-  return [summary, from, kind === "text" ? "Writes words." : ""].filter(Boolean).join(" ");
+  const what = summary && `${summary[0].toUpperCase()}${summary.slice(1)}.`;
+  return [kind === "text" && "Writes words.", what, corpus && `Learned from ${corpus}.`].filter(Boolean).join(" ");
 }
 
 function otherModel(id, all, model) {

@@ -64,7 +64,7 @@ class Editor {
       this.said,
       h("div", { class: "edit-desk" },
         h("section", { class: "edit-main", "aria-label": "Notes" },
-          h("div", { class: "edit-board" }, toolbar(roll, this.transport, this.touchSound), trackBar(roll),
+          h("div", { class: "edit-board" }, toolbar(roll, this.transport), trackBar(roll, this.touchSound),
             h("div", { class: "edit-roll" }, element, this.hint), selectionBar(roll)),
           keysHelp()),
         this.sheet.element),

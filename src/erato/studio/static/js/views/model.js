@@ -7,6 +7,7 @@ import { get, say } from "../api.js";
 import { hasEnded, known, onBack, onJob } from "../events.js";
 import { askJob, bar, standing } from "../jobs.js";
 import { lossCurve } from "../curve.js";
+import { recipeTitle } from "../recipes.js";
 import { sampleCard } from "../samples.js";
 import { count, span, when } from "../words.js";
 
@@ -73,12 +74,14 @@ class Page {
   }
 
   heard(job) {
+    if (this.over) return;
     const mine = job.id === this.job?.id || (job.kind === "train" && modelOf(job) === this.id);
     if (!mine) return;
     const before = this.job?.state;
     this.take(job);
     this.showLive();
     if (before === job.state) return;
+    clear(this.trouble);
     announce(`Training: ${standing(job) || { done: "finished", failed: "failed", cancelled: "cancelled", running: "going on" }[job.state]}`);
     this.refresh();
   }
@@ -89,7 +92,7 @@ class Page {
     try {
       await this.showModel();
     } catch (error) {
-      if (error.status !== 404 || !this.job) fill(this.trouble, trouble(say(error)));
+      if (error.status !== 0) fill(this.trouble, trouble(say(error))); // when the studio is away, the page says so above
     } finally {
       this.refreshing = false;
     }
@@ -98,13 +101,14 @@ class Page {
 
   async showModel() {
     const path = `/api/models/${encodeURIComponent(this.id)}`;
-    if (this.job && !modelOf(this.job)) return; // there is none yet
-    const [model, metrics, { samples }] = await Promise.all([get(path), get(`${path}/metrics`).catch(() => ({ lines: [] })), get(`${path}/samples`).catch(() => ({ samples: [] }))]);
+    const here = this.model ? await get(path) : (await get("/api/models")).models.find((one) => one.id === this.id);
+    if (!here) { if (!this.job) this.lost(); return; } // with a job: not yet
+    const [metrics, { samples }] = await Promise.all([get(`${path}/metrics`), get(`${path}/samples`)]);
     if (this.over) return;
-    this.model = model;
+    this.model = here;
     clear(this.trouble);
-    this.title.textContent = model.name;
-    document.title = `${model.name} · Erato`;
+    this.title.textContent = here.name;
+    document.title = `${here.name} · Erato`;
     this.lines = metrics.lines;
     this.unit = metrics.unit ?? "";
     this.learning.hidden = false;
@@ -114,17 +118,22 @@ class Page {
     this.showState();
   }
 
+  lost() {
+    this.title.textContent = "This model is not here";
+    fill(this.trouble, trouble("Its folder may have been moved or removed.", h("p", {}, h("a", { class: "button quiet", href: "#/" }, "To your models"))));
+  }
+
   // What was measured, and where it stands now.
   showCurve() {
     const lines = [...(this.lines ?? [])], now = this.job?.progress?.training;
-    if (this.running() && now && Number.isFinite(now.loss) && Number.isFinite(now.seconds) && now.seconds > (lines.at(-1)?.seconds ?? 0))
-      lines.push({ step: now.step, seconds: now.seconds, train_loss: now.loss });
+    const seconds = now ? (now.seconds_left * now.share) / (1 - now.share) : NaN; // what it took of its minutes
+    if (this.running() && Number.isFinite(now?.loss) && seconds > (lines.at(-1)?.seconds ?? 0)) lines.push({ step: now.step, seconds, train_loss: now.loss });
     this.curve.update(lines, this.unit);
   }
 
   showState() {
     const { state, name, recipe, kind, why } = this.model;
-    fill(this.chips, recipe && h("span", { class: "chip" }, recipe), kind && h("span", { class: "chip" }, kind === "text" ? "words" : "music"), state === "damaged" && h("span", { class: "chip bad" }, "damaged"));
+    fill(this.chips, recipe && h("span", { class: "chip" }, recipeTitle(recipe)), kind && h("span", { class: "chip" }, kind === "text" ? "words" : "music"), state === "damaged" && h("span", { class: "chip bad" }, "damaged"));
     this.ready.hidden = state !== "ready" || Boolean(this.running());
     if (!this.ready.hidden && !this.ready.firstChild) fill(this.ready, h("p", {}, `${name} is ready. `), h("a", { class: "button large", href: `#/compose/${encodeURIComponent(this.id)}` }, icon("compose"), "Compose with it"));
     if (state === "damaged") fill(this.trouble, trouble(why || "The folder of this model is damaged."));
@@ -206,8 +215,10 @@ class Page {
     if (!this.model) this.title.textContent = this.job.request?.name || "A new model";
   }
 
+  // What can be done after a training that did not come to its end.
   again() {
     const corpus = this.job.request?.corpus;
-    return h("a", { class: "button quiet small", href: corpus ? `#/train/${encodeURIComponent(corpus)}` : "#/train" }, "Back to its settings");
+    return h("div", { class: "row tight" }, h("button", { type: "button", class: "button quiet small", onclick: () => askJob(this.job, "resume") }, icon("play"), "Take it up again"),
+      h("a", { class: "button bare small", href: corpus ? `#/train/${encodeURIComponent(corpus)}` : "#/train" }, "Back to its settings"));
   }
 }

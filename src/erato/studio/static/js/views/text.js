@@ -62,7 +62,7 @@ class WritingDesk {
 
   showSettings() {
     const { composes } = this.model();
-    this.parts = [lengthField({ ...composes, usual: { length: 120, temperature: composes.usual?.temperature } }, "text"), ...(composes.sampler?.includes("temperature") ? [slider("temperature", composes.usual?.temperature)] : [])];
+    this.parts = [lengthField({ length: true, usual: { length: 120 } }, "text"), ...(composes.sampler?.includes("temperature") ? [slider("temperature", composes.usual?.temperature)] : [])];
     fill(this.settings, this.parts.map((part) => part.element));
   }
 
