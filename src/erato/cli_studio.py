@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,16 +22,9 @@ def studio(given: argparse.Namespace) -> int:
     from erato.studio import guard, serving
     from erato.studio.jobs import Queue
     from erato.studio.project import Project
+    from erato.studio.rendered import Renders
     from erato.studio.services import Studio
     from erato.studio.workers import Workers
-
-    try:
-        from erato.studio.rendered import Renders
-    except ImportError:
-        from types import SimpleNamespace
-
-        def Renders(project):  # type: ignore
-            return SimpleNamespace(close=lambda: None)
 
     if not guard.is_loopback(given.host):
         means = _MEANS.format(host=given.host)
@@ -55,12 +48,12 @@ def studio(given: argparse.Namespace) -> int:
 
     try:
         with (
+            suppress(KeyboardInterrupt),
             Workers(project, queue),
             closing(Renders(project)) as renders,
             closing(serving.listen(given.host, given.port)) as listening,
         ):
             serving.serve(Studio(project, queue, renders), listening, given.host, started)
-    except KeyboardInterrupt:
         print(f"\nThe studio has ended{_left(queue)}.", file=sys.stderr)
     finally:
         project.close()

@@ -21,7 +21,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 READING = frozenset({"GET", "HEAD"})
 _MOST_PATH = 2048
 _MOST_QUERY = 8192
-_MOST_HEADERS = 64
+_MOST_HEADERS, _MOST_HEADER_BYTES = 64, 16 * 2**10
 _ONCE = (b"host", b"origin", b"authorization", b"content-length", b"content-type", b"sec-fetch-site", b"last-event-id")
 
 POLICY = (
@@ -117,12 +117,14 @@ class Guard:
         method, headers = scope["method"], scope["headers"]
         if len(scope["raw_path"]) > _MOST_PATH or len(scope["query_string"]) > _MOST_QUERY:
             return 414, "the address is too long."
-        if len(headers) > _MOST_HEADERS:
-            return 431, f"there are too many headers: at most {_MOST_HEADERS} are taken."
+        if len(headers) > _MOST_HEADERS or sum(len(name) + len(value) for name, value in headers) > _MOST_HEADER_BYTES:
+            return 431, f"the headers are too large: at most {_MOST_HEADERS} of 16 kB in all are taken."
         for name in _ONCE:
             if sum(1 for there, _ in headers if there == name) > 1:
                 return 400, f"the header {name.decode()} is given twice."
         given = {name: value.decode("latin-1") for name, value in headers}
+        if b"content-length" in given and b"transfer-encoding" in given:
+            return 400, "a body has a length, or comes in chunks: not both."
         if not self._place.is_ours(given.get(b"host", "")):
             return 403, "this server goes by another name: open the address that erato studio printed."
         if method not in METHODS:
