@@ -10,14 +10,26 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from erato.evaluation.passage_index import PassageIndex
-from erato.evaluation.suffixes import PAD, Excluded, Flags, Rows, Symbols, joined
+from erato.evaluation.passage_index import HIGHEST, PassageIndex
+from erato.evaluation.suffixes import (
+    PAD,
+    Excluded,
+    Flags,
+    Rows,
+    Symbols,
+    bits_of,
+    joined,
+    packed,
+    width_of,
+    windows_of,
+)
 from erato.passages import FIRST, TOGETHER, Line
 from erato.score import Ints
 
 RHYTHMS = np.arange(TOGETHER + 1, FIRST + 1)  # of a step in time
 LATEST = 15  # tokens of a passage among which its first step in time may be for its rhythm to be free
 AT_ONCE = 256  # beginnings
+EVERY = 4  # slots of which one is looked up at once
 TIES, MOST = 32, 512  # passages as long that are compared; occurrences that are looked at
 
 
@@ -52,6 +64,12 @@ class Query:
         """All that follows from these slots to the ends of their lines."""
         return Rows.plain(self.symbols, slots, self.stop[slots] - slots)
 
+    def ordered(self, slots: Ints) -> Ints:
+        """These slots by what begins there, so that neighbours read the same parts of an index."""
+        bits = bits_of(HIGHEST)
+        found: Ints = slots[np.argsort(packed(windows_of(self.symbols, width_of(bits))[slots], bits), kind="stable")]
+        return found
+
     def in_any_rhythm(self, slots: Ints) -> Rows:
         """[R * RHYTHMS] the same, with each rhythm that the first step in time can have."""
         again = np.repeat(slots, len(RHYTHMS))
@@ -65,38 +83,77 @@ class Query:
         return 1 + int((self.symbols[slot : slot + tokens] % 8 != TOGETHER).sum())
 
 
-def lengths(index: PassageIndex, query: Query, excluded: Excluded) -> Ints:
-    """[PAD + Q + PAD] tokens of the longest run that begins in each slot and occurs in the index as it is."""
-    found = np.zeros(len(query.symbols), np.int64)
-    slots = np.flatnonzero(query.symbols >= 0)
-    order = slots[np.argsort(query.symbols[slots], kind="stable")]  # neighbours read the same parts of the index
-    for part in index.parts(len(order)):
-        found[order[part]] = index.suffixes.longest(query.rows(order[part]), excluded)
-    return found
+@dataclass(frozen=True)
+class Runs:
+    """How many tokens the longest run has that begins in each slot of a query and occurs in an index as it is.
+
+    most: [PAD + Q + PAD] at most so many; known: [PAD + Q + PAD] where that is exact. A run that begins a slot later is
+    a token shorter at most, so that few slots have to be looked up for all to be bounded.
+    """
+
+    index: PassageIndex
+    query: Query
+    excluded: Excluded
+    most: Ints = field(init=False)
+    known: Flags = field(init=False)
+
+    def __post_init__(self) -> None:
+        symbols, slots = self.query.symbols, np.arange(len(self.query.symbols))
+        object.__setattr__(self, "most", np.where(symbols < 0, 0, self.query.stop - slots))
+        object.__setattr__(self, "known", symbols < 0)
+        self.learn(slots[::EVERY])
+        later = -(-slots // EVERY) * EVERY
+        bounded = ~self.known & (later < self.query.stop)
+        self.most[bounded] = (self.most[later[bounded]] + later[bounded] - slots[bounded])
+
+    def learn(self, slots: Ints) -> None:
+        """Looks these slots up, where that has not been done."""
+        order = self.query.ordered(np.unique(slots[~self.known[slots]]))
+        for part in self.index.parts(len(order)):
+            self.most[order[part]] = self.index.suffixes.longest(self.query.rows(order[part]), self.excluded)
+        self.known[order] = True
+
+    def longest(self, slots: Ints) -> int:
+        """The most tokens of the runs that begin in these slots; those that do are known after that."""
+        best = 0
+        order = slots[np.argsort(-self.most[slots], kind="stable")]
+        for begin in range(0, len(order), AT_ONCE):
+            some = order[begin : begin + AT_ONCE]
+            some = some[self.most[some] >= best]
+            if not len(some):
+                break
+            self.learn(some)
+            best = max(best, int(self.most[some].max()))
+        return best
 
 
-def longest(
-    index: PassageIndex, query: Query, runs: Ints, slots: Ints, excluded: Excluded
-) -> tuple[int, int, Ints] | None:
+def longest(index: PassageIndex, query: Query, runs: Runs, slots: Ints, excluded: Excluded) -> tuple[int, int, Ints] | None:
     """(slot, tokens, places) of the longest passage that begins in one of `slots` and occurs in the index.
 
-    runs: what `lengths` found. Of passages as long, the one with the most onsets, then the one that is rarest. places:
-    slots of the index where it occurs.
+    Of passages as long, the one with the most onsets, then the one that is rarest. places: slots of the index where it
+    occurs.
     """
     if not len(slots) or not len(index.suffixes.order):
         return None
-    best = int(runs[slots].max())
+    best = runs.longest(slots)
     step = query.step[slots]
-    most = np.where(step < query.stop[slots], step - slots + 1 + runs[step + 1], 0)
+    steps = step < query.stop[slots]
+    most = np.where(steps, step - slots + 1 + runs.most[step + 1], 0)
     order = np.argsort(-most, kind="stable")
     order = order[most[order] > best]
-    reached = runs[slots].copy()
+    reached = np.where(runs.known[slots], runs.most[slots], 0)
     for begin in range(0, len(order), AT_ONCE):
         some = order[begin : begin + AT_ONCE]
         some = some[most[some] > best]
         if not len(some):
             break
-        found = index.suffixes.longest(query.in_any_rhythm(slots[some]), excluded).reshape(len(some), -1).max(1)
+        runs.learn(step[some] + 1)
+        some = some[step[some] - slots[some] + 1 + runs.most[step[some] + 1] > best]
+        if not len(some):
+            continue
+        rows = query.in_any_rhythm(slots[some])
+        parts = [index.suffixes.longest(rows[part], excluded) for part in index.parts(len(rows.start))]
+        found = np.concatenate(parts).reshape(len(some), -1).max(1)
         reached[some] = np.maximum(reached[some], found)
         best = max(best, int(found.max()))
     if not best:

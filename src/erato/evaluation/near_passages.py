@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from erato.evaluation.exact_passages import Query
 from erato.evaluation.passage_index import PassageIndex
-from erato.evaluation.suffixes import PAD, Excluded, Flags, Symbols
+from erato.evaluation.suffixes import PAD, Excluded, Flags, Symbols, windows_of
 from erato.passages import TOGETHER
 from erato.score import Ints
 
 SEEDS = (4, 5, 6, 8, 10)  # tokens that are the same
 HITS = 24_000  # that are looked at
+AT_ONCE = 64  # that are looked at closely
 CLOSE, WIDE = 6, 24  # notes on each side of a hit that are compared first, and then; then ever four times as many
 _NEVER, _OUTSIDE = 1 << 20, 1 << 12
 PROMISING = (2, 4)  # least and most notes that have to be the same, of the 2 * CLOSE beside the run
@@ -64,15 +65,17 @@ def nearest(index: PassageIndex, query: Query, hits: Hits, at_least: int, one_in
         else:
             later, again = (here[:0], there[:0]), np.zeros(len(here), np.bool_)
         longest = max([at_least, *(one.notes for one in found)])
-        for at in np.argsort(-reach, kind="stable"):
-            if again[at]:
-                continue
-            if reach[at] < longest or reach[at] <= at_least:
+        order = np.argsort(-reach, kind="stable")
+        order = order[~again[order] & (reach[order] > at_least)]
+        for begin in range(0, len(order), AT_ONCE):
+            some = order[begin : begin + AT_ONCE]
+            some = some[reach[some] >= longest]
+            if not len(some):
                 break
-            one = _stretch(index, query, int(here[at]), int(there[at]), radius, one_in)
-            if one is not None and one.notes > at_least and one.notes >= longest:
-                longest = one.notes
-                found.append(one)
+            found += [
+                one for one in _stretches(index, query, here[some], there[some], radius, one_in) if one.notes > at_least
+            ]
+            longest = max([longest, *(one.notes for one in found)])
         (here, there), radius = later, radius * 4
     if not found:
         return []
@@ -81,15 +84,18 @@ def nearest(index: PassageIndex, query: Query, hits: Hits, at_least: int, one_in
     return sorted(same, key=lambda one: one.place)
 
 
-def seeds(index: PassageIndex, query: Query, excluded: Excluded) -> Hits:
-    """Runs of five notes and more that the query shares with the index, the rarest first, up to HITS of them."""
-    slots = np.flatnonzero(query.symbols >= 0)
+def seeds(index: PassageIndex, query: Query, end: int, excluded: Excluded) -> Hits:
+    """Runs of five notes and more that the query shares with the index, the rarest first, up to HITS of them.
+
+    end: the slot of the query from which on nothing is looked up.
+    """
+    slots = np.flatnonzero(query.symbols[:end] >= 0)
     left, taken = HITS, np.full(len(query.symbols), PAD)
     here, there = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    slots = slots[np.argsort(query.symbols[slots], kind="stable")]
+    slots = query.ordered(slots)
     for length in SEEDS:
         slots = slots[query.stop[slots] - slots >= length]
-        windows = _view(query.symbols, length)[slots]  # what stands in several places is looked up once
+        windows = windows_of(query.symbols, length)[slots]  # what stands in several places is looked up once
         _, first, again = np.unique(windows, return_index=True, return_inverse=True, axis=0)
         low, high = np.zeros_like(first), np.zeros_like(first)
         rows = query.rows(slots[first])
@@ -124,15 +130,19 @@ def seeds(index: PassageIndex, query: Query, excluded: Excluded) -> Hits:
 
 def _promising(index: PassageIndex, query: Query, here: Ints, there: Ints, notes: int) -> tuple[Ints, Ints]:
     """Hits beside which so many notes go on as in the query."""
-    ours = _view(query.symbols, 2 * CLOSE + SEEDS[0])[here - CLOSE]
-    theirs = _view(index.symbols, 2 * CLOSE + SEEDS[0])[there - CLOSE]
-    moves = _moves(ours, theirs).astype(np.int16)
+    width = 2 * CLOSE + SEEDS[0]  # [width, H]: a few long rows are faster than many short ones
+    ours = np.ascontiguousarray(windows_of(query.symbols, width)[here - CLOSE].T)
+    theirs = np.ascontiguousarray(windows_of(index.symbols, width)[there - CLOSE].T)
+    moves = _moves(ours, theirs)
     with_one_before = (ours & 7 == TOGETHER) == (theirs & 7 == TOGETHER)
-    after = np.cumsum(moves[:, -CLOSE:], 1, dtype=np.int16) == 0
-    before = np.cumsum(moves[:, CLOSE - 1 :: -1], 1, dtype=np.int16) == 0
-    before[:, :-1] &= with_one_before[:, CLOSE - 2 :: -1]
-    after &= with_one_before[:, -CLOSE:]
-    good = np.count_nonzero(before, 1) + np.count_nonzero(after, 1) >= notes
+    same = np.zeros(len(here), np.int8)
+    after, before = np.zeros(len(here), np.int16), np.zeros(len(here), np.int16)
+    for step in range(CLOSE):
+        after += moves[width - CLOSE + step]
+        same += (after == 0) & with_one_before[width - CLOSE + step]
+        before += moves[CLOSE - 1 - step]
+        same += (before == 0) & with_one_before[CLOSE - 2 - step] if step < CLOSE - 1 else before == 0
+    good = same >= notes
     return here[good], there[good]
 
 
@@ -153,8 +163,8 @@ class _Notes:
 
     @classmethod
     def around(cls, index: PassageIndex, query: Query, here: Ints, there: Ints, radius: int) -> "_Notes":
-        ours = _view(query.symbols, 2 * radius)[here - radius]
-        theirs = _view(index.symbols, 2 * radius)[there - radius]
+        ours = windows_of(query.symbols, 2 * radius)[here - radius]
+        theirs = windows_of(index.symbols, 2 * radius)[there - radius]
         moves = _moves(ours, theirs)
         whole = np.stack([(moves[:, :radius] < _OUTSIDE).all(1), (moves[:, radius:] < _OUTSIDE).all(1)], 1)
         pitch = np.ones((len(here), 2 * radius + 1), np.bool_)
@@ -214,30 +224,35 @@ def _reach(index: PassageIndex, query: Query, here: Ints, there: Ints, radius: i
     return np.where(fits, radius + 2 + last - first, 0), fits & edge
 
 
-def _stretch(index: PassageIndex, query: Query, here: int, there: int, radius: int, one_in: int) -> Near | None:
-    """The longest stretch around one hit; of those, the one that begins first."""
-    notes = _Notes.around(index, query, np.array([here]), np.array([there]), radius)
-    begins, ends = (flags[0] for flags in notes.ends())
-    left, right = notes.left(radius, one_in)[0], notes.right(radius, one_in)[0]
-    late = notes.step[0] > radius  # the first step in time comes after the middle
-    places = np.flatnonzero(ends[radius + 1 :])
-    found: list[tuple[int, int, int]] = []  # notes, - the first column, differences
-    for which in (~late, late):
-        if which.any() and which is late and notes.freed(radius)[0, which].any():
-            right = right + one_in * (np.arange(radius) >= notes.step[0, radius] - radius - 1)
-        firsts = np.flatnonzero(begins & which)
-        most = np.maximum.accumulate(right[places][::-1])[::-1]
-        count = np.searchsorted(-most, left[firsts], "right")  # so many places from which on what is lacking is reached
-        firsts, count = firsts[count > 0], count[count > 0]
-        last = places[count - 1] + radius + 1
-        sizes = last - firsts + 1
-        for at in np.flatnonzero(sizes == sizes.max(initial=0))[:1]:
-            size, first = int(sizes[at]), int(firsts[at])
-            found.append((size, -first, (size - int(left[first] + right[last[at] - radius - 1])) // one_in))
-    if not found:
-        return None
-    size, first, differences = max(found)
-    return Near(here - radius - first, there - radius - first, size, differences)
+def _stretches(index: PassageIndex, query: Query, here: Ints, there: Ints, radius: int, one_in: int) -> list[Near]:
+    """The longest stretch around each hit that has one; of those as long, the one that begins first."""
+    notes = _Notes.around(index, query, here, there, radius)
+    begins, ends = notes.ends()
+    left, right = notes.left(radius, one_in), notes.right(radius, one_in)
+    late = notes.step > radius  # the first step in time comes after the middle
+    freed = one_in * (notes.freed(radius) & late).any(1, keepdims=True)
+    after_step = np.arange(radius) >= notes.step[:, radius:].astype(np.int64) - radius - 1
+    rows, best = np.arange(len(here))[:, None], np.full((3, len(here)), -1)  # notes, - the first column, differences
+    for which, reached in ((~late, right), (late, right + freed * after_step)):
+        most = np.where(ends[:, radius + 1 :], reached, -_NEVER)
+        most = np.maximum.accumulate(most[:, ::-1], 1)[:, ::-1]
+        # Row after row it falls; so many places from which on what a beginning lacks is reached.
+        keys = (rows * 4 * _NEVER - most).ravel()
+        count = np.searchsorted(keys, (rows * 4 * _NEVER + left).ravel(), "right").reshape(left.shape) - rows * radius
+        sizes = np.where(begins & which & (count > 0), count + radius + 1 - np.arange(radius + 1), 0)
+        first = sizes.argmax(1)
+        at = np.arange(len(here)), first
+        size = sizes[at]
+        last = np.maximum(count[at] - 1, 0)
+        differences = (size - left[at] - reached[at[0], last]) // one_in
+        one = np.stack([size, -first, differences])
+        better = (size > 0) & ((size > best[0]) | ((size == best[0]) & (-first > best[1])))
+        best = np.where(better, one, best)
+    return [
+        Near(at - radius - minus_first, place - radius - minus_first, size, differences)
+        for at, place, size, minus_first, differences in zip(here.tolist(), there.tolist(), *best.tolist(), strict=True)
+        if size > 0
+    ]
 
 
 def _moves(ours: Symbols, theirs: Symbols) -> npt.NDArray[np.int16]:
@@ -245,7 +260,3 @@ def _moves(ours: Symbols, theirs: Symbols) -> npt.NDArray[np.int16]:
     moves = (ours >> 3) - (theirs >> 3)
     moves[(ours | theirs) < 0] = _OUTSIDE
     return moves
-
-
-def _view(symbols: Symbols, width: int) -> Symbols:
-    return np.lib.stride_tricks.sliding_window_view(symbols, width)

@@ -5,19 +5,19 @@ What is normal, `erato.evaluation.people` says. Knows nothing of models and runs
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from erato.errors import UsageError
-from erato.evaluation.exact_passages import Query, lengths, longest
+from erato.evaluation.exact_passages import Query, Runs, longest
 from erato.evaluation.near_passages import Hits, Near, nearest, seeds
 from erato.evaluation.passage_index import GROUP, NAME, PIECE, TICKS, PassageIndex, bar_number
 from erato.evaluation.people import LEAST_PEOPLE, People
 from erato.evaluation.suffixes import Excluded
-from erato.passages import Line, lines
+from erato.passages import Line, lines, readings
 from erato.score import Ints, Score, bars, has_pickup
 
 ONE_IN = 8  # notes of a near passage, of which one may differ
@@ -85,17 +85,21 @@ MEASURES = ("melody", "texture", "near_melody", "near_texture")
 
 @dataclass(frozen=True)
 class Lines:
-    """A piece as its lines, and what says in which bar a tick is: where the bars begin, and whether with a pickup."""
+    """A piece as its lines, and what says in which bar a tick is: where the bars begin, and whether with a pickup.
+
+    readings: stretches of the lines as they would be at other tempi (`erato.passages.readings`).
+    """
 
     lines: Sequence[Line]
     ticks_per_quarter: int
     bars: Ints
     pickup: bool
+    readings: Sequence[Line] = ()
 
     @classmethod
     def of(cls, score: Score) -> "Lines":
         starts = np.array([bar.start for bar in bars(score)], np.int64)
-        return cls(lines(score), score.ticks_per_quarter, starts, has_pickup(score))
+        return cls(lines(score), score.ticks_per_quarter, starts, has_pickup(score), readings(score))
 
     @classmethod
     def indexed(cls, index: PassageIndex, piece: int) -> "Lines":
@@ -114,13 +118,19 @@ class Lines:
             return self
         whole = self.lines[0]
         last = whole.onset[max(notes - 1, 0)]
-        sizes = [notes, *(int((line.onset <= last).sum()) for line in self.lines[1:])]
-        kept = [
-            Line(line.name, line.onset[:size], line.pitch[:size], line.melody)
-            for line, size in zip(self.lines, sizes, strict=True)
-            if size > 1
-        ]
-        return Lines(kept, self.ticks_per_quarter, self.bars, self.pickup)
+        first = replace(whole, onset=whole.onset[:notes], pitch=whole.pitch[:notes])
+        kept = [line for line in (first, *_until(last, self.lines[1:])) if len(line) > 1]
+        read = [line for line in _until(last, self.readings) if len(line) > 1]
+        return Lines(kept, self.ticks_per_quarter, self.bars, self.pickup, read)
+
+
+def _until(last: int, found: Sequence[Line]) -> list[Line]:
+    """Lines up to this onset."""
+    sizes = [int((line.onset <= last).sum()) for line in found]
+    return [
+        replace(line, onset=line.onset[:size], pitch=line.pitch[:size])
+        for line, size in zip(found, sizes, strict=True)
+    ]
 
 
 def shared(
@@ -136,11 +146,12 @@ def shared(
     if not piece.lines or not len(index.suffixes.order):
         return Shared(piece.notes, None, None, None, None)
     excluded = index.excluded(exclude_groups)
-    query = Query(piece.lines)
-    runs = lengths(index, query, excluded)
-    hits = seeds(index, query, excluded)
-    texture = query.slots(0)
-    melodies = [query.slots(number) for number, line in enumerate(piece.lines) if line.melody]
+    query = Query([*piece.lines, *piece.readings])
+    runs = Runs(index, query, excluded)
+    hits = seeds(index, query, int(query.begins[len(piece.lines)]), excluded)
+    name = piece.lines[0].name
+    texture = np.concatenate([query.slots(at) for at, line in enumerate(query.lines) if line.name == name])
+    melodies = [query.slots(at) for at, line in enumerate(query.lines) if line.melody]
     melody = np.concatenate(melodies) if melodies else texture[:0]
     both = partial(_both, index, piece, query, runs, hits, excluded, one_in)
     found = both(melody)
@@ -153,7 +164,7 @@ def _both(
     index: PassageIndex,
     piece: Lines,
     query: Query,
-    runs: Ints,
+    runs: Runs,
     hits: Hits,
     excluded: Excluded,
     one_in: int,
@@ -173,7 +184,7 @@ def _passage(index: PassageIndex, piece: Lines, query: Query, found: Sequence[Ne
     """A passage as it is reported, with the places at which it was found."""
     one = found[0]
     number = int(np.searchsorted(query.begins, one.slot, "right")) - 1
-    line, at = piece.lines[number], one.slot - int(query.begins[number])
+    line, at = query.lines[number], one.slot - int(query.begins[number])
     first, last = int(line.onset[at]), int(line.onset[at + one.notes - 1])
     length = (last - first) / piece.ticks_per_quarter
     places = []

@@ -7,7 +7,7 @@ Legend: N slots and PAD more before and after, M tokens, L lines, P pieces, B ba
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ HIGHEST = 8 * 255 + 7  # no token is higher
 START, STOP, PIECE, NAME, PITCH, MELODY = range(6)  # columns of the table of lines
 TICKS, GROUP, FIRST_BAR, BARS, PICKUP = range(5)  # columns of the table of pieces
 FEW = 96  # MiB up to which the order of the suffixes may be in memory as a whole: 25 million notes
-PARTS = 4  # in which more is read
+ROWS = 4096  # that are looked up in more than that before what was read is let go of
 _MOST = (1 << 31) - 1
 
 Table = npt.NDArray[np.int32]
@@ -46,6 +46,7 @@ class PassageIndex:
     names: Sequence[str]
     groups: Sequence[str]
     line_names: Sequence[str]
+    looked_up: list[int] = field(default_factory=lambda: [0], repr=False, compare=False)  # rows, see `parts`
 
     def __len__(self) -> int:
         return len(self.names)
@@ -145,6 +146,8 @@ class PassageIndex:
     def excluded(self, groups: Iterable[str]) -> Excluded:
         """The slots of the pieces of these groups."""
         wanted = set(groups)
+        if not wanted:
+            return Excluded(np.zeros(0, np.int64), np.zeros(0, np.int64))
         numbers = [number for number, group in enumerate(self.groups) if group in wanted]
         inside = np.isin(self.pieces[self.lines[:, PIECE], GROUP], numbers)
         return Excluded(self.lines[inside, START].astype(np.int64), self.lines[inside, STOP].astype(np.int64))
@@ -169,15 +172,18 @@ class PassageIndex:
         return int(self.lines[line, PITCH] + interval(np.asarray(self.symbols[start:slot])).sum())
 
     def parts(self, count: int) -> Iterator[Ints]:
-        """The numbers to `count` in a few parts; what is read of a large index for one is let go of before the next.
+        """The numbers to `count` in parts, of rows that are looked up in the order of the suffixes.
 
-        Numbers of what is looked up in the order of the suffixes: then it is never in memory as a whole.
+        What was read of a large index is let go of after every ROWS of them, so that it is never in memory as a whole;
+        not sooner, as reading it again takes time.
         """
-        large = self.suffixes.order.nbytes > FEW << 20
-        for part in np.array_split(np.arange(count), PARTS if large else 1):
+        for part in np.array_split(np.arange(count), max(1, -(-count // ROWS))):
+            self.looked_up[0] += len(part)
+            if self.looked_up[0] > ROWS:
+                self.looked_up[0] = len(part)
+                if self.suffixes.order.nbytes > FEW << 20:
+                    forget_pages(self.suffixes.order)
             yield part
-            if large:
-                forget_pages(self.suffixes.order)
 
     def forget(self) -> None:
         """Lets go of what was read of where notes stand."""

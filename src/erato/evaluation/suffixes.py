@@ -47,7 +47,7 @@ def order_of(symbols: Symbols, bits: int) -> npt.NDArray[np.int32]:
     heads[1:] = narrow[order[1:]] != narrow[order[:-1]]
     rank = np.full(len(symbols), -1, np.int32)  # of a suffix: where its group begins; -1: a separator
     depth = width_of(bits)
-    view = _view(symbols, depth)
+    view = windows_of(symbols, depth)
     for start, stop in _chunks(heads):
         keys = packed(view[order[start:stop]], bits)
         places = np.argsort(keys, kind="stable")
@@ -75,7 +75,7 @@ def order_of(symbols: Symbols, bits: int) -> npt.NDArray[np.int32]:
 
 def directory_of(symbols: Symbols, order: npt.NDArray[np.int32], bits: int) -> Ints:
     """[ceil(M / BLOCK)] what each BLOCK-th suffix begins with, packed."""
-    return packed(_view(symbols, width_of(bits))[order[::BLOCK]], bits)
+    return packed(windows_of(symbols, width_of(bits))[order[::BLOCK]], bits)
 
 
 def width_of(bits: int) -> int:
@@ -117,7 +117,7 @@ class Rows:
 
     def windows(self, offset: int, width: int) -> Symbols:
         """[R, W] what stands from `offset` symbols after each beginning."""
-        found = _view(self.symbols, width)[self.start + offset]
+        found = windows_of(self.symbols, width)[self.start + offset]
         column = self.spot - self.start - offset
         other = np.flatnonzero((self.spot >= 0) & (column >= 0) & (column < width))
         found[other, column[other]] = self.value[other]
@@ -157,15 +157,15 @@ class Suffixes:
 
     def longest(self, rows: Rows, excluded: Excluded) -> Ints:
         """[R] how many symbols the longest run has that begins a row and occurs outside what is excluded."""
-        low, high = self._blocks(rows, rows.left)
-        active = np.arange(len(rows.start))
-        for offset, width in _levels():
-            some = rows[active]
-            low[active], stop = self._range(some, some.left, offset, width, low[active], high[active])
-            high[active] = stop
-            active = active[(stop - low[active] > 1) & (some.left > offset + width)]
+        low, high = self._first_range(rows, rows.left)
+        active = np.flatnonzero((high - low > 1) & (rows.left > WIDTHS[0]))
+        for offset, width in _further():
             if not len(active):
                 break
+            some = rows[active]
+            start, stop = self._range(some, some.left, offset, width, low[active], high[active])
+            low[active], high[active] = start, stop
+            active = active[(stop - start > 1) & (some.left > offset + width)]
         # The insertion point: away from it, in both directions, less and less is shared.
         found = np.zeros(len(rows.start), np.int64)
         for step in (1, -1):
@@ -176,15 +176,14 @@ class Suffixes:
 
     def find(self, rows: Rows, length: Ints) -> tuple[Ints, Ints]:
         """([R], [R]) from and up to where in `order` what begins with `length` [R] symbols of each row stands."""
-        low, high = self._blocks(rows, length)
-        active = np.arange(len(rows.start))
-        for offset, width in _levels():
-            some = rows[active]
-            found = self._range(some, length[active], offset, width, low[active], high[active])
-            low[active], high[active] = found
-            active = active[(found[1] > found[0]) & (length[active] > offset + width)]
+        low, high = self._first_range(rows, length)
+        active = np.flatnonzero((high > low) & (length > WIDTHS[0]))
+        for offset, width in _further():
             if not len(active):
                 break
+            start, stop = self._range(rows[active], length[active], offset, width, low[active], high[active])
+            low[active], high[active] = start, stop
+            active = active[(stop > start) & (length[active] > offset + width)]
         return low, high
 
     def shared(self, rows: Rows, places: Ints) -> Ints:
@@ -196,7 +195,7 @@ class Suffixes:
             for part in _parts(len(active), width):
                 at = active[part]
                 some = rows[at]
-                differs = _view(self.symbols, width)[places[at] + offset] != some.windows(offset, width)
+                differs = windows_of(self.symbols, width)[places[at] + offset] != some.windows(offset, width)
                 same = np.where(differs.any(1), differs.argmax(1), width)
                 found[at] += np.minimum(same, some.left - offset)
                 further.append(at[(same == width) & (some.left > offset + width)])
@@ -205,31 +204,62 @@ class Suffixes:
                 break
         return found
 
-    def _blocks(self, rows: Rows, length: Ints) -> tuple[Ints, Ints]:
-        """From and up to where in `order` a row may stand, by the directory."""
+    def _first_range(self, rows: Rows, length: Ints) -> tuple[Ints, Ints]:
+        """Ranges of suffixes that share the first WIDTHS[0] symbols of each row, or `length`; empty: none does.
+
+        By the directory, whose entries hold the first few symbols: where no more are looked for, each end lies within
+        one block.
+        """
         width = width_of(self.bits)
         windows = rows.windows(0, width).astype(np.int64)
         beyond = np.arange(width) >= length[:, None]
         least = packed(np.where(beyond, NO_SYMBOL, windows), self.bits)
         most = packed(np.where(beyond, (1 << self.bits) - 2, windows), self.bits)
-        low = BLOCK * np.maximum(0, np.searchsorted(self.directory, least) - 1)
-        high = BLOCK * np.searchsorted(self.directory, most, "right")
-        return low, np.minimum(high, len(self.order))
+        first, last = np.searchsorted(self.directory, least), np.searchsorted(self.directory, most, "right")
+        low, high = BLOCK * np.maximum(0, first - 1), np.minimum(BLOCK * last, len(self.order))
+        few = length <= width
+        low_end = np.where(few, np.minimum(BLOCK * first, high), high)
+        high_begin = np.where(few, BLOCK * np.maximum(0, last - 1), low)
+        return self._range(rows, length, 0, WIDTHS[0], low, high, low_end, high_begin)
 
-    def _range(self, rows: Rows, length: Ints, offset: int, width: int, low: Ints, high: Ints) -> tuple[Ints, Ints]:
-        """Narrows ranges of suffixes that share `offset` symbols with their row to those that share `width` more."""
+    def _range(
+        self,
+        rows: Rows,
+        length: Ints,
+        offset: int,
+        width: int,
+        low: Ints,
+        high: Ints,
+        low_end: Ints | None = None,
+        high_begin: Ints | None = None,
+    ) -> tuple[Ints, Ints]:
+        """Narrows ranges of suffixes that share `offset` symbols with their row to those that share `width` more.
+
+        low_end, high_begin: up to and from where the ends of the ranges lie, where more is known.
+        """
         start, stop = low.copy(), high.copy()
+        low_end, high_begin = high if low_end is None else low_end, low if high_begin is None else high_begin
         widest = int(min(width, max(1, int((length - offset).max(initial=1)))))
         for part in _parts(len(low), widest):
             windows = rows[part].windows(offset, widest)
             beyond = np.arange(widest) >= (length[part] - offset)[:, None]
-            start[part] = self._bound(windows, beyond, offset, low[part], high[part], right=False)
-            stop[part] = self._bound(windows, beyond, offset, start[part], high[part], right=True)
+            start[part] = self._bound(windows, beyond, offset, low[part], low_end[part], right=False)
+            none = self._differs(windows, beyond, offset, start[part])  # most often, and one look tells
+            begin = np.where(none, start[part], np.maximum(start[part], high_begin[part]))
+            end = np.where(none, start[part], high[part])
+            stop[part] = self._bound(windows, beyond, offset, begin, end, right=True)
         return start, stop
+
+    def _differs(self, windows: Symbols, beyond: Flags, offset: int, at: Ints) -> Flags:
+        """[R] whether the suffix at this place of `order` does not go on with the window."""
+        view = windows_of(self.symbols, windows.shape[1])
+        there = view[self.order[np.minimum(at, len(self.order) - 1)].astype(np.int64) + offset]
+        found: Flags = (at >= len(self.order)) | ((there != windows) & ~beyond).any(1)
+        return found
 
     def _bound(self, windows: Symbols, beyond: Flags, offset: int, low: Ints, high: Ints, *, right: bool) -> Ints:
         low, high = low.copy(), high.copy()
-        view, masked = _view(self.symbols, windows.shape[1]), bool(beyond.any())
+        view, masked = windows_of(self.symbols, windows.shape[1]), bool(beyond.any())
         active = np.flatnonzero(low < high)
         while len(active):
             middle = (low[active] + high[active]) >> 1
@@ -259,14 +289,24 @@ class Suffixes:
         return at, np.flatnonzero((at >= 0) & (at < len(self.order)))
 
 
-def _view(symbols: Symbols, width: int) -> Symbols:
-    return np.lib.stride_tricks.sliding_window_view(symbols, width)
+def windows_of(symbols: Symbols, width: int) -> Symbols:
+    """[N - W + 1, W] the symbols from each place on, not copied: NumPy's own way to do so takes 40 microseconds."""
+    (step,) = symbols.strides
+    shape = len(symbols) - width + 1, width
+    found: Symbols = np.ndarray(shape, symbols.dtype, symbols, 0, (step, step))
+    return found
 
 
 def _levels() -> Iterator[tuple[int, int]]:
     """(from, how many) symbols that are compared, on and on."""
-    offset = 0
-    for width in chain(WIDTHS, repeat(WIDTHS[-1])):
+    yield 0, WIDTHS[0]
+    yield from _further()
+
+
+def _further() -> Iterator[tuple[int, int]]:
+    """The same after the first of them."""
+    offset = WIDTHS[0]
+    for width in chain(WIDTHS[1:], repeat(WIDTHS[-1])):
         yield offset, width
         offset += width
 
