@@ -69,12 +69,6 @@ def one(project: Project, id: str) -> dict[str, Any]:
     return _corpus(project, _row(project, id))
 
 
-def names(project: Project) -> dict[str, str]:
-    """What people call the corpora of the project, by the names of their folders."""
-    with project.read() as connection:
-        return {row["id"]: row["name"] for row in connection.execute("SELECT id, name FROM corpora")}
-
-
 def new(project: Project, name: str) -> dict[str, Any]:
     """An empty corpus, for files to be dropped into."""
     row = _added(project, name, "uploaded")

@@ -33,15 +33,15 @@ def run_name(job: Job) -> str:
 
 def all_models(project: Project) -> list[dict[str, Any]]:
     """Every model, the newest first."""
-    trainings = _trainings(project)
-    found = [_model(id, folder, trainings.get(folder)) for id, folder in _folders(project).items()]
+    trainings, names = _trainings(project), _corpus_names(project)
+    found = [_model(id, folder, trainings.get(folder), names) for id, folder in _folders(project).items()]
     return sorted(found, key=lambda model: -(model["created"] or 0))
 
 
 def one(project: Project, id: str) -> dict[str, Any]:
     """One model; NotThere."""
     folder = find(project, id)
-    return _model(id, folder, _trainings(project).get(folder))
+    return _model(id, folder, _trainings(project).get(folder), _corpus_names(project))
 
 
 def find(project: Project, id: str) -> Path:
@@ -72,11 +72,12 @@ def sample(project: Project, id: str, name: str) -> Path:
     return folder / "samples" / name
 
 
-def _model(id: str, folder: Path, training: Job | None) -> dict[str, Any]:
-    """What is said of a run; training: the job that trains it, where there is one."""
+def _model(id: str, folder: Path, training: Job | None, names: Mapping[str, str]) -> dict[str, Any]:
+    """What is said of a run; training: the job that trains it, where there is one; names: see `_corpus_names`."""
     said = run_facts.facts(folder)
     name = str(training.request.get("name") or "") if training else ""
     found = {"id": id, "name": name or folder.name, **said, "job": training.id if training else None}
+    found["corpus"] = names.get(said["corpus"], said["corpus"])
     if training and training.state in _GOING_ON and said["state"] != "damaged":
         going_on = "unfinished" if training.state == "paused" else "training"
         found |= {"state": going_on, "why": _GOING_ON[training.state]}
@@ -110,3 +111,9 @@ def _trainings(project: Project) -> Mapping[Path, Job]:
     """The jobs that train, by their run folders."""
     jobs = Queue(project).find(kind="train", limit=_MOST_JOBS)
     return {project.runs / run_name(job): job for job in jobs}
+
+
+def _corpus_names(project: Project) -> dict[str, str]:
+    """What people call the corpora of the project, by the names of their folders."""
+    with project.read() as connection:
+        return {row["id"]: row["name"] for row in connection.execute("SELECT id, name FROM corpora")}

@@ -161,7 +161,7 @@ def composes(recipe: Mapping[str, Any], representation: Representation) -> dict[
     elif counts_bars:
         usual["bars"] = USUAL_BARS
     elif counts_seconds:
-        usual["seconds"] = round(length * space.step_s) if isinstance(space, Bits) and length else USUAL_SECONDS
+        usual["seconds"] = max(1, round(length * space.step_s)) if isinstance(space, Bits) and length else USUAL_SECONDS
     else:
         usual["length"] = length or USUAL_SYMBOLS
     drawn = ["temperature"] if isinstance(space, Bits) else ["temperature", "top_k", "top_p"]

@@ -15,6 +15,7 @@ from erato.errors import UsageError
 from erato.loading import load
 from erato.phrase_run import PhraseRun
 from erato.prompting import Words
+from erato.reading.text import line_ends
 from erato.run import Run
 from erato.score import Piece, Score
 from erato.studio import models, run_facts, takes
@@ -83,7 +84,7 @@ def compose(project: Project, job: Job, tell: "Tell") -> "list[NewTake]":
     settings = _settings(this.run, asked, prompt)
     reporter.say("Composing")
     if this.run.representation.kind == "text":
-        settings["stream"] = _Streamed(reporter).add
+        settings["stream"] = _Streamed(reporter, _held(this.run, prompt)).add
     samples = this.run.sample(None if prompt is None else prompt.piece, n=n, seed=seed, reporter=reporter, **settings)
     made = []
     for number, sample in enumerate(samples):
@@ -93,14 +94,22 @@ def compose(project: Project, job: Job, tell: "Tell") -> "list[NewTake]":
 
 
 class _Streamed:
-    """Tells the text that there is so far."""
+    """Tells the new text that there is so far; before: characters of the prompt, which come first."""
 
-    def __init__(self, reporter: Telling) -> None:
-        self.reporter, self.text = reporter, ""
+    def __init__(self, reporter: Telling, before: int) -> None:
+        self.reporter, self.before, self.text = reporter, before, ""
 
     def add(self, text: str) -> None:
         self.text += text
-        self.reporter.say("Writing", text=self.text)
+        if len(self.text) > self.before:
+            self.reporter.say("Writing", text=self.text[self.before :])
+
+
+def _held(run: Run, prompt: Prompt | None) -> int:
+    """Characters of a text as the run holds it."""
+    if prompt is None or not isinstance(prompt.piece, str):
+        return 0
+    return len(str(run.representation.decode(run.representation.encode_prompt(line_ends(prompt.piece)).array)))
 
 
 def _prompt(project: Project, asked: Mapping[str, Any]) -> Prompt | None:

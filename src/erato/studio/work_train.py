@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from erato.errors import EratoError, RunError
+from erato.errors import CorpusError, EratoError, RunError
 from erato.reporter import Reporter
 from erato.studio import folders, run_facts
 from erato.studio.jobs import Job
@@ -71,15 +71,19 @@ def train(project: Project, job: Job, tell: "Tell") -> dict[str, Any]:
     reporter.say("Reading the corpus")
     from erato import pipeline
 
-    run = pipeline.train(
-        asked["recipe"],
-        source,
-        folder,
-        minutes=asked.get("minutes"),
-        settings=asked.get("settings") or (),
-        seed=asked.get("seed"),
-        reporter=reporter,
-    )
+    try:
+        run = pipeline.train(
+            asked["recipe"],
+            source,
+            folder,
+            minutes=asked.get("minutes"),
+            settings=asked.get("settings") or (),
+            seed=asked.get("seed"),
+            reporter=reporter,
+        )
+    except CorpusError as error:  # in the words of the page
+        said = str(error).replace(Path(source).name, folders.one(project, asked["corpus"])["name"])
+        raise CorpusError(said.replace("`erato check` says why", "checking it says why")) from None
     with suppress(EratoError, OSError):  # composing makes it where it is not there
         from erato.training_index import music_index, words_index
 
