@@ -46,15 +46,16 @@ class Renders:
         self._busy, self._waiting = threading.Lock(), threading.BoundedSemaphore(MOST_WAITING)
 
     def of_piece(
-        self, digest: str, kind: str, format: str, title: str = "", facts: Mapping[str, str] | None = None
+        self, digest: str, kind: str, format: str, title: str = "", facts: Mapping[str, Any] | None = None
     ) -> Path:
-        """The piece with this digest as a file of a format ("wav", "pdf", ...), with its title and these facts."""
+        """The piece with this digest as a file of a format ("wav", "pdf", ...), with its title, and what the facts of
+        its take say of how it was made and what it owes to whom."""
         path = self.project.piece_path(digest, kind)
         if not path.is_file():
             raise NotThere(f"{path} is missing: restore it from a copy of the project.")
         if _AS_STORED.get(format) == kind:
             return path
-        return self._file(digest, path, format, title, facts or {})
+        return self._file(digest, path, format, title, _said(facts or {}))
 
     def of_file(self, path: Path, format: str, title: str = "") -> Path:
         """A file of music or text in another format."""
@@ -227,6 +228,14 @@ def _draw_curves(run: str, path: str) -> None:
     from erato.picturing import picture
 
     picture(run, path)
+
+
+def _said(facts: Mapping[str, Any]) -> dict[str, str]:
+    """The facts of a take that files carry, for people."""
+    found = {name: facts[name] for name in ("seed", "recipe") if facts.get(name) is not None}
+    for group in ("made", "origin"):
+        found |= facts.get(group) or {}
+    return {str(name): str(value) for name, value in found.items()}
 
 
 def _key(*parts: Any) -> str:

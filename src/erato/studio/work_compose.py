@@ -196,6 +196,7 @@ def _take(
             "new_from": new_from,
             "prompt_version": prompt.take.version if prompt and prompt.take else None,
             "made": sample.made,
+            "origin": {name: said for name, said in run.origin().items() if name != "recipe"},
             "originality": this.likeness.of(new, reporter),
         },
     }
