@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from erato.errors import CorpusError, EratoError, RunError
+from erato.errors import CorpusError, EratoError, RunError, UsageError
 from erato.reporter import Reporter
 from erato.studio import folders, run_facts
 from erato.studio.jobs import Job
@@ -81,9 +81,10 @@ def train(project: Project, job: Job, tell: "Tell") -> dict[str, Any]:
             seed=asked.get("seed"),
             reporter=reporter,
         )
-    except CorpusError as error:  # in the words of the page
+    except (CorpusError, UsageError) as error:  # in the words of the page
         said = str(error).replace(Path(source).name, folders.one(project, asked["corpus"])["name"])
-        raise CorpusError(said.replace("`erato check` says why", "checking it says why")) from None
+        said = said.replace("`erato check` says why", "checking it says why").replace("--set ", "set ")
+        raise type(error)(said) from None
     with suppress(EratoError, OSError):  # composing makes it where it is not there
         from erato.training_index import music_index, words_index
 
