@@ -25,8 +25,10 @@ export function nameOf(take) {
   return take.title || `Take ${take.number}`;
 }
 
-export function lengthSaid({ bars, seconds, characters }) {
-  return [bars && count(bars, "bar"), seconds && clock(seconds), characters && count(characters, "character")].filter(Boolean).join(", ");
+// How long it is; of a piece that goes on from a prompt, what is new of it.
+export function lengthSaid({ facts, settings }, seconds = facts.seconds) {
+  const bars = facts.bars && (settings?.prompt ? count(facts.bars, "new bar") : count(facts.bars, "bar"));
+  return [bars, seconds && clock(seconds), facts.characters && count(facts.characters, "character")].filter(Boolean).join(", ");
 }
 
 export function wordsIn(text) {
@@ -34,10 +36,9 @@ export function wordsIn(text) {
 }
 
 // How usual the model finds it; null where the model gives no likelihood.
-export function usualSaid(facts, kind = "music") {
+export function usualSaid(facts) {
   if (facts.nats_per_note != null) return `${number(facts.nats_per_note)} nats a note`;
-  if (facts.log_prob == null || !facts.symbols) return null;
-  return `${number(-facts.log_prob / facts.symbols)} nats a ${kind === "text" ? "sign" : "step"}`;
+  return facts.log_prob == null || !facts.symbols ? null : `${number(-facts.log_prob / facts.symbols)} nats a symbol`;
 }
 
 // [in few words, in a sentence] what it has in common with the pieces that the model learned from; [null, null] where nobody looked.

@@ -17,7 +17,7 @@ export function hearing(take, name, trouble) {
   const player = new Player(), said = h("span", { class: "now numbers" });
   const button = h("button", { type: "button", class: "button round play", onclick: () => toggle() });
   const head = h("span", { class: "playhead", hidden: true });
-  let place = null; // {times: clock of the score's ticks, end: its last tick} of the picture
+  let place = null; // of the picture: {times: clock of the score's ticks, end: its last tick, seconds: how long it is}
 
   const toggle = () => (player.playing || player.loading ? player.pause() : playFrom());
 
@@ -31,7 +31,7 @@ export function hearing(take, name, trouble) {
     }
   }
 
-  const length = () => player.duration || take.facts.seconds || 0;
+  const length = () => player.duration || place?.seconds || take.facts.seconds || 0;
 
   function go(seconds) {
     player.seek(Math.min(Math.max(seconds, 0), length()));
@@ -53,7 +53,8 @@ export function hearing(take, name, trouble) {
   }
 
   function showOn(paper, score) {
-    place = { times: clockOf({ tempos: score.tempos, ticksPerQuarter: score.ticks_per_quarter }), end: Math.max(1, endOf(score)) };
+    const times = clockOf({ tempos: score.tempos, ticksPerQuarter: score.ticks_per_quarter }), end = Math.max(1, endOf(score));
+    place = { times, end, seconds: times.seconds(end) };
     paper.append(head);
     paper.classList.add("can-seek");
     paper.addEventListener("click", (event) => {

@@ -41,10 +41,10 @@ export function historyTree({ chosen, ticked }) {
     const node = h("div", {
       class: `history-row ${take.status}${dim ? " is-dim" : ""}`, role: "treeitem", dataset: { take: take.id }, "aria-level": row.level, "aria-posinset": row.place,
       "aria-setsize": row.siblings, "aria-selected": String(take.id === current), "aria-expanded": row.children ? String(!closed.has(take.id)) : null,
-      "aria-label": [nameOf(take), howSaid(take), lengthSaid(take.facts), take.starred && "starred", take.status === "discarded" && "thrown away", ...take.tags].filter(Boolean).join(", "),
+      "aria-label": [nameOf(take), howSaid(take), lengthSaid(take), take.starred && "starred", take.status === "discarded" && "thrown away", ...take.tags].filter(Boolean).join(", "),
     }, linesOf(row), h("span", { class: "history-words" },
       h("span", { class: "history-name" }, nameOf(take), take.starred && icon("starred")),
-      h("span", { class: "small soft" }, [howSaid(take), lengthSaid(take.facts), when(take.created)].filter(Boolean).join(" · "))),
+      h("span", { class: "small soft" }, [howSaid(take), lengthSaid(take), when(take.created)].filter(Boolean).join(" · "))),
     h("span", { class: "history-tags" }, take.status === "offered" && h("span", { class: "chip accent" }, "undecided"), take.tags.map((tag) => h("span", { class: "chip" }, tag))),
     row.children > 0 && closed.has(take.id) && h("span", { class: "chip" }, `+${below(take.id)}`), tick);
     node.addEventListener("click", (event) => {

@@ -61,7 +61,7 @@ export function musicPrompt(changed = () => {}) {
 
   function choiceOfTakes() {
     const list = h("select", { class: "input", "aria-label": "A take to go on from", hidden: true }, h("option", { value: "" }, "or go on from a take …"));
-    const named = (one) => `${nameOf(one)}${lengthSaid(one.facts) ? ` (${lengthSaid(one.facts)})` : ""}`;
+    const named = (one) => `${nameOf(one)}${lengthSaid(one) ? ` (${lengthSaid(one)})` : ""}`;
     let known = [];
     get("/api/takes?kind=music&status=kept").then(({ takes }) => {
       known = takes.slice(0, SHOWN);
@@ -97,6 +97,7 @@ export function musicPrompt(changed = () => {}) {
       toBar = last < all ? last : null;
       next.textContent = last < all ? `The new piece goes on from bar ${last + 1}.` : "The new piece goes on after its end.";
       drawRoll(canvas, score, { from: 0, to: score.bars?.[last] ?? endOf(score) });
+      changed();
     };
     number.addEventListener("input", show);
     fill(kept, h("div", { class: "row tight small" }, h("label", { for: id }, "Keep bars 1 to"), number, h("span", {}, `of ${all}.`)), h("p", { class: "help" }, next));

@@ -13,7 +13,7 @@ export class Saving {
     this.timer = null;
     this.work = Promise.resolve();
     this.halted = false;
-    this.title = null;
+    this.title = take?.title ?? "";
   }
 
   get dirty() { return this.text() !== this.saved; }

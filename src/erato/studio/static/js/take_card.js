@@ -32,7 +32,7 @@ export function takeCard(take, { actions = [], heading = "h3", brief = false, pl
     element.setAttribute("aria-label", nameOf(newest));
     if (sound) picture.setAttribute("aria-label", `Notes of ${nameOf(newest)}; space plays`);
     if (!title) name.textContent = nameOf(newest);
-    how.textContent = [howSaid(newest), lengthSaid({ ...newest.facts, seconds: null })].filter(Boolean).join(" · ");
+    how.textContent = [howSaid(newest), lengthSaid(newest, null), brief && newest.facts.seed != null && `seed ${newest.facts.seed}`].filter(Boolean).join(" · ");
     element.classList.toggle("is-starred", newest.starred);
     if (facts) fill(facts, factsOf(newest, brief));
     fill(buttons, actions.map((action) => actionButton(action, element)));

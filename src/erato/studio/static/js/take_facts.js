@@ -7,7 +7,7 @@ const row = (name, value, help) => h("div", { class: "fact" }, h("dt", {}, name)
 
 // brief: without what is the same for all pieces that were composed together.
 export function factsOf(take, brief = false) {
-  const usual = usualSaid(take.facts, take.kind), [short, long] = originalSaid(take.facts), settings = settingsSaid(take.settings ?? {});
+  const usual = usualSaid(take.facts), [short, long] = originalSaid(take.facts), settings = settingsSaid(take.settings ?? {});
   const rows = [
     usual && row("How usual the model finds it", usual, "the lower, the more usual"),
     long && row("In common with what it learned from", short, long),

@@ -1,7 +1,7 @@
 // All of one take: how it sounds and looks, its name, star, tags and note, where it came from, what can be done with it, and its
 // files. A take comes in, changes go to the server and back to the caller; knows nothing of trees and searches.
 
-import { fill, freshId, h, trouble } from "./dom.js";
+import { fill, freshId, h, put, trouble } from "./dom.js";
 import { patch, say } from "./api.js";
 import { icon } from "./icons.js";
 import { nameOf } from "./facts.js";
@@ -47,14 +47,15 @@ export function takePanel(take, { parent, changed, compare, go, others }) {
     keep.hidden = now.status !== "offered";
   };
   showFate();
-  const go2 = take.kind === "text" ? address(now) : `#/compose?take=${take.id}`;
-  const actions = h("div", { class: "row tight" }, keep,
-    h("a", { class: "button small", href: address(now) }, icon("edit"), "Edit"),
-    h("a", { class: "button quiet small", href: go2 }, icon("next"), "Continue"),
+  const words = take.kind === "text";
+  const actions = h("div", { class: "row tight take-actions" }, keep,
+    h("a", { class: "button small", href: address(now) }, icon("edit"), words ? "Write on" : "Edit"),
+    !words && h("a", { class: "button quiet small", href: `#/compose?take=${take.id}` }, icon("next"), "Continue"),
     h("button", { type: "button", class: "button quiet small", disabled: !others, onclick: () => compare(now) }, "Compare with …"), throwAway);
   const files = h("div", { class: "stack tight" }, h("h3", { class: "over" }, "Files"),
     h("div", { class: "row tight" }, formatsOf(take.kind).map(([suffix, name]) => h("a", { class: "chip accent file", href: `/api/takes/${take.id}/export/${suffix}`, download: "" }, icon("download"), name))));
-  card.append(said, actions, tagsOf(now, change), noteOf(now, change), cameFrom(now, parent, go), files);
+  card.querySelector(".roll, .excerpt").after(said, actions);
+  put(card, tagsOf(now, change), noteOf(now, change), cameFrom(now, parent, go), files);
   return { element: card, stop: card.stop, toggle: card.toggle };
 }
 

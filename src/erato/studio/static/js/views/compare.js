@@ -28,7 +28,7 @@ export async function show(root, { parts }) {
 }
 
 const headOf = (take, at) => h("header", { class: "row tight" }, h("span", { class: `letter letter-${LETTERS[at]}` }, LETTERS[at]),
-  h("h2", { class: "grow" }, h("a", { href: `#/keep?take=${take.id}` }, nameOf(take))), h("span", { class: "small soft" }, lengthSaid(take.facts)));
+  h("h2", { class: "grow" }, h("a", { href: `#/keep?take=${take.id}` }, nameOf(take))), h("span", { class: "small soft" }, lengthSaid(take)));
 
 // Two rolls on one scale, and one place in both.
 class Sides {
@@ -117,10 +117,10 @@ function tableOf(takes, pieces) {
   const keys = Object.keys(SETTING_NAMES).filter((key) => takes.some((take) => take.settings?.[key] != null));
   const rows = [
     ["How it came to be", takes.map(howSaid)], ["When", takes.map((take) => when(take.created))], ["Model", takes.map((take) => take.model)],
-    ["Length", takes.map(({ facts }) => lengthSaid(facts))],
+    ["Length", takes.map((take) => lengthSaid(take))],
     ["Notes", pieces.map(({ score }) => score && String(score.tracks.reduce((sum, { notes }) => sum + notes.length, 0)))],
     ["Words", pieces.map(({ text }) => (text === undefined ? null : String(wordsIn(text))))],
-    ["How usual the model finds it", takes.map((take) => usualSaid(take.facts, take.kind))], ["In common with what it learned from", takes.map(({ facts }) => originalSaid(facts)[0])],
+    ["How usual the model finds it", takes.map(({ facts }) => usualSaid(facts))], ["In common with what it learned from", takes.map(({ facts }) => originalSaid(facts)[0])],
     ...keys.map((key) => [SETTING_NAMES[key], takes.map(({ settings }) => (settings?.[key] == null ? null : settingSaid(key, settings[key])))]),
     ["Tags", takes.map(({ tags }) => tags.join(", "))], ["Note", takes.map(({ note }) => note)],
   ].filter(([, values]) => values.some(Boolean));

@@ -2,7 +2,7 @@
 // for models and jobs, sends what the form holds; how a setting, a prompt or a piece looks is elsewhere.
 
 import { fill, h, trouble } from "../dom.js";
-import { get, post, say } from "../api.js";
+import { get, post, say, withQuery } from "../api.js";
 import { hasEnded, heard } from "../events.js";
 import { dialsOf } from "../dials.js";
 import { spacePlays } from "../hearing.js";
@@ -75,14 +75,20 @@ class Desk {
     this.model = this.models.find((model) => model.id === id);
     const { composes, kind, name } = this.model, kept = this.prompt?.take?.();
     this.chooser.value = id;
-    history.replaceState(null, "", `#/compose/${encodeURIComponent(id)}`);
     this.about.textContent = aboutModel(this.model);
     this.settings = settingsOf(composes, kind, icon("dice"));
     this.dials = composes.latents ? dialsOf(composes.latents) : null;
-    this.prompt = !composes.prompt ? null : kind === "text" ? textPrompt() : musicPrompt();
+    this.prompt = !composes.prompt ? null : kind === "text" ? textPrompt() : musicPrompt(() => this.remember());
     if (kept && kind === "music") this.prompt?.use(kept);
+    this.remember();
     fill(this.parts, this.prompt?.element, h("div", { class: "stack", role: "group", "aria-label": `Settings of ${name}` }, this.settings.elements,
       h("details", { class: "compose-more" }, h("summary", {}, "More settings"), h("div", { class: "stack" }, this.settings.more))), this.dials?.element);
+  }
+
+  // The address names what is chosen, so that the page opened again has it again.
+  remember() {
+    const { take, to_bar: last } = this.prompt?.value() ?? {};
+    history.replaceState(null, "", withQuery(`#/compose/${encodeURIComponent(this.model.id)}`, { take, bar: last && last + 1 }));
   }
 
   complain(sentence) {

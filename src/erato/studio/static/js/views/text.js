@@ -53,7 +53,7 @@ class WritingDesk {
     this.chooser = h("select", { class: "input", id: "text-model", onchange: () => this.showSettings() }, models.map((model) => h("option", { value: model.id }, model.name)));
     this.chooser.value = models.some((model) => model.id === wanted) ? wanted : models[0].id;
     this.settings = h("div", { class: "stack" });
-    this.button = h("button", { type: "button", class: "button large", onclick: () => this.goOn() }, icon("next"), "Continue from here");
+    this.button = h("button", { type: "button", class: "button", onclick: () => this.goOn() }, icon("next"), "Continue from here");
     this.showSettings();
     return h("aside", { class: "writing-side card stack", "aria-label": "Continuing" }, this.button,
       h("p", { class: "help" }, "Goes on where the cursor stands. ", h("kbd", {}, "Ctrl Enter"), " does the same."),
@@ -90,6 +90,7 @@ class WritingDesk {
     const before = this.editor.before(), mine = this.job = { before, id: null, wanted: true };
     this.offering("The model begins …", false);
     this.editor.offer("");
+    this.editor.area.focus({ preventScroll: true });
     try {
       const take = await this.saving.now();
       if (this.job !== mine) return;
