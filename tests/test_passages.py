@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from symusic import Note, Score, Track
 
-from erato.passages import FIRST, SAME, TOGETHER, interval, lines, rhythm, together, tokens
+from erato.passages import FIRST, SAME, SPAN, TOGETHER, interval, lines, readings, rhythm, together, tokens
 from erato.score import transpose
 
 MELODY = [(0, 60), (480, 64), (720, 67), (960, 65), (1920, 60), (2040, 62), (2160, 62), (2400, 55)]
@@ -108,8 +108,49 @@ def test_onsets_that_are_heard_as_one_are_one() -> None:
     exact = lines(score_of([(0, 48), (0, 52), (0, 55), (480, 50), (480, 53), (960, 48)]))
     assert strummed[0].tokens.tolist() == exact[0].tokens.tolist()
     # From the first of them, so that a run of short steps does not become one chord.
-    assert together(np.array([0, 10, 20, 30, 480]), 480).tolist() == [0, 0, 20, 20, 480]
-    assert together(np.array([0, 15, 16]), 480).tolist() == [0, 0, 16]
-    assert together(np.array([0, 1, 2]), 12).tolist() == [0, 1, 2]  # a tick is longer than that
+    assert together(np.array([0, 10, 20, 30, 480]), 15).tolist() == [0, 0, 20, 20, 480]
+    assert together(np.array([0, 15, 16]), 15).tolist() == [0, 0, 16]
+    assert together(np.array([0, 1, 2]), 12 / 32).tolist() == [0, 1, 2]  # a tick is longer than that
     # A doubled note is one, also where it is doubled a little later.
     assert [line.pitch.tolist() for line in lines(score_of([(0, 60), (480, 62)], [(9, 60), (480, 62)]))] == [[60, 62]]
+
+
+def stretches(score: Score) -> list[list[int]]:
+    return [line.tokens.tolist() for line in readings(score)]
+
+
+@pytest.mark.parametrize(("factor", "gap"), [(1.5, 20), (2, 28), (4 / 3, 18), (0.5, 10), (2 / 3, 12)])
+def test_a_reading_has_the_onsets_that_are_one_at_the_other_tempo(factor: float, gap: int) -> None:
+    onset = np.cumsum([0, 240, 240, 480, gap, 480 - gap, 240, 240, 240])
+    pitch = [60, 62, 64, 65, 72, 67, 69, 55, 57]
+    slow = score_of(list(zip(onset.tolist(), pitch, strict=True)))
+    fast = score_of(list(zip(np.rint(onset / factor).astype(int).tolist(), pitch, strict=True)))
+    # As they are, one of them has two onsets where the other has one.
+    assert lines(slow)[0].tokens.tolist() != lines(fast)[0].tokens.tolist()
+    assert lines(slow)[0].tokens.tolist() in stretches(fast)
+
+
+def test_a_reading_has_the_rhythm_that_rounding_to_ticks_has_changed() -> None:
+    onset = np.cumsum([0, 120, 120, 105, 75, 75, 120])  # 75 / 105 is just above the root of a half
+    pitch = np.array([60, 62, 64, 65, 72, 67, 69])
+    half = np.array([0, 60, 120, 173, 210, 248, 308])  # the same at twice the tempo, in whole ticks: 37 / 53 is below it
+    assert tokens(half, pitch).tolist() != tokens(onset, pitch).tolist()
+    assert tokens(onset, pitch).tolist() in stretches(score_of(list(zip(half.tolist(), pitch.tolist(), strict=True))))
+
+
+def test_a_reading_has_a_few_notes_on_both_sides_and_music_on_a_grid_has_none() -> None:
+    rng = np.random.default_rng(0)
+    onset = np.append(0, np.cumsum(rng.choice([120, 240, 480], 99)))
+    pitch = rng.integers(50, 70, 100)
+    grid = list(zip(onset.tolist(), pitch.tolist(), strict=True))
+    assert readings(score_of(grid)) == readings(Score(480)) == readings(score_of(MELODY, drums=True)) == []
+    grid[50] = grid[49][0] + 20, grid[50][1]
+    found = readings(score_of(grid))
+    assert found and all(len(line) <= 2 * (2 * SPAN + 1) and line.name in ("all notes", "top notes") for line in found)
+    assert all(grid[49][0] in line.onset for line in found)
+
+
+def test_a_reading_is_of_the_track_in_which_onsets_are_close() -> None:
+    low = [(0, 40), (480, 43), (500, 47), (960, 40)]
+    names = {line.name for line in readings(score_of(MELODY, low))}
+    assert "top notes of bass" in names and "top notes of flute" not in names

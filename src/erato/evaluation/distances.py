@@ -115,9 +115,9 @@ def _compared(some: _Set, held_out: _Set) -> dict[str, Any]:
     """The distances within held-out pieces beside those from some pieces to them."""
     for each in (some, held_out):
         if len(each) < LEAST[each.name]:
-            reason = (
-                f"{len(each)} of the {_said(each)} pieces have this feature; at least {LEAST[each.name]} are needed."
-            )
+            have = "has" if len(each) == 1 else "have"
+            needed = f"at least {LEAST[each.name]} are needed."
+            reason = f"{len(each)} of the {_said(each)} pieces {have} this feature; {needed}"
             none = {"value": None, "low": None, "high": None}
             return {"overlap": none, "kl": none, "literal": {"overlap": None, "kl": None}, "reason": reason}
     inter = Distances(apart(some.rows, held_out.rows), some.weights, held_out.weights)
@@ -174,7 +174,8 @@ def _frechet(sets: list[_Set], places: Mapping[str, int]) -> dict[str, Any]:
     none: dict[str, Any] = {"value": None, "low": None, "high": None, "features": [], "left_out": {}, "floor": None}
     for each in sets[:2]:
         if len(each) < 2:
-            return {**none, "reason": f"there are {len(each)} {_said(each)} pieces; at least 2 are needed."}
+            few = f"is 1 {_said(each)} piece" if len(each) == 1 else f"are {len(each)} {_said(each)} pieces"
+            return {**none, "reason": f"there {few}; at least 2 are needed."}
     used = {
         name: place
         for name, place in places.items()

@@ -104,7 +104,7 @@ class Runs:
         self.learn(slots[::EVERY])
         later = -(-slots // EVERY) * EVERY
         bounded = ~self.known & (later < self.query.stop)
-        self.most[bounded] = (self.most[later[bounded]] + later[bounded] - slots[bounded])
+        self.most[bounded] = self.most[later[bounded]] + later[bounded] - slots[bounded]
 
     def learn(self, slots: Ints) -> None:
         """Looks these slots up, where that has not been done."""
@@ -127,7 +127,9 @@ class Runs:
         return best
 
 
-def longest(index: PassageIndex, query: Query, runs: Runs, slots: Ints, excluded: Excluded) -> tuple[int, int, Ints] | None:
+def longest(
+    index: PassageIndex, query: Query, runs: Runs, slots: Ints, excluded: Excluded
+) -> tuple[int, int, Ints] | None:
     """(slot, tokens, places) of the longest passage that begins in one of `slots` and occurs in the index.
 
     Of passages as long, the one with the most onsets, then the one that is rarest. places: slots of the index where it

@@ -128,8 +128,7 @@ def _until(last: int, found: Sequence[Line]) -> list[Line]:
     """Lines up to this onset."""
     sizes = [int((line.onset <= last).sum()) for line in found]
     return [
-        replace(line, onset=line.onset[:size], pitch=line.pitch[:size])
-        for line, size in zip(found, sizes, strict=True)
+        replace(line, onset=line.onset[:size], pitch=line.pitch[:size]) for line, size in zip(found, sizes, strict=True)
     ]
 
 

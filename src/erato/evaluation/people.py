@@ -51,8 +51,8 @@ class People:
     @property
     def said(self) -> str:
         """Which pieces these are, in a sentence."""
-        parts = [f"{self.held_out} held-out pieces"] if self.held_out else []
-        parts += [f"{self.left_out} training pieces, each left out in turn"] if self.left_out else []
+        parts = [f"{self.held_out} held-out {_pieces(self.held_out)}"] if self.held_out else []
+        parts += [f"{self.left_out} training {_pieces(self.left_out)}, each left out in turn"] if self.left_out else []
         cut = f", cut to {self.length:,} {self.unit} each" if self.length else ""
         return f"Pieces of people: {' and '.join(parts) or 'none'}{cut}."
 
@@ -156,3 +156,7 @@ def overall(judged: Sequence[Judged]) -> Verdict:
     if "copies" in verdicts:
         return "copies"
     return "no more than people do" if verdicts == {"no more than people do"} else "undecided: too few pieces"
+
+
+def _pieces(count: int) -> str:
+    return "piece" if count == 1 else "pieces"
