@@ -18,6 +18,7 @@ import pytest
 from erato.errors import UsageError
 from erato.studio import serving
 from erato.studio.bodies import Patience
+from erato.studio.errors import NotThere
 from erato.studio.jobs import Queue
 from erato.studio.project import Project
 from erato.studio.services import Studio
@@ -46,9 +47,12 @@ class Renders:
     def pages(self, digest):
         return 2
 
+    def changed(self, digest):
+        return ["Times were rounded."]
+
     def page(self, digest, number):
         if number > 2:
-            raise UsageError(f"the score has 2 pages, got {number}.")
+            raise NotThere(f"the score has 2 pages, got {number}.")
         return self._said("page", digest, number)
 
     def of_file(self, path, format):

@@ -10,7 +10,7 @@ from typing import Any
 from erato.errors import EratoError
 from erato.studio import archive, takes, unpacking
 from erato.studio.endpoints import AN_ID, Blob, Call, Chunks, Endpoint, Raw
-from erato.studio.schemas import list_of, text
+from erato.studio.schemas import list_of, obj, text
 from erato.studio.takes import Take
 
 MEDIA = {
@@ -33,7 +33,8 @@ _PAGE = {"type": "string", "pattern": "^[1-9][0-9]{0,4}$", "description": "the n
 
 
 def _pages(call: Call) -> dict[str, Any]:
-    return {"pages": call.studio.renders.pages(_music(call).digest)}
+    digest, renders = _music(call).digest, call.studio.renders
+    return {"pages": renders.pages(digest), "said": renders.changed(digest)}
 
 
 def _page(call: Call) -> Blob:
@@ -101,8 +102,13 @@ def _of_text(suffix: str) -> str:
 
 
 def _file(call: Call, take: Take, suffix: str) -> Path:
-    made: Path = call.studio.renders.of_piece(take.digest, take.kind, suffix, title=title_of(take), facts=take.facts)
-    return made
+    return call.studio.renders.of_piece(take.digest, take.kind, suffix, title_of(take), _facts(take))
+
+
+def _facts(take: Take) -> dict[str, str]:
+    """What a file says of its piece."""
+    found = {"model": take.model, "seed": take.facts.get("seed"), "made": take.how}
+    return {name: str(value) for name, value in found.items() if value is not None}
 
 
 def _of(call: Call) -> Take:
@@ -133,10 +139,10 @@ ENDPOINTS = [
     Endpoint(
         "GET",
         "/api/takes/{id}/score",
-        "How many pages the score of a take has.",
+        "How many pages the score of a take has; said: what was changed or left out to write it down.",
         _pages,
         query=_VERSION,
-        answers={200: {"type": "object", "properties": {"pages": {"type": "integer"}}, "required": ["pages"]}},
+        answers={200: obj({"pages": {"type": "integer"}, "said": list_of({"type": "string"})}, ["pages", "said"])},
         slow=True,
     ),
     Endpoint(
