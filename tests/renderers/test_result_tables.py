@@ -93,6 +93,7 @@ def test_latex_is_a_table_with_rules_and_the_same_cells():
     ]
     assert text.index(r"\toprule") < text.index(r"\midrule") < text.index(r"\bottomrule")
     assert r"\caption{A caption}" in text and "A note." in text
+    assert text.index(r"\resizebox{\ifdim\width>\linewidth") < text.index(r"\begin{tabular}"), "no wider than the page"
     assert r"\begin{tabular}{lr@{\,}lrr}" in text
     assert latex_rows(TABLE) == [
         ["first", "2.99", r"{\footnotesize {[}2.90, 3.10{]}}", "71.2", "1,234,567"],

@@ -109,7 +109,10 @@ def csv_text(table: ResultTable) -> str:
 
 
 def latex_text(table: ResultTable) -> str:
-    """The table as an environment `table`, which needs the package booktabs; the best of each column is bold."""
+    """The table as a LaTeX `table`, which needs the packages booktabs and graphicx; the best of each column is bold.
+
+    It is made as small as it has to be for the width of the text.
+    """
     cells = _cells(table)
     spans = [any(row[n].ends for row in cells) for n in range(len(table.columns))]
     kinds = ["l" if words else r"r@{\,}l" if span else "r" for words, span in zip(_wordy(table), spans, strict=True)]
@@ -121,8 +124,9 @@ def latex_text(table: ResultTable) -> str:
         wide = [rf"\multicolumn{{2}}{{c}}{{{t}}}" if span else t for t, span in zip(texts, spans, strict=True)]
         return line(wide)
 
-    lines = ["% needs \\usepackage{booktabs}", "\\begin{table}", "  \\centering"]
+    lines = ["% needs \\usepackage{booktabs,graphicx}", "\\begin{table}", "  \\centering"]
     lines += [f"  \\caption{{{latex_escaped(table.caption)}}}"] if table.caption.strip() else []
+    lines.append(r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%")
     lines += [f"  \\begin{{tabular}}{{{''.join(kinds)}}}", "    \\toprule"]
     lines.append(heads([latex_escaped(f"{one.name} {_ARROWS[one.better]}") for one in table.columns]))
     if any(one.unit for one in table.columns):
@@ -136,7 +140,7 @@ def latex_text(table: ResultTable) -> str:
             if span:
                 parts.append(f"{{\\footnotesize {latex_escaped(cell.interval)}}}" if cell.ends else "")
         lines.append(line(parts))
-    lines += ["    \\bottomrule", "  \\end{tabular}"]
+    lines += ["    \\bottomrule", "  \\end{tabular}}"]
     lines += [f"  \\par\\smallskip{{\\footnotesize {latex_escaped(note)}\\par}}" for note in table.notes]
     return "\n".join([*lines, "\\end{table}", ""])
 
