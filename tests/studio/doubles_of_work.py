@@ -101,11 +101,6 @@ def _fail(project, job, tell):
     }[job.request["with"]]
 
 
-def _grow(project, job, tell):
-    globals().setdefault("held", []).append(bytearray(os.urandom(1)) * job.request["bytes"])
-    return Finished({"process": os.getpid()})
-
-
 def _steps(project, job):
     return project.runs / f"{job.id}.txt"
 

@@ -127,14 +127,15 @@ def _rows(project: Project, left_out: list[str]) -> tuple[list[dict[str, Any]], 
             dict(row)
             for row in connection.execute("SELECT id, name, created FROM corpora WHERE origin = 'uploaded' ORDER BY id")
         ]
-    rows = []
+    rows, there = [], set[str]()
     for take in reversed(found):
         try:
             project.piece_bytes(take.digest, take.kind)
         except (OSError, EratoError):
             left_out.append(f"take {take.id}")
             continue
-        rows.append(asdict(take))
+        there.add(take.id)
+        rows.append({**asdict(take), "parent": take.parent if take.parent in there else None})
     return rows, corpora
 
 

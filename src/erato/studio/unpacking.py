@@ -10,11 +10,13 @@ import json
 import re
 import secrets
 import shutil
+import sqlite3
 import stat
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,7 +25,7 @@ from erato.studio import takes
 from erato.studio.archive import CORPORA, FORMAT, ID, MANIFEST, TAKES, VERSION, fits
 from erato.studio.errors import disk_full, plainly
 from erato.studio.project import Project
-from erato.studio.schema import clean
+from erato.studio.schema import clean, prepare
 
 MOST_FILES = 100_000
 MOST_BYTES = 20 << 30
@@ -156,6 +158,7 @@ def _checked_takes(project: Project, staging: Path) -> list[dict[str, Any]]:
         if not _is_take(row) or row["id"] in seen or (row["parent"] is not None and row["parent"] not in seen):
             _refuse(f"{TAKES} is damaged")
         seen.add(row["id"])
+    _rehearse(rows)
     for kind, digest in {(row["kind"], row["digest"]) for row in rows}:
         name = project.piece_path(digest, kind).name
         try:
@@ -172,6 +175,15 @@ def _checked_takes(project: Project, staging: Path) -> list[dict[str, Any]]:
             except ReadError as error:
                 _refuse(f"a piece cannot be read ({error.reason})")
     return rows
+
+
+def _rehearse(rows: list[dict[str, Any]]) -> None:
+    """Raises what adding them would, before the project is touched."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.row_factory = sqlite3.Row
+        prepare(connection, "the rehearsal")
+        for row in rows:
+            takes.restore(connection, row)
 
 
 def _is_take(row: dict[str, Any]) -> bool:

@@ -62,8 +62,10 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
         lock, done, first = Lock(self.project.folder / f".{self.lane}.lock"), 0, 0
+        since = time.monotonic()
         while not lock.take() and not self.leaving.wait(_POLL):
-            pass
+            if time.monotonic() > since + GRACE + 2:  # one of a killed server, in native code that never looks up
+                _end_others(lock.holder)
         threading.Thread(target=self._telling, daemon=True).start()
         while not self.leaving.is_set() and done < MOST_JOBS and _memory() <= (first or _memory()) + MOST_GROWTH:
             try:
@@ -103,6 +105,7 @@ class Worker:
                 self._refuse_unwanted(job)
                 work = importlib.import_module(self.work)
                 if job.wanted == "keep":
+                    self._stoppable = False  # short, and a signal that still comes is for the wish that this fulfils
                     finished: Finished = work.kept(self.project, job)
                 else:
                     finished = work.work(self.project, job, self._tell)
@@ -204,6 +207,13 @@ def _wait_for_the_end_of(server: int) -> None:
         return
     while os.getppid() == server and not select.select([0], [], [], 0.25)[0]:
         pass
+
+
+def _end_others(process: str) -> None:
+    """Ends a worker and its children, which are a group of their own."""
+    if os.name == "posix" and process.isdecimal():
+        with contextlib.suppress(OSError):
+            os.killpg(int(process), signal.SIGKILL)
 
 
 def _end_all() -> None:

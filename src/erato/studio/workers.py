@@ -149,7 +149,7 @@ class Workers:
         slot.process = None
         now = time.monotonic()
         slot.failures = slot.failures + 1 if reason and now < slot.since + _YOUNG else 0
-        slot.not_before = now + min(_LONGEST, 0.25 * 2**slot.failures) if slot.failures else now
+        slot.not_before = now + min(_LONGEST, 0.1 * 2**slot.failures) if slot.failures else now
 
     def _died(self, lane: str, code: int) -> str:
         """What a process died of, as far as one can tell."""
