@@ -192,9 +192,15 @@ SCORE = {
 }
 
 
+@pytest.fixture(scope="session")
+def score_of_two_notes():
+    """Two quarters, C and E, as the editor sends them; not to be changed."""
+    return SCORE
+
+
 @pytest.fixture
 def score_json():
-    """Two quarters, C and E, as the editor sends them."""
+    """The same, to be changed."""
     return json.loads(json.dumps(SCORE))
 
 
