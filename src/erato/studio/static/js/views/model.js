@@ -12,6 +12,7 @@ import { sampleCard } from "../samples.js";
 import { count, span, when } from "../words.js";
 
 const EVERY = 2000; // milliseconds between looks at the numbers while it learns
+const FINEST = 300; // points of the curve between the measurements, at most
 
 const modelOf = (job) => job?.result?.model ?? job?.progress?.model ?? null;
 
@@ -37,6 +38,7 @@ class Page {
     this.ready = h("div", { class: "ready", hidden: true });
     this.progress = bar("Training");
     this.cards = new Map(); // name of a sample -> its card
+    this.trail = []; // where it stood since the last measurement
     this.offs = [];
     put(root, h("a", { class: "back", href: "#/" }, icon("back"), "Start"), h("header", { class: "opening" }, this.title, this.chips),
       h("div", { class: "stack model-page" }, this.trouble, this.ready, this.live, h("div", { class: "two" }, h("div", { class: "stack" }, this.learning, this.facts), this.samples)));
@@ -125,10 +127,13 @@ class Page {
 
   // What was measured, and where it stands now.
   showCurve() {
-    const lines = [...(this.lines ?? [])], now = this.job?.progress?.training;
+    const lines = this.lines ?? [], measured = lines.at(-1)?.seconds ?? 0;
+    this.trail = this.running() ? this.trail.filter((point) => point.seconds > measured) : [];
+    const now = this.running() ? this.job.progress?.training : null;
     const seconds = now ? (now.seconds_left * now.share) / (1 - now.share) : NaN; // what it took of its minutes
-    if (this.running() && Number.isFinite(now?.loss) && seconds > (lines.at(-1)?.seconds ?? 0)) lines.push({ step: now.step, seconds, train_loss: now.loss });
-    this.curve.update(lines, this.unit);
+    const apart = Math.max(0.5, (seconds + now?.seconds_left) / FINEST);
+    if (Number.isFinite(now?.loss) && seconds > (this.trail.at(-1)?.seconds + apart || measured)) this.trail.push({ step: now.step, seconds, train_loss: now.loss });
+    this.curve.update([...lines, ...this.trail], this.unit);
   }
 
   showState() {
@@ -191,7 +196,7 @@ class Page {
   }
 
   headline(job, training) {
-    if (job.state === "waiting") return "Waits until the training before it ends";
+    if (job.state === "waiting") return known().some((other) => other.kind === "train" && other.state === "running" && other.id !== job.id) ? "Waits until the training before it ends" : "Starting";
     if (job.state === "paused") return "Paused";
     if (job.wanted === "keep") return "Stopping, and keeping the best so far";
     if (Number.isFinite(training.seconds_left)) return `${span(training.seconds_left)} left`;
