@@ -38,7 +38,7 @@ export class Onwards {
     this.model = h("select", { class: "input", id: model, onchange: () => this.#show() });
     this.go = h("button", { type: "button", class: "button", onclick: () => this.#send(Number(this.bars.value)) }, icon("next"), h("span", {}));
     this.again = h("button", { type: "button", class: "button quiet", onclick: () => this.#send(this.#rest()) }, icon("redo"), h("span", {}));
-    this.more = h("a", { class: "small" }, "More settings");
+    this.more = h("a", {});
     this.help = h("p", { class: "help" });
     this.said = h("div", {});
     this.list = h("div", { class: "stack wide" });
@@ -88,8 +88,9 @@ export class Onwards {
     this.go.disabled = !right || !(bars >= 1 && bars <= MOST);
     this.again.disabled = !right || rest < 1;
     this.help.textContent = this.#helpFor(from, last, rest);
-    this.more.href = this.saver.take ? `#/compose?take=${this.saver.take.id}&bar=${from}` : "#/compose";
-    if (right) this.help.append(" ", this.more);
+    this.more.textContent = this.#models.length ? "More settings" : "Train a model";
+    this.more.href = this.#models.length ? `#/compose?take=${this.saver.take?.id ?? ""}&bar=${from}` : "#/train";
+    if (!this.#models.length || (right && this.saver.take)) this.help.append(" ", this.more);
   }
 
   #helpFor(from, last, rest) {

@@ -46,7 +46,8 @@ export class Sheet {
       const page = Math.min(this.#page, pages), image = await loaded(`/api/takes/${id}/score/${page}.svg?v=${version}`, `Score, page ${page} of ${pages}`);
       if (wish !== this.#wish) return;
       [this.#page, this.#pages] = [page, pages];
-      fill(this.paper, image);
+      const open = h("button", { type: "button", class: "sheet-open", "aria-label": "Show the page larger", onclick: () => larger(image) }, image);
+      fill(this.paper, open);
     } catch (error) {
       if (wish === this.#wish) fill(this.paper, trouble(say(error)));
     }
@@ -68,6 +69,16 @@ export class Sheet {
     this.number.textContent = this.#pages > 1 ? `${this.#page} of ${this.#pages}` : "";
   }
 }
+
+// The same page as wide as the window; Escape or the button closes it.
+const larger = ({ src, alt }) => {
+  const dialog = h("dialog", { class: "sheet-large", "aria-label": "Score" },
+    h("button", { type: "button", class: "button quiet small", onclick: () => dialog.close() }, "Close"), h("img", { src, alt }));
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
+  document.body.append(dialog);
+  dialog.showModal();
+};
 
 // An <img> once it is there, so that the page before stays until then.
 const loaded = (src, alt) => new Promise((resolve, reject) => {

@@ -11,14 +11,14 @@ const SCROLL = 0.25; // of the window that an arrow scrolls by where nothing is 
 export const KEYS = [
   ["Space", "play, pause"], ["Tab", "next note"], ["Arrows", "move by grid and semitone"], ["Shift + arrows", "by beat and octave"],
   ["Alt + arrows", "longer, shorter, louder, softer"], ["Enter", "new note behind"], ["Delete", "delete"], ["Ctrl Z, Shift Z", "undo, redo"],
-  ["Ctrl C, X, V", "copy, cut, paste"], ["Ctrl D", "once more behind"], ["Ctrl A", "select all"], ["Q", "to the grid"],
+  ["Ctrl C, X, V", "copy, cut, paste"], ["Ctrl D", "once more behind"], ["Ctrl A", "select all"], ["Ctrl S", "save now"], ["Q", "to the grid"],
   ["S, D", "select, draw"], ["L", "loop the selection"], ["+, −", "zoom"], ["Escape", "let go; then Tab leaves the roll"],
 ];
 
 const inField = (target) => target.closest?.("input:not([type=checkbox]):not([type=radio]), select, textarea, [contenteditable], dialog");
 
-// `scope` is what the keys of playing and undoing work in (the view), `giveUp()` ends a gesture that is under way.
-export const listenToKeys = (roll, player, scope, giveUp) => {
+// `scope` is what the keys of playing and undoing work in (the view), `giveUp()` ends a gesture that is under way, `save()` saves.
+export const listenToKeys = (roll, player, scope, giveUp, save) => {
   const { element } = roll.view;
   let walking = true; // Tab goes from note to note; after Escape it leaves
 
@@ -65,7 +65,7 @@ export const listenToKeys = (roll, player, scope, giveUp) => {
   // Keys with Ctrl or Cmd, in the whole view.
   const commands = {
     z: (event) => (event.shiftKey ? roll.redo() : roll.undo()), y: () => roll.redo(), c: () => roll.copy(), x: () => roll.cut(),
-    v: () => roll.paste(), a: () => roll.selectAll(), d: () => roll.duplicate(),
+    v: () => roll.paste(), a: () => roll.selectAll(), d: () => roll.duplicate(), s: save,
   };
 
   const press = (event) => {

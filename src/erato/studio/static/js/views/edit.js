@@ -83,7 +83,7 @@ class Editor {
     saver.addEventListener("state", () => this.#showState());
     saver.addEventListener("take", () => this.#moved());
     const giveUp = listenToPointers(roll, transport);
-    this.offKeys = listenToKeys(roll, transport, this.root, giveUp);
+    this.offKeys = listenToKeys(roll, transport, this.root, giveUp, () => { saver.flush().catch(() => {}); });
   }
 
   #changed() {
