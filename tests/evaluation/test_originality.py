@@ -9,6 +9,7 @@ import pytest
 from symusic import Note, Score, TimeSignature, Track
 
 from erato.errors import UsageError
+from erato.evaluation.exact_passages import Query, Runs
 from erato.evaluation.originality import PLACES, Lines, Passage, human, shared
 from erato.evaluation.passage_index import PassageIndex
 from erato.evaluation.people import People, copying, judge, overall
@@ -324,6 +325,37 @@ def test_pieces_take_turns_among_the_places() -> None:
     assert {place.piece for place in found.places} == {"often", "once", "again"}
 
 
+def test_of_many_places_those_in_the_same_proportions_are_named() -> None:
+    """Twelve pieces hold the notes with other lengths, to the nearest power of two the same; the last as they are."""
+    motif = [(0, 60), (240, 67), (480, 62), (960, 70), (1200, 61), (1920, 60)]
+    swung = [(0, 60), (260, 67), (480, 62), (1010, 70), (1200, 61), (1920, 60)]
+    pieces = [(f"swung {n}", f"group {n}", score_of(swung)) for n in range(12)]
+    index = PassageIndex.build([*pieces, ("as it is", "group 12", score_of(motif))])
+    found = shared(index, score_of([(onset // 2, pitch + 2) for onset, pitch in motif])).melody
+    assert found is not None and found.notes == 6 and len(found.places) == PLACES
+    assert found.places[-1].piece == "as it is" and found.places[-1].tempo == 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_runs_that_are_bounded_are_as_long_as_if_all_were_looked_up(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    index = PassageIndex.build((f"{n}", f"{n}", score_of(few_kinds(rng, 60))) for n in range(4))
+    query = Query(lines(score_of(few_kinds(rng, 70), chords(rng, 30))))
+    excluded = index.excluded(["1"])
+    runs, whole = Runs(index, query, excluded), Runs(index, query, excluded)
+    slots = np.flatnonzero(query.symbols >= 0)
+    whole.learn(slots)
+    assert 0 < runs.known[slots].sum() < len(slots) and whole.known[slots].all()
+    assert (runs.most[slots] >= whole.most[slots]).all()
+    for some in (slots, slots[:40], slots[-20:], slots[3:4]):
+        assert runs.longest(some) == whole.most[some].max()
+    ties = slots[whole.most[slots] == whole.most[slots].max()]
+    assert (
+        runs.known[ties].all()
+        and runs.most[slots[runs.known[slots]]].tolist() == whole.most[slots[runs.known[slots]]].tolist()
+    )
+
+
 def test_what_has_no_passages_has_defined_answers() -> None:
     tune_score = score_of([(480 * n, 60 + n % 5) for n in range(20)])
     index = PassageIndex.build([("piece", "piece", tune_score)])
@@ -362,6 +394,8 @@ def test_people_are_held_out_pieces_or_training_pieces_left_out(tunes: tuple[lis
     )
     few = human(index, fresh[:3], 60, rng)
     assert (few.held_out, few.left_out) == (3, 30) and "left out in turn" in few.said
+    one = People({"melody": [1, 2]}, None, "notes", 1, 1)
+    assert one.said == "Pieces of people: 1 held-out piece and 1 training piece, each left out in turn."
     assert max(few.lengths["near_texture"]) < 20  # none was found in itself
     assert all(score.tracks[0].notes[0].time == 0 for score in fresh)
 

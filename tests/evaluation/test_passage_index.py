@@ -9,7 +9,7 @@ import pytest
 from symusic import Note, Score, TimeSignature, Track
 
 from erato.errors import RunError
-from erato.evaluation.index_files import HEAD
+from erato.evaluation.index_files import HEAD, forget_pages
 from erato.evaluation.originality import shared
 from erato.evaluation.passage_index import PassageIndex, bar_number
 from erato.evaluation.suffixes import PAD, Excluded, Rows, Suffixes, joined
@@ -198,3 +198,21 @@ def test_bars_by_hand() -> None:
     starts = np.array([0, 10, 20])
     assert [bar_number(starts, False, tick) for tick in (0, 9, 10, 25)] == [1, 1, 2, 3]
     assert [bar_number(starts, True, tick) for tick in (0, 9, 10, 25)] == [0, 0, 1, 2]
+
+
+def test_a_large_index_is_let_go_of_and_answers_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    PassageIndex.build(pieces(6)).save(tmp_path / "index")
+    index = PassageIndex.open(tmp_path / "index")
+    expected = [shared(index, score, [group]) for _, group, score in pieces(6)]
+    let_go: list[int] = []
+    index.looked_up[0] = 0
+    monkeypatch.setattr("erato.evaluation.passage_index.FEW", 0)
+    monkeypatch.setattr("erato.evaluation.passage_index.ROWS", 16)
+    monkeypatch.setattr(
+        "erato.evaluation.passage_index.forget_pages",
+        lambda *arrays: (let_go.append(len(arrays[0])), forget_pages(*arrays))[1],
+    )
+    assert [list(part) for part in index.parts(40)] == [list(range(14)), list(range(14, 27)), list(range(27, 40))]
+    assert let_go == [len(index.suffixes.order)] * 2
+    assert [shared(index, score, [group]) for _, group, score in pieces(6)] == expected
+    assert len(let_go) > 12

@@ -18,7 +18,7 @@ from erato.evaluation.passage_index import GROUP, NAME, PIECE, TICKS, PassageInd
 from erato.evaluation.people import LEAST_PEOPLE, People
 from erato.evaluation.suffixes import Excluded
 from erato.passages import Line, lines, readings
-from erato.score import Ints, Score, bars, has_pickup
+from erato.score import Floats, Ints, Score, bars, has_pickup
 
 ONE_IN = 8  # notes of a near passage, of which one may differ
 PLACES = 10  # that are reported
@@ -187,7 +187,7 @@ def _passage(index: PassageIndex, piece: Lines, query: Query, found: Sequence[Ne
     first, last = int(line.onset[at]), int(line.onset[at + one.notes - 1])
     length = (last - first) / piece.ticks_per_quarter
     places = []
-    for stretch, there in _chosen(index, found):
+    for stretch, there in _chosen(index, found, line.onset[at : at + one.notes]):
         owner = int(index.lines[there, PIECE])
         begin, end = (int(tick) for tick in index.onsets[[stretch.place, stretch.place + one.notes - 1]])
         starts, pickup = index.bars_of(owner)
@@ -205,19 +205,31 @@ def _passage(index: PassageIndex, piece: Lines, query: Query, found: Sequence[Ne
     return Passage(one.notes, onsets, line.name, bar, tuple(places), near, one.differences)
 
 
-def _chosen(index: PassageIndex, found: Sequence[Near]) -> list[tuple[Near, int]]:
+def _chosen(index: PassageIndex, found: Sequence[Near], onset: Ints) -> list[tuple[Near, int]]:
     """Up to PLACES of what was found, with the number of its line: the first of each piece, then the second of each.
 
-    Where several lines of a piece hold the same notes, it is the first of them.
+    Where there are more, those whose onsets are most in proportion to `onset`, to a hundredth of the passage: to the
+    nearest power of two all are. Where several lines of a piece hold the same notes, it is the first of them.
     """
     slots = np.array([stretch.place for stretch in found])
     numbers = index.line_at(slots)
     owners, onsets = index.lines[numbers, PIECE], index.onsets[slots]
     _, first = np.unique(np.stack([owners, onsets]), return_index=True, axis=1)  # as they stand in piece and line
-    first = first[np.lexsort((slots[first], owners[first]))]
+    unlike = np.zeros(len(slots))
+    if len(first) > PLACES:
+        theirs = index.onsets[slots[first, None] + np.arange(len(onset))].astype(np.int64)
+        unlike[first] = np.rint(100 * np.abs(_within(theirs) - _within(onset)).max(1))
+    first = first[np.lexsort((slots[first], unlike[first], owners[first]))]
     turn = np.arange(len(first)) - np.searchsorted(owners[first], owners[first])
-    chosen = first[np.argsort(turn, kind="stable")][:PLACES]
+    chosen = first[np.lexsort((turn, unlike[first]))][:PLACES]
     return [(found[at], int(numbers[at])) for at in sorted(chosen, key=lambda at: int(slots[at]))]
+
+
+def _within(onset: Ints) -> Floats:
+    """[..., N] how far each onset lies between the first and the last, from 0 to 1."""
+    length = np.maximum(onset[..., -1:] - onset[..., :1], 1)
+    found: Floats = (onset - onset[..., :1]) / length
+    return found
 
 
 def human(
