@@ -133,9 +133,7 @@ def test_a_reading_has_the_onsets_that_are_one_at_the_other_tempo(factor: float,
 def test_a_reading_has_the_rhythm_that_rounding_to_ticks_has_changed() -> None:
     onset = np.cumsum([0, 120, 120, 105, 75, 75, 120])  # 75 / 105 is just above the root of a half
     pitch = np.array([60, 62, 64, 65, 72, 67, 69])
-    half = np.array(
-        [0, 60, 120, 173, 210, 248, 308]
-    )  # at twice the tempo, in whole ticks: 37 / 53 is below it
+    half = np.array([0, 60, 120, 173, 210, 248, 308])  # at twice the tempo, in whole ticks: 37 / 53 is below it
     assert tokens(half, pitch).tolist() != tokens(onset, pitch).tolist()
     assert tokens(onset, pitch).tolist() in stretches(score_of(list(zip(half.tolist(), pitch.tolist(), strict=True))))
 
