@@ -227,6 +227,18 @@ def test_what_must_stay_as_it_is_gets_a_child_that_then_goes_on_changing(edit, i
     assert before == SCALE
 
 
+def test_what_something_was_made_from_meanwhile_gets_a_child_without_a_question(edit, keep, visit):
+    visit.expected.append("409")
+    take = keep(SCALE, title="Scale")
+    editor = edit(take)
+    keep(SCALE, how="edited", parent=take["id"])
+    editor.drag((240, 60), (240, 59))
+    assert editor.notes()[0][2] == 59
+    child = editor.take()
+    assert (child["parent"], child["title"]) == (take["id"], "Scale")
+    expect(editor.page.get_by_role("alert")).to_have_count(0)
+
+
 def conflict(edit, keep, visit):
     """Two tabs that changed one piece, the first of which saved."""
     visit.expected.append("409")

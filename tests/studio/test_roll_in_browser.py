@@ -273,3 +273,33 @@ def test_notes_are_said_in_words(run):
     assert run("return [S.pitchName(66), S.pitchName(0), S.pitchName(60)]") == ["F sharp 4", "C -1", "C 4"]
     assert run("return [S.selectionInWords(s, []), S.selectionInWords(s, s.notes)]") == [
         "Nothing is selected", "3 notes are selected"]  # fmt: skip
+
+
+def drawn(page, score, span, places):
+    """The colours of a picture of 200 by 100 pixels at places (x, y): [red, green, blue], None where nothing is; and
+    whether anything is anywhere."""
+    return page.evaluate(
+        """async ([score, span, places]) => {
+          const { drawRoll } = await import("/js/thumb.js"), canvas = document.createElement("canvas");
+          Object.assign(canvas.style, { width: "200px", height: "100px", display: "block" });
+          document.body.replaceChildren(canvas);
+          drawRoll(canvas, score, span);
+          const all = canvas.getContext("2d").getImageData(0, 0, 200, 100).data;
+          const at = ([x, y]) => all.slice(4 * (200 * y + x), 4 * (200 * y + x) + 4);
+          const colours = places.map(at).map(([red, green, blue, there]) => (there > 200 ? [red, green, blue] : null));
+          return [colours, all.some((part) => part > 0)];
+        }""",
+        [score, span, places],
+    )
+
+
+def test_a_small_picture_shows_the_notes_of_its_stretch_in_the_colours_of_their_tracks(page):
+    # Pitches 36 to 74 and two around: 43 rows of 100 / 43 pixels; 3840 ticks on 200 pixels.
+    places = [(240, 72), (700, 74), (240, 36), (960, 36), (1200, 72), (3000, 36)]
+    spots = [(int(tick * 200 / 3840), int((76 - pitch + 0.5) * 100 / 43)) for tick, pitch in places]
+    (flute, higher, bass, again, *none), _ = drawn(page, TWO_VOICES, {}, spots)
+    assert flute[2] > flute[0] + 60, "the first track is blue"
+    assert bass[0] > bass[2] + 60, "the second orange"
+    assert (again, none) == (bass, [None, None])
+    assert sum(higher) < sum(flute), "louder is stronger"
+    assert drawn(page, TWO_VOICES, {"from": 1920, "to": 3840}, [])[1] is False, "nothing sounds in the second bar"

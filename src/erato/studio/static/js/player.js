@@ -73,6 +73,11 @@ export class Player extends EventTarget {
     return from + ((time - from) % (to - from));
   }
 
+  // Readies the sound card: to be called within a click where what is played has to be waited for.
+  wake() {
+    contextOf().resume();
+  }
+
   // Plays on, or from so many seconds; from the start where it had come to the end.
   async play(from = this.time) {
     contextOf(); // within the click

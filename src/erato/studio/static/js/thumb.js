@@ -44,7 +44,7 @@ const draw = (canvas, score, from, to) => {
   const notes = notesWithin(score, from, to), [low, high] = pitchesOf(notes), count = colours.fills.length;
   const perTick = width / Math.max(1, to - from), row = height / (high - low + 1);
   pen.fillStyle = colours.line;
-  for (const bar of (score.bars || []).slice(1, -1)) pen.fillRect((bar - from) * perTick, 0, 0.5, height);
+  for (const bar of score.bars || []) if (bar > from && bar < to) pen.fillRect((bar - from) * perTick, 0, 0.5, height);
   for (const [track, [onset, duration, pitch, velocity]] of notes) {
     pen.fillStyle = colours.fills[track % count][shadeOf(velocity)];
     const tall = Math.max(1.5, row - 0.25);

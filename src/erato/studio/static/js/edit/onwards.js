@@ -70,6 +70,8 @@ export class Onwards {
       fill(this.said, trouble(say(error)));
     }
     fill(this.model, this.#models.map(({ id, name }) => h("option", { value: id }, name)));
+    const usual = this.#models.find(({ id }) => id === this.saver.take?.model) || this.#models.find(({ composes }) => composes.bars);
+    if (usual) this.model.value = usual.id;
     this.form.hidden = !this.#models.length;
     this.aim();
   }

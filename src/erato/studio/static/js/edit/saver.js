@@ -103,8 +103,8 @@ export class Saver extends EventTarget {
   }
 
   async #add(piece) {
-    const body = this.take ? { how: "edited", parent: this.take.id, score: toJson(piece) } : { how: this.how, score: toJson(piece) };
-    this.#done(await post("/api/takes", body), piece);
+    const { id, title } = this.take || {}, from = id ? { how: "edited", parent: id, ...(title ? { title } : {}) } : { how: this.how };
+    this.#done(await post("/api/takes", { ...from, score: toJson(piece) }), piece);
   }
 
   async #revise(piece) {

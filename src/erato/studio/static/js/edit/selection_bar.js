@@ -33,7 +33,7 @@ export const selectionBar = (roll) => {
   };
   for (const event of ["selection", "change", "settings"]) roll.addEventListener(event, show);
   show();
-  return h("div", { class: "edit-selection", role: "toolbar", "aria-label": "Selected notes" }, said,
+  return h("div", { class: "edit-selection", role: "group", "aria-label": "Selected notes" }, said,
     h("div", { class: "tools" }, quantise, steps), h("div", { class: "tools push" }, edits), h("div", { class: "tools" }, velocity.element, track.element));
 };
 

@@ -9,8 +9,9 @@ const WAIT = 400; // milliseconds after a save, so that a flow of changes is eng
 
 export class Sheet {
   #take = null;
+  #busy = false; // a page is on its way: no second one is asked for meanwhile
   #timer = null;
-  #wish = 0;
+  #ended = false;
   #page = 1;
   #pages = 0;
 
@@ -34,24 +35,34 @@ export class Sheet {
 
   end() {
     clearTimeout(this.#timer);
-    this.#wish += 1;
+    this.#ended = true;
   }
 
+  // The newest version, once what was asked for before is there.
   async #load() {
-    const wish = ++this.#wish, { id, version } = this.#take;
+    if (this.#busy) return;
+    this.#busy = true;
+    let shown;
+    do {
+      shown = [this.#take, this.#page];
+      await this.#fetch(this.#take);
+    } while (!this.#ended && (shown[0] !== this.#take || shown[1] !== this.#page));
+    this.#busy = false;
+  }
+
+  async #fetch({ id, version }) {
     this.paper.classList.add("is-loading");
     if (!this.#pages) fill(this.paper, h("p", { class: "soft small", role: "status" }, "Engraving …"));
     try {
       const { pages } = await get(`/api/takes/${id}/score`);
       const page = Math.min(this.#page, pages), image = await loaded(`/api/takes/${id}/score/${page}.svg?v=${version}`, `Score, page ${page} of ${pages}`);
-      if (wish !== this.#wish) return;
-      [this.#page, this.#pages] = [page, pages];
+      if (this.#page > pages) this.#page = page;
+      this.#pages = pages;
       const open = h("button", { type: "button", class: "sheet-open", "aria-label": "Show the page larger", onclick: () => larger(image) }, image);
       fill(this.paper, open);
     } catch (error) {
-      if (wish === this.#wish) fill(this.paper, trouble(say(error)));
+      fill(this.paper, trouble(say(error)));
     }
-    if (wish !== this.#wish) return;
     this.paper.classList.remove("is-loading");
     this.#show();
   }

@@ -15,7 +15,7 @@ export const iconButton = (name, label, onclick, more = {}) =>
 
 const pressed = (button, on) => button.setAttribute("aria-pressed", String(Boolean(on)));
 
-export const toolbar = (roll, transport) => h("div", { class: "edit-tools", role: "toolbar", "aria-label": "Tools of the piano roll" },
+export const toolbar = (roll, transport) => h("div", { class: "edit-tools", role: "group", "aria-label": "Tools of the piano roll" },
   playing(roll, transport), tools(roll), changes(roll));
 
 // The tracks, and how the roll is looked at and listened to.

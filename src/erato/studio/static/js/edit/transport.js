@@ -47,6 +47,7 @@ export class Transport extends EventTarget {
   // Saves first what is not saved: what sounds is what is seen.
   async play() {
     const wish = ++this.#wish;
+    this.player.wake();
     this.sentence = "";
     this.#busy = true;
     this.#tell("state");

@@ -1,7 +1,7 @@
 // The three layers of a piano roll, from the bottom up, each as what it draws of a scene (see view.js). Knows nothing of when
 // it is drawn.
 
-import { paintBand, paintKeys, paintNotes, paintOctaves, paintPlayhead, paintRows, paintRuler, paintTime } from "./paint.js";
+import { paintBand, paintKeys, paintMark, paintNotes, paintOctaves, paintPlayhead, paintRows, paintRuler, paintTime } from "./paint.js";
 import { resizedNote } from "./notes.js";
 import { placesOf } from "./places.js";
 
@@ -21,6 +21,7 @@ const grid = (pen, place, colours, scene, time) => {
   pen.rect(place.keys, 0, place.width, place.height);
   pen.clip();
   paintRuler(pen, place, colours, time, scene.loop);
+  if (scene.mark) paintMark(pen, place, colours, scene.mark, "new from here");
   pen.restore();
   paintKeys(pen, place, colours, scene.pressed);
   pen.fillStyle = colours.shaded;

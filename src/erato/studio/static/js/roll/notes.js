@@ -16,12 +16,13 @@ const within = (value, low, high) => Math.min(Math.max(value, low), high);
 
 export const fromJson = (score) => {
   let next = 1;
-  const notes = score.tracks.flatMap((track, at) =>
+  const tracks = score.tracks.length ? score.tracks : emptyScore().tracks;
+  const notes = tracks.flatMap((track, at) =>
     track.notes.map(([onset, duration, pitch, velocity]) => ({ id: next++, track: at, onset, duration, pitch, velocity })));
   return {
     ticksPerQuarter: score.ticks_per_quarter, tempos: score.tempos || [], timeSignatures: score.time_signatures || [],
     keySignatures: score.key_signatures || [], bars: score.bars || [],
-    tracks: score.tracks.map(({ name, program, drums }) => ({ name, program, drums })), notes, next,
+    tracks: tracks.map(({ name, program, drums }) => ({ name, program, drums })), notes, next,
   };
 };
 

@@ -74,6 +74,23 @@ export const paintRuler = (pen, place, colours, time, loop) => {
   }
 };
 
+// A dashed line where something begins, with a word for it in the ruler.
+export const paintMark = (pen, place, colours, tick, word) => {
+  const x = Math.round(place.x(tick)) + 0.5;
+  pen.strokeStyle = pen.fillStyle = colours.accent;
+  pen.lineWidth = 1.5;
+  pen.setLineDash([5, 4]);
+  pen.beginPath();
+  pen.moveTo(x, place.ruler);
+  pen.lineTo(x, place.height);
+  pen.stroke();
+  pen.setLineDash([]);
+  pen.font = `600 11px ${colours.font}`;
+  pen.textAlign = "right";
+  pen.fillText(word, x - 4, place.ruler / 2);
+  pen.textAlign = "left";
+};
+
 // The keyboard at the left; `pressed` is a pitch or null.
 export const paintKeys = (pen, place, colours, pressed) => {
   const { keys, row } = place;

@@ -17,15 +17,17 @@ const BEYOND = 4; // bars to draw in behind the last
 const LAYERS = Object.keys(DRAWN);
 // Which layers show what of the scene.
 const SHOWN = {
-  state: LAYERS, hidden: ["notes", "over"], selection: ["notes", "over"], step: ["grid"], loop: ["grid", "over"], pressed: ["grid"], track: ["notes"],
-  drag: ["over"], band: ["over"], playhead: ["over"], fresh: ["over"],
+  state: LAYERS, hidden: ["notes", "over"], selection: ["notes", "over"], step: ["grid"], loop: ["grid", "over"],
+  pressed: ["grid"], track: ["notes"],
+  drag: ["over"], band: ["over"], playhead: ["over"], fresh: ["over"], mark: ["grid"],
 };
 
 export class RollView {
-  // What is shown; `drag` is {ids, notes, ticks, semitones} or {ids, notes, ticks, edge, least}, `fresh` is a list of notes that are not in the state yet.
+  // What is shown; `drag` is {ids, notes, ticks, semitones} or {ids, notes, ticks, edge, least}, `fresh` is a list of notes
+  // that are not in the state yet, `mark` the tick at which what was composed begins.
   scene = {
     state: null, selection: new Set(), hidden: new Set(), track: 0, step: 0, loop: null, pressed: null, drag: null, band: null,
-    playhead: 0, fresh: [],
+    playhead: 0, fresh: [], mark: null,
   };
   #stale = new Set();
   #frame = 0;

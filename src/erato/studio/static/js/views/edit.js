@@ -107,6 +107,7 @@ class Editor {
     if (this.root.isConnected) document.title = `${this.title.textContent} · Erato`;
     this.hint.hidden = this.roll.state.notes.length > 0;
     this.exports.hidden = !take;
+    this.roll.view.show({ mark: take?.facts.new_from || null });
     if (take) fill(this.exports.lastChild, FORMATS.map(([format, name]) => h("li", {}, h("a", { href: `/api/takes/${take.id}/export/${format}`, download: true }, name))));
   }
 
