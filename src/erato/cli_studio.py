@@ -53,6 +53,7 @@ def studio(given: argparse.Namespace) -> int:
             closing(Renders(project)) as renders,
             closing(serving.listen(given.host, given.port)) as listening,
         ):
+            renders.warm()
             serving.serve(Studio(project, queue, renders), listening, given.host, started)
         print(f"\nThe studio has ended{_left(queue)}.", file=sys.stderr)
     finally:

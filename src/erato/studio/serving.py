@@ -142,18 +142,15 @@ class _Protocol(H11Protocol):
             self._waiting = None
 
 
-class _Secret(logging.Filter):
-    """Takes the token out of every line."""
+class _Secretive(logging.Formatter):
+    """Lines, and tracebacks below them, without the token."""
 
     def __init__(self, token: str) -> None:
-        super().__init__()
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
         self._token = token
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        said = record.getMessage()
-        if self._token in said:
-            record.msg, record.args = said.replace(self._token, "..."), None
-        return True
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).replace(self._token, "...")
 
 
 @contextmanager
@@ -162,8 +159,7 @@ def _logged(path: Path, token: str) -> Iterator[None]:
     handler = logging.handlers.RotatingFileHandler(
         path, maxBytes=_LOG_BYTES, backupCount=1, delay=True, encoding="utf-8"
     )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    handler.addFilter(_Secret(token))
+    handler.setFormatter(_Secretive(token))
     loggers = [logging.getLogger(name) for name in ("erato.studio", "uvicorn.error", "asyncio")]
     before = [(logger.propagate, logger.level) for logger in loggers]
     for logger in loggers:
