@@ -297,7 +297,9 @@ def test_a_small_picture_shows_the_notes_of_its_stretch_in_the_colours_of_their_
     # Pitches 36 to 74 and two around: 43 rows of 100 / 43 pixels; 3840 ticks on 200 pixels.
     places = [(240, 72), (700, 74), (240, 36), (960, 36), (1200, 72), (3000, 36)]
     spots = [(int(tick * 200 / 3840), int((76 - pitch + 0.5) * 100 / 43)) for tick, pitch in places]
-    (flute, higher, bass, again, *none), _ = drawn(page, TWO_VOICES, {}, spots)
+    loud = {**TWO_VOICES["tracks"][0], "notes": [[0, 480, 72, 80], [500, 400, 74, 120]]}
+    score = TWO_VOICES | {"tracks": [loud, TWO_VOICES["tracks"][1]]}
+    (flute, higher, bass, again, *none), _ = drawn(page, score, {}, spots)
     assert flute[2] > flute[0] + 60, "the first track is blue"
     assert bass[0] > bass[2] + 60, "the second orange"
     assert (again, none) == (bass, [None, None])
