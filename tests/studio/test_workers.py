@@ -44,7 +44,7 @@ def lives(process):
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    monkeypatch.setenv("PYTHONPATH", str(HERE), prepend=os.pathsep)
     made = Project(tmp_path / "project")
     yield made
     made.close()
@@ -289,6 +289,15 @@ def test_an_end_waits_for_room_on_the_disk(project, queue, monkeypatch):
         assert len(takes.find(connection)) == 1
 
 
+def test_what_is_done_after_it_was_cancelled_counts_for_nothing(project, queue, monkeypatch):
+    monkeypatch.syspath_prepend(HERE)
+    job = queue.submit("job", {"do": "cancelled_meanwhile", "text": "x"})
+    assert worker.Worker(project, "short", "doubles_of_work")._does(queue.claim("short"))
+    assert (queue.get(job.id).state, queue.get(job.id).result, queue.unwanted()) == ("cancelled", None, [])
+    with project.read() as connection:
+        assert takes.find(connection) == []
+
+
 # The server is killed
 
 SERVER = """
@@ -368,6 +377,10 @@ def load(project, queue, clients, each, kills):
     return asked
 
 
+def memory(process):
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def assert_each_done_once(project, queue, asked):
     jobs = queue.find(limit=-1)
     assert len(asked) == len(set(asked)) and {job.id for job in jobs} == set(asked)
@@ -384,8 +397,24 @@ def test_of_100_jobs_none_vanishes_and_none_is_done_twice_though_the_server_is_k
 
 
 @pytest.mark.slow
-def test_of_1000_jobs_of_200_clients_none_vanishes_and_memory_stays_flat(project, queue):
+def test_of_1000_jobs_of_200_clients_none_vanishes_and_none_is_done_twice(project, queue):
     assert_each_done_once(project, queue, load(project, queue, clients=200, each=5, kills=3))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not say how much memory is used")
+def test_memory_of_server_and_workers_stays_flat(workers, queue, ended):
+    def do(count):
+        for number in range(count):
+            job = queue.submit("job", {"do": "take", "text": str(number)})
+            ended(job)
+
+    do(50)
+    processes = [os.getpid(), *workers.processes.values()]
+    before = [memory(process) for process in processes]
+    do(190)  # fewer than after which a worker leaves
+    assert [*workers.processes.values()] == processes[1:]
+    assert all(memory(process) < much + (8 << 20) for process, much in zip(processes, before, strict=True))
 
 
 @pytest.mark.slow
