@@ -19,9 +19,10 @@ _MEANS = (
 
 def studio(given: argparse.Namespace) -> int:
     """Serves a project until Ctrl-C."""
-    from erato.studio import guard, serving
+    from erato.studio import guard, score_json, serving
     from erato.studio.jobs import Queue
     from erato.studio.project import Project
+    from erato.studio.reader import Reader
     from erato.studio.rendered import Renders
     from erato.studio.services import Studio
     from erato.studio.workers import Workers
@@ -51,10 +52,11 @@ def studio(given: argparse.Namespace) -> int:
             suppress(KeyboardInterrupt),
             Workers(project, queue),
             closing(Renders(project)) as renders,
+            closing(Reader(score_json.LIMITS)) as reader,
             closing(serving.listen(given.host, given.port)) as listening,
         ):
             renders.warm()
-            serving.serve(Studio(project, queue, renders), listening, given.host, started)
+            serving.serve(Studio(project, queue, renders, reader), listening, given.host, started)
         print(f"\nThe studio has ended{_left(queue)}.", file=sys.stderr)
     finally:
         project.close()

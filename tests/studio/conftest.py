@@ -21,6 +21,8 @@ from erato.studio.bodies import Patience
 from erato.studio.errors import NotThere
 from erato.studio.jobs import Queue
 from erato.studio.project import Project
+from erato.studio.reader import Reader
+from erato.studio.score_json import LIMITS
 from erato.studio.services import Studio
 
 LANES = {"check": "short", "compose": "short", "train": "train"}
@@ -137,7 +139,7 @@ class Serving:
     def __init__(self, folder: Path, patience: Patience | None = None, folders=(), most: int = 100) -> None:
         self.project = Project(folder, folders=folders)
         queue = Queue(self.project, most, LANES)
-        self.studio = Studio(self.project, queue, Renders(self.project.cache))
+        self.studio = Studio(self.project, queue, Renders(self.project.cache), Reader(LIMITS))
         self.patience = patience or Patience()
 
     def __enter__(self) -> Served:
@@ -165,6 +167,7 @@ class Serving:
         self.thread.join(20)
         assert not self.thread.is_alive()
         self.listening.close()
+        self.studio.reader.close()
         self.project.close()
 
 

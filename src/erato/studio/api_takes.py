@@ -6,7 +6,6 @@ Knows nothing of HTTP.
 from pathlib import PurePath
 from typing import Any
 
-from erato import reading
 from erato import score as scores
 from erato.errors import UsageError
 from erato.score import Piece
@@ -18,7 +17,6 @@ _TITLE, _NOTE, _TAG = text(200), text(10_000), text(50)
 _WORDS = text(4_000_000, description="the text")
 _STATUS = {"type": "string", "enum": list(takes.STATUS)}
 _EITHER = [{"required": ["score"]}, {"required": ["text"]}]
-_LIMITS = score_json.LIMITS
 _MOST = 10_000  # takes of one answer
 
 
@@ -61,7 +59,7 @@ def _add(call: Call) -> Json:
 
 def _import(call: Call) -> Json:
     project, name = call.studio.project, PurePath(call.query["name"]).name
-    read = reading.read_bytes(call.body, name, _LIMITS)
+    read = call.studio.reader.read(call.body, name)
     if len(read.pieces) != 1:
         raise UsageError(f"{name} holds {len(read.pieces)} pieces: give a file with one, or make a corpus of it.")
     piece = read.pieces[0].piece

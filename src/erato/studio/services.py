@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from erato.studio.jobs import Queue
     from erato.studio.project import Project
+    from erato.studio.reader import Reader
     from erato.studio.rendered import Renders
 
 UPLOAD_BYTES = 10 * 2**20
@@ -13,7 +14,7 @@ UPLOAD_BYTES = 10 * 2**20
 
 @dataclass(frozen=True)
 class Studio:
-    """An opened project, its queue, and what makes its sounds and pictures.
+    """An opened project, its queue, what makes its sounds and pictures, and what reads files that are handed in.
 
     upload_bytes: the largest file that may be handed in.
     """
@@ -21,4 +22,5 @@ class Studio:
     project: "Project"
     queue: "Queue"
     renders: "Renders"
+    reader: "Reader"
     upload_bytes: int = UPLOAD_BYTES
