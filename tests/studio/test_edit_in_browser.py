@@ -129,6 +129,45 @@ def test_notes_are_moved_made_longer_selected_with_a_band_and_deleted(edit, keep
     assert editor.notes()[0] == [480, 960, 62, 80]
 
 
+def test_escape_gives_up_what_is_being_dragged(edit, keep):
+    editor = edit(keep(SCALE))
+    editor.page.mouse.move(*editor.at(240, 60))
+    editor.page.mouse.down()
+    editor.page.mouse.move(*editor.at(900, 66), steps=3)
+    editor.press("Escape")
+    editor.page.mouse.up()
+    assert editor.notes() == SCALE
+    assert editor.take()["version"] == 1
+
+
+LAYERS = """() => {
+  const canvases = [...document.querySelectorAll(".pianoroll canvas")], pens = CanvasRenderingContext2D.prototype;
+  const clear = pens.clearRect;
+  window.__drawn = [0, 0, 0];
+  pens.clearRect = function (...box) {
+    window.__drawn[canvases.indexOf(this.canvas)] += 1;
+    return clear.apply(this, box);
+  };
+}"""
+
+
+def test_while_notes_are_dragged_only_their_own_layer_is_drawn_again(edit, keep):
+    editor = edit(keep(SCALE))
+    editor.focus()
+    editor.press("Control+a")
+    editor.page.wait_for_timeout(100)
+    editor.page.evaluate(LAYERS)
+    editor.page.mouse.move(*editor.at(240, 60))
+    editor.page.mouse.down()
+    for beat in range(1, 7):
+        editor.page.mouse.move(*editor.at(240 + 240 * beat, 60))
+        editor.page.wait_for_timeout(40)  # a frame or two
+    grid, still, moving = editor.page.evaluate("__drawn")
+    editor.page.mouse.up()
+    assert (grid, still) == (0, 1), "what lies still is drawn once without them"
+    assert 1 <= moving <= 7
+
+
 def test_the_keyboard_can_do_all_of_it(edit, keep):
     editor = edit(keep(SCALE[:2]))
     editor.focus()

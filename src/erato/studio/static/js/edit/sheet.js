@@ -19,9 +19,10 @@ export class Sheet {
     this.paper = h("div", { class: "sheet-paper" });
     this.back = iconButton("back", "Page before", () => this.#turn(-1));
     this.next = iconButton("next", "Next page", () => this.#turn(1));
+    this.said = h("p", { class: "help" }); // what the engraver had to guess
     this.number = h("span", { class: "small soft numbers" });
     this.element = h("aside", { class: "edit-sheet", "aria-label": "Score" },
-      h("div", { class: "sheet-head" }, h("h2", { class: "over" }, "Score"), h("div", { class: "tools" }, this.back, this.number, this.next)), this.paper);
+      h("div", { class: "sheet-head" }, h("h2", { class: "over" }, "Score"), h("div", { class: "tools" }, this.back, this.number, this.next)), this.paper, this.said);
     this.#show();
   }
 
@@ -54,12 +55,13 @@ export class Sheet {
     this.paper.classList.add("is-loading");
     if (!this.#pages) fill(this.paper, h("p", { class: "soft small", role: "status" }, "Engraving …"));
     try {
-      const { pages } = await get(`/api/takes/${id}/score`);
+      const { pages, said = [] } = await get(`/api/takes/${id}/score`);
       const page = Math.min(this.#page, pages), image = await loaded(`/api/takes/${id}/score/${page}.svg?v=${version}`, `Score, page ${page} of ${pages}`);
       if (this.#page > pages) this.#page = page;
       this.#pages = pages;
       const open = h("button", { type: "button", class: "sheet-open", "aria-label": "Show the page larger", onclick: () => larger(image) }, image);
       fill(this.paper, open);
+      this.said.textContent = said.join(" ");
     } catch (error) {
       fill(this.paper, trouble(say(error)));
     }

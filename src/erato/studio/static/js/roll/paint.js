@@ -131,7 +131,7 @@ const paintNames = (pen, place, colours) => {
 
 // Notes, grouped so that the pen changes its colour seldom. `shape(note)` gives the {onset, duration, pitch} to draw it with.
 export const paintNotes = (pen, place, colours, notes, { shape = (note) => note, selected = false } = {}) => {
-  const groups = new Map(), count = colours.fills.length, square = notes.length > MANY || place.row < 6;
+  const groups = new Map(), count = colours.fills.length, paint = notes.length > MANY || place.row < 6 ? paintSquare : paintRound;
   for (const note of notes) {
     const track = note.track % count, key = track * 100 + shadeOf(note.velocity);
     if (!groups.has(key)) groups.set(key, []);
@@ -139,15 +139,28 @@ export const paintNotes = (pen, place, colours, notes, { shape = (note) => note,
   }
   for (const [key, boxes] of groups) {
     const track = Math.floor(key / 100);
-    pen.beginPath();
-    for (const [x, y, wide, high] of boxes)
-      if (square) pen.rect(x, y, wide, high);
-      else pen.roundRect(x, y, wide, high, Math.min(3, wide / 2));
-    pen.fillStyle = colours.fills[track][key % 100];
-    pen.fill();
-    pen.strokeStyle = selected ? colours.ink : colours.edges[track];
-    pen.lineWidth = selected ? 2 : 1;
-    if (selected || place.row >= 6) pen.stroke();
+    paint(pen, boxes, colours.fills[track][key % 100], selected ? colours.ink : colours.edges[track], selected ? 2 : 1);
+  }
+};
+
+const paintRound = (pen, boxes, fill, edge, thick) => {
+  pen.beginPath();
+  for (const [x, y, wide, high] of boxes) pen.roundRect(x, y, wide, high, Math.min(3, wide / 2));
+  pen.fillStyle = fill;
+  pen.fill();
+  pen.strokeStyle = edge;
+  pen.lineWidth = thick;
+  pen.stroke();
+};
+
+// Thousands of notes: rectangles within rectangles are many times faster than lines around them.
+const paintSquare = (pen, boxes, fill, edge, thick) => {
+  pen.fillStyle = edge;
+  for (const [x, y, wide, high] of boxes) pen.fillRect(x, y, wide, high);
+  pen.fillStyle = fill;
+  for (const [x, y, wide, high] of boxes) {
+    const inset = wide > 5 * thick ? thick : thick / 2;
+    if (wide > 2 * inset && high > 2 * inset) pen.fillRect(x + inset, y + inset, wide - 2 * inset, high - 2 * inset);
   }
 };
 
