@@ -102,13 +102,7 @@ def _of_text(suffix: str) -> str:
 
 
 def _file(call: Call, take: Take, suffix: str) -> Path:
-    return call.studio.renders.of_piece(take.digest, take.kind, suffix, title_of(take), _facts(take))
-
-
-def _facts(take: Take) -> dict[str, str]:
-    """What a file says of its piece."""
-    found = {"model": take.model, "seed": take.facts.get("seed"), "made": take.how}
-    return {name: str(value) for name, value in found.items() if value is not None}
+    return call.studio.renders.of_piece(take.digest, take.kind, suffix, title_of(take), take.facts)
 
 
 def _of(call: Call) -> Take:
