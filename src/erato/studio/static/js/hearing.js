@@ -84,11 +84,11 @@ export function hearing(take, name, trouble) {
   return { button, clock: said, player, toggle, playFrom, showOn, keysOn, renamed: show, stop: () => player.pause() };
 }
 
-// Where nothing has the focus, space plays what `choose()` gives: {toggle()} or null. Gives what undoes it.
+// Where nothing has the focus that has a use for it, space plays what `choose()` gives: {toggle()} or null. Gives what undoes it.
 export function spacePlays(choose) {
   const press = (event) => {
     if (event.key !== " " || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
-    if (event.target !== document.body && !event.target.matches("main, h1")) return;
+    if (event.target !== document.body && !event.target.matches("main, h1, [role=treeitem]")) return;
     const chosen = choose();
     if (!chosen) return;
     event.preventDefault();

@@ -1,7 +1,7 @@
 // What a new piece begins with: nothing, a file that is dropped, a take up to a bar, or first words. A person's choice comes in,
 // the `prompt` of `POST /api/compose` goes out. Knows nothing of models but what kind of piece they write.
 
-import { clear, fill, freshId, h, trouble } from "./dom.js";
+import { fill, freshId, h, trouble } from "./dom.js";
 import { get, say, upload, withQuery } from "./api.js";
 import { icon } from "./icons.js";
 import { lengthSaid, nameOf } from "./facts.js";
@@ -116,6 +116,18 @@ export function textPrompt(text = "") {
   words.value = text;
   const element = h("section", { class: "prompt field" }, h("label", { for: id, class: "over" }, "Begin with"), words,
     h("p", { class: "help", id: `${id}-help` }, "First words, or nothing: the model begins by itself."), said);
-  const complain = (sentence) => (sentence ? fill(said, trouble(sentence)) : clear(said));
-  return { element, value: () => (words.value ? { text: words.value } : undefined), take: () => null, use: () => {}, complain };
+  const complain = (sentence) => fill(said, sentence && trouble(sentence));
+  let take = null;
+
+  // Goes on from a take: its words stand there, and may be changed.
+  async function use(next) {
+    try {
+      words.value = (await get(`/api/takes/${next.id}/piece`)).text;
+      take = next;
+    } catch (error) {
+      complain(say(error));
+    }
+  }
+
+  return { element, value: () => (words.value ? { text: words.value } : undefined), take: () => take, use, complain };
 }

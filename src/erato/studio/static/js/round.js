@@ -7,7 +7,7 @@ import { hasEnded, jobEnd } from "./events.js";
 import { askJob, bar, standing } from "./jobs.js";
 import { nameOf, settingsSaid } from "./facts.js";
 import { takeCard } from "./take_card.js";
-import { count } from "./words.js";
+import { count, sentence } from "./words.js";
 
 const PLACEHOLDERS = 4;
 
@@ -56,7 +56,7 @@ function showWaiting(job, state, grid) {
 
 async function showEnd(job, element, state, grid, more) {
   fill(grid);
-  if (job.state === "failed") return fill(state, trouble(job.error ?? "Composing failed, and did not say why."));
+  if (job.state === "failed") return fill(state, trouble(sentence(job.error ?? "Composing failed, and did not say why")));
   if (job.state === "cancelled") return fill(state, h("p", { class: "hint" }, "Cancelled: nothing was composed."));
   const takes = await Promise.all(job.result.takes.map((id) => get(`/api/takes/${id}`)));
   fill(state);

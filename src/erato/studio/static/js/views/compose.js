@@ -11,6 +11,7 @@ import { nameOf } from "../facts.js";
 import { musicPrompt, textPrompt } from "../prompt.js";
 import { roundOf } from "../round.js";
 import { settingsOf } from "../settings.js";
+import { sentence } from "../words.js";
 
 const NUMBER = 4; // pieces at once
 const ROUNDS = 3; // of them, one above the other
@@ -173,8 +174,7 @@ class Desk {
 }
 
 function aboutModel({ summary, corpus, kind }) {
-  const what = summary && `${summary[0].toUpperCase()}${summary.slice(1)}.`;
-  return [kind === "text" && "Writes words.", what, corpus && `Learned from ${corpus}.`].filter(Boolean).join(" ");
+  return [kind === "text" && "Writes words.", summary && sentence(summary), corpus && `Learned from ${corpus}.`].filter(Boolean).join(" ");
 }
 
 function otherModel(id, all, model) {

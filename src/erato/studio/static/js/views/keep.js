@@ -26,6 +26,7 @@ class History {
   constructor(root) {
     this.all = [];
     this.panel = null;
+    this.asked = 0; // how often was looked
     this.picking = null; // the take that another one is looked for to compare with
     this.tree = historyTree({ chosen: (take, opened) => this.choose(take, opened), ticked: (ids) => this.ticked(ids) });
     this.said = h("div", {});
@@ -62,10 +63,11 @@ class History {
     options(this.tags, "Any tag", [...new Set(this.all.flatMap((take) => take.tags))].sort());
     options(this.models, "Any model", [...new Set(this.all.map((take) => take.model).filter(Boolean))].sort());
     const asked = { q: this.words.value.trim(), tag: this.tags.value, model: this.models.value, starred: this.starred.checked ? "true" : "" };
-    const some = Object.values(asked).some(Boolean);
+    const some = Object.values(asked).some(Boolean), mine = ++this.asked;
     try {
       fill(this.said);
       const found = some ? (await get(withQuery("/api/takes", asked))).takes : this.all;
+      if (mine !== this.asked) return; // something else is looked for meanwhile
       this.show(found.filter((take) => this.gone.checked || take.status !== "discarded"), some);
     } catch (error) {
       fill(this.said, trouble(say(error)));
@@ -77,7 +79,7 @@ class History {
     for (const take of found)
       for (let one = take; one && !wanted.has(one.id); one = byId.get(one.parent)) wanted.set(one.id, one);
     if (!found.length) return this.nothing(some);
-    if (!this.tree.element.isConnected) fill(this.main, h("div", { class: "keep-desk" }, h("div", { class: "keep-tree" }, this.chosenBar, this.tree.element), this.side));
+    if (!this.tree.element.isConnected) fill(this.main, h("div", { class: "keep-desk" }, h("div", { class: "keep-tree" }, this.chosenBar, this.tree.element, keys()), this.side));
     const shown = [...wanted.values()].map((take) => byId.get(take.id) ?? take);
     this.tree.show(shown, new Set(found.map((take) => take.id)));
     if (some) announce(`${count(found.length, "take")} found.`);
@@ -145,6 +147,9 @@ class History {
 
   leave() { this.panel?.stop(); }
 }
+
+const keys = () => h("p", { class: "help keep-keys" }, h("kbd", {}, "↑ ↓"), " walk, ", h("kbd", {}, "← →"), " fold, ", h("kbd", {}, "Enter"), " opens, ",
+  h("kbd", {}, "X"), " chooses, ", h("kbd", {}, "Space"), " plays");
 
 function options(select, any, values) {
   const kept = values.includes(select.value) ? select.value : "";

@@ -10,7 +10,7 @@ import { askJob } from "../jobs.js";
 import { nameOf, wordsIn } from "../facts.js";
 import { Saving } from "../saving.js";
 import { lengthField, randomSeed, slider } from "../settings.js";
-import { count } from "../words.js";
+import { count, sentence } from "../words.js";
 
 export async function show(root, { parts: [id = "new"], query }) {
   const take = id === "new" ? null : await get(`/api/takes/${encodeURIComponent(id)}`);
@@ -111,7 +111,7 @@ class WritingDesk {
     });
     if (ended.state === "done") mine.take = ended.result.takes[0];
     if (this.job !== mine) return void this.settle(mine, mine.fate);
-    if (ended.state !== "done") return this.failed(mine, ended.state === "failed" ? ended.error : null);
+    if (ended.state !== "done") return this.failed(mine, ended.state === "failed" ? sentence(ended.error) : null);
     const { text } = await get(`/api/takes/${mine.take}/piece`);
     if (this.job !== mine) return void this.settle(mine, mine.fate);
     this.stream(mine, text);
