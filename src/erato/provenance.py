@@ -21,7 +21,7 @@ from torch import Tensor
 from erato.config import from_record, to_record
 from erato.errors import UsageError
 from erato.sampling import Beams, Latents, Sampler
-from erato.score import Piece
+from erato.score import Piece, state
 
 VERSION = version("erato")
 SHORT = 500  # characters of a text that a record holds whole
@@ -286,7 +286,7 @@ def weights_hash(parts: Mapping[str, Tensor]) -> str:
 
 def piece_hash(piece: Piece) -> str:
     """The sha256 of a text in UTF-8, or of all that a score holds."""
-    data = piece.encode("utf-8", "surrogatepass") if isinstance(piece, str) else piece.__getstate__()
+    data = piece.encode("utf-8", "surrogatepass") if isinstance(piece, str) else state(piece)
     return hashlib.sha256(data).hexdigest()
 
 

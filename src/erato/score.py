@@ -224,3 +224,34 @@ def tick_at(score: Score, seconds: float) -> int:
 def slice_bars(score: Score, first: int, last: int) -> Score:
     """Full bars `first` to `last` (from 1, a pickup not counted) as a score; see `between`."""
     return between(score, bar_line(score, first - 1), bar_line(score, last))
+
+
+def state(score: Score) -> bytes:
+    """All that a score holds, the same bytes for equal scores.
+
+    symusic's own state (0.5.9) is the memory of its structures, with what happens to lie between their fields.
+    """
+    data = np.frombuffer(score.__getstate__(), np.uint8).copy()
+    at = 8  # after the ticks a quarter and the number of tracks
+
+    def tidied(begin: int, count: int, size: int, fields: int) -> int:
+        """Where `count` structures of `size` bytes end, after their number; the first `fields` bytes are fields."""
+        end = begin + 4 + count * size
+        data[begin + 4 : end].reshape(count, size)[:, fields:] = 0
+        return end
+
+    def texts(begin: int, found: Any) -> int:
+        return begin + 4 + sum(8 + len(one.text.encode()) for one in found)  # a time and a length before each
+
+    for track in score.tracks:
+        at += 4 + len(track.name.encode()) + 2  # its program and whether it is drums
+        at = tidied(at, len(track.notes), 12, 10)
+        at = tidied(at, len(track.controls), 8, 6)
+        at = tidied(at, len(track.pitch_bends), 8, 8)
+        at = tidied(at, len(track.pedals), 8, 8)
+        at = texts(at, track.lyrics)
+    at = tidied(at, len(score.time_signatures), 8, 6)
+    at = tidied(at, len(score.key_signatures), 8, 6)
+    at = tidied(at, len(score.tempos), 8, 8)
+    assert texts(at, score.markers) == len(data), "the layout of symusic 0.5.9"
+    return data.tobytes()
