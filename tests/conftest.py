@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from functools import partial
 
 os.environ.setdefault("MPLCONFIGDIR", "/tmp/erato-tests-matplotlib")
 
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 from symusic import Note, Score, TimeSignature, Track
 
-from erato import cli
+from erato import cli, phrase_run
 from erato.corpora import CORPORA, Folder
 from erato.datasets import Encodings
+from erato.reporter import Reporter
 from erato.representations.base import Tokens
 from erato.score import seconds
 
@@ -98,14 +100,28 @@ def song(seed: int = 0, verses: int = 3) -> str:
     return "They are gone.\n\n" + "\n\n".join("\n".join(verse) for verse in lines) + "\n"
 
 
+def write_songs(folder, count=12, verses=3):
+    """So many songs as text files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        (folder / f"song{number:02d}.txt").write_text(song(number, verses), "utf-8")
+    return folder
+
+
 @pytest.fixture
 def words_folder(tmp_path):
     """Twelve songs as text files."""
-    folder = tmp_path / "songs"
-    folder.mkdir()
-    for number in range(12):
-        (folder / f"song{number:02d}.txt").write_text(song(number), "utf-8")
-    return folder
+    return write_songs(tmp_path / "songs")
+
+
+class Notes(Reporter):
+    """Keeps what a person would be told."""
+
+    def __init__(self):
+        self.said = []
+
+    def note(self, text):
+        self.said.append(text)
 
 
 class CountingRepresentation:
@@ -151,6 +167,24 @@ def erato(tmp_path, monkeypatch, capsys):
 
     yield call
     signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture(scope="module")
+def quick():
+    """Assessments resample seldom, and measure few phrases."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("erato.assessing.RESAMPLES", 20)
+        evaluate = phrase_run.evaluate_phrases
+        patch.setattr(phrase_run, "evaluate_phrases", partial(evaluate, generated=250))
+        yield
+
+
+@pytest.fixture(scope="module")
+def few_people():
+    """What people copy from each other is told by few of their pieces."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("erato.evaluation.originality.LEFT_OUT", 3)
+        yield
 
 
 @pytest.fixture(scope="module")

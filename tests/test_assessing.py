@@ -3,15 +3,14 @@
 import json
 import re
 import shutil
-from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from symusic import Note, Score, TimeSignature, Track
-from tests.conftest import scale_score, song, write_chorales, write_scales  # type: ignore[import-not-found]
+from tests.conftest import Notes, scale_score, song, write_chorales, write_scales  # type: ignore[import-not-found]
 
-from erato import assessing, phrase_run, pipeline
+from erato import assessing, pipeline
 from erato.assessing import Assessment, Composed, assess, name_of, summary, write
 from erato.composing import Sample
 from erato.errors import UsageError
@@ -25,16 +24,9 @@ from erato.recipes import TINY
 from erato.reporter import Reporter
 from erato.score import bars, note_count, seconds
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 NONE = np.zeros(0, np.int64)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    """Few resamples and phrases."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assessing, "RESAMPLES", 20)
-        patch.setattr(phrase_run, "evaluate_phrases", partial(phrase_run.evaluate_phrases, generated=250))
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -86,16 +78,6 @@ def finite(value):
     return json.loads(
         json.dumps(value, allow_nan=False), parse_constant=lambda word: pytest.fail(f"{word} is not JSON")
     )
-
-
-class Telling(Reporter):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 def timeless(found):
@@ -347,9 +329,9 @@ def test_a_corpus_that_has_changed_is_named(another, composes):
     run, folder = another
     (folder / "piece00.mid").unlink()
     composes([melody(np.random.default_rng(0))] * 3)
-    told = Telling()
+    told = Notes()
     found = assess(run, n=3, reporter=told)
-    assert sum("has changed since this run learned from it" in note for note in told.notes) == 1
+    assert sum("has changed since this run learned from it" in note for note in told.said) == 1
     assert found.writing.said[1].endswith(" They have changed since the run learned from them.")
     assert list(found.writing.sets) == ["composed", "held out", "training"]
 

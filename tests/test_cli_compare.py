@@ -7,9 +7,8 @@ import shlex
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
-from symusic import Note, Score, Track
+from tests.conftest import write_scales, write_songs  # type: ignore[import-not-found]
 
 from erato import cli, pipeline
 from erato.comparing import WAYS
@@ -17,24 +16,14 @@ from erato.recipes import TINY
 from erato.sequence_run import SequenceRun
 
 ROOT = Path(__file__).parents[1]
-WORDS = "the rain falls on the green hills and the wind sings a song of the sea\n"
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """A run of text and one of frames, after two steps, and what they learned from."""
     folder = tmp_path_factory.mktemp("runs")
-    (folder / "texts").mkdir()
-    (folder / "music").mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(6):
-        words = rng.permutation(WORDS.split())
-        (folder / "texts" / f"{number}.txt").write_text(f"{' '.join(words)}\n" * 3)
-        score = Score(480)
-        score.tracks.append(Track("Melody", 0, False))
-        for beat in range(32):
-            score.tracks[0].notes.append(Note(480 * beat, 480, int(rng.integers(55, 75)), 80))
-        score.dump_midi(folder / "music" / f"{number}.mid")
+    write_songs(folder / "texts", 6)
+    write_scales(folder / "music", 6)
     for name, corpus in (("lyrics-lstm", "texts"), ("pianoroll-lstm", "music")):
         pipeline.train(TINY[name], folder / corpus, folder / name)
     return folder
@@ -197,7 +186,7 @@ def test_several_texts_are_shown_one_after_another(compose):
 
 
 def test_one_piece_is_scored_whole(erato, runs, tmp_path):
-    (tmp_path / "line.txt").write_text(WORDS)
+    (tmp_path / "line.txt").write_text("the rain falls on the green hills\n")
     code, out, _ = erato("evaluate", runs / "lyrics-lstm", "--piece", "line.txt", "--json")
     found = json.loads(out)
     assert code == 0 and found["pieces"] == 1
@@ -236,14 +225,14 @@ BAD = [
     ("compose {runs}/lyrics-lstm --compare --begin nothing --bars 2", "no bars to count"),
     ("compose {runs}/lyrics-lstm --compare --bars 2 --length 2", "give one of bars"),
     ("compose {runs}/lyrics-lstm --comparre", "did you mean --compare"),
-    ("compose {runs}/lyrics-lstm --compare --out {runs}/texts/0.txt", "is a file"),
+    ("compose {runs}/lyrics-lstm --compare --out {runs}/texts/song00.txt", "is a file"),
     ("compose {runs}/nowhere --compare", "no run folder"),
     ("compose {runs}/pianoroll-lstm --no-repeat 2 --length 4", "no_repeat is for runs of single symbols"),
     ("compose {runs}/pianoroll-lstm --strategy beam --length 4", "beam search is for runs of single symbols"),
     ("compose {runs}/pianoroll-lstm --compare --no-repeat 2 --length 4", "no_repeat is for runs of single symbols"),
     ("compose {runs}/pianoroll-lstm --compare --prompt nowhere.mid", "there is no file 'nowhere.mid'"),
-    ("compose {runs}/pianoroll-lstm --compare --prompt {runs}/texts/0.txt", "continues music"),
-    ("evaluate {runs}/lyrics-lstm --piece {runs}/music/0.mid", "this run knows text"),
+    ("compose {runs}/pianoroll-lstm --compare --prompt {runs}/texts/song00.txt", "continues music"),
+    ("evaluate {runs}/lyrics-lstm --piece {runs}/music/piece00.mid", "this run knows text"),
     ("train event-transformer --corpus {runs}/music --pretrained gpt2", "goes on from no checkpoint"),
 ]
 

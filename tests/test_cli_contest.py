@@ -5,18 +5,18 @@ import json
 import os
 import re
 import shutil
-from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.conftest import song, write_chorales, write_scales  # type: ignore[import-not-found]
+from tests.conftest import write_chorales, write_scales, write_songs  # type: ignore[import-not-found]
 
-from erato import assessing, contest, phrase_run, pipeline
+from erato import assessing, contest, pipeline
 from erato.cli_tables import print_writing
-from erato.evaluation import originality
 from erato.picturing import assessment as picturing
 from erato.recipes import TINY
 from erato.run import Run
+
+pytestmark = pytest.mark.usefixtures("quick", "few_people")
 
 NAMES = ("event-transformer", "note-lstm", "pianoroll-lstm", "char-lstm", "gpt2-small", "musegan")
 
@@ -27,9 +27,7 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     write_scales(folder / "music", 30)
     write_chorales(folder / "chorales")
-    (folder / "songs").mkdir()
-    for number in range(30):
-        (folder / "songs" / f"{number}.txt").write_text(song(number), "utf-8")
+    write_songs(folder / "songs", 30)
     corpora = {"char-lstm": "songs", "gpt2-small": "songs", "musegan": "chorales"}
     for name in NAMES:
         pipeline.train(TINY[name], folder / corpora.get(name, "music"), folder / name)
@@ -37,12 +35,9 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quick():
-    """Few resamples, pieces of people and phrases, and no sound on pages, which takes long."""
+def unheard():
+    """No sound on pages, which takes long."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assessing, "RESAMPLES", 20)
-        patch.setattr(originality, "LEFT_OUT", 3)
-        patch.setattr(phrase_run, "evaluate_phrases", partial(phrase_run.evaluate_phrases, generated=250))
         patch.setattr(picturing, "HEARD", 0)
         yield
 

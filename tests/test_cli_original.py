@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from symusic import Note, Score, TimeSignature, Track
-from tests.conftest import song, write_chorales  # type: ignore[import-not-found]
+from tests.conftest import Notes, write_chorales, write_songs  # type: ignore[import-not-found]
 from tests.sampling.test_original import Copier, melody_grams
-from tests.test_phrase_run import PHRASE, Notes, expected, phrase_run
+from tests.test_phrase_run import PHRASE, expected, phrase_run
 
 from erato import pipeline
 from erato.errors import UsageError
@@ -25,9 +25,7 @@ from erato.sequence_run import SequenceRun
 def runs(tmp_path_factory):
     """Runs of two recipes and what they learned from, trained two steps."""
     folder = tmp_path_factory.mktemp("runs")
-    write_chorales(folder / "corpora" / "music")
-    for number in range(4):
-        (folder / "corpora" / "music" / f"song{number:02d}.txt").write_text(song(number), "utf-8")
+    write_songs(write_chorales(folder / "corpora" / "music"), 4)
     for name in ("event-transformer", "pianoroll-lstm", "lyrics-lstm"):
         pipeline.train(TINY[name], folder / "corpora" / "music", folder / name)
     return folder

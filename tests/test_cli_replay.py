@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.conftest import write_scales, write_songs  # type: ignore[import-not-found]
 
 from erato import pipeline
 from erato.errors import UsageError
@@ -16,12 +17,8 @@ from erato.renderers.carried import carried
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Two small runs, of music and of words, with what they learned from."""
-    from tests.conftest import song, write_scales  # type: ignore[import-not-found]
-
     folder = tmp_path_factory.mktemp("runs")
-    write_scales(folder / "mixed")
-    for number in range(12):
-        (folder / "mixed" / f"song{number:02d}.txt").write_text(song(number), "utf-8")
+    write_songs(write_scales(folder / "mixed"))
     for name in ("pianoroll-lstm", "lyrics-lstm"):
         pipeline.train(TINY[name], folder / "mixed", folder / name)
     return folder

@@ -2,33 +2,23 @@
 
 import json
 import shutil
-from functools import partial
 
 import numpy as np
 import pytest
 from symusic import Note, Score, Track
-from tests.conftest import scale_score, song, write_chorales, write_scales  # type: ignore[import-not-found]
+from tests.conftest import scale_score, write_chorales, write_scales, write_songs  # type: ignore[import-not-found]
 
-from erato import assessing, phrase_run, pipeline
+from erato import assessing, pipeline
 from erato.contest import contest, names_of
 from erato.errors import UsageError
-from erato.evaluation import originality
 from erato.recipes import TINY
 from erato.reporter import Reporter
 from erato.score import note_count, seconds
 
+pytestmark = pytest.mark.usefixtures("quick", "few_people")
+
 MUSIC = ("event-transformer", "pianoroll-lstm", "note-lstm", "note-lstm-tutorial")
 TEXT = ("char-lstm", "word-transformer", "gpt2")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    """Few resamples, pieces of people and phrases."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assessing, "RESAMPLES", 20)
-        patch.setattr(originality, "LEFT_OUT", 3)
-        patch.setattr(phrase_run, "evaluate_phrases", partial(phrase_run.evaluate_phrases, generated=250))
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +26,7 @@ def runs(tmp_path_factory):
     """Runs by their names: of music and of songs, which stand beside them."""
     folder = tmp_path_factory.mktemp("contest")
     write_scales(folder / "music", 30)
-    (folder / "songs").mkdir()
-    for number in range(40):
-        (folder / "songs" / f"{number}.txt").write_text(song(number), "utf-8")
+    write_songs(folder / "songs", 40)
     found = {name: pipeline.train(TINY[name], folder / "music", folder / name) for name in MUSIC}
     found |= {name: pipeline.train(TINY[name], folder / "songs", folder / name) for name in TEXT}
     found["musegan"] = pipeline.train(TINY["musegan"], write_chorales(folder / "chorales"), folder / "musegan")

@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy.io import savemat
 from symusic import Note, Score, Tempo, Track
+from tests.conftest import Notes  # type: ignore[import-not-found]
 
 from erato import pipeline
 from erato.checksums import seal
@@ -20,7 +21,6 @@ from erato.models import FrameLstmConfig, NoteLstmConfig, SequenceModel
 from erato.models.base import Categorical
 from erato.models.frame_heads import Bernoulli
 from erato.recipes import TINY
-from erato.reporter import Reporter
 from erato.representations import NoteFeaturesConfig, PianorollConfig, RemiConfig
 from erato.run_folder import WRITTEN_ONCE
 
@@ -204,14 +204,6 @@ def test_blocks_and_batches_of_any_size_say_the_same(name):
 # --- from a run folder
 
 
-class Telling(Reporter):
-    def __init__(self):
-        self.said = []
-
-    def note(self, text):
-        self.said.append(text)
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A tiny run of piano rolls on thirty pieces; beside it the folder of music."""
@@ -249,7 +241,7 @@ def test_what_a_run_learned_from_is_left_out_of_another_corpus_and_said(run, tmp
     names = splits(run)
     for number in range(30, 60):  # so many that every split has some of both
         make_score(50 + number % 9, seed=number).dump_midi(other / f"new{number}.mid")
-    telling = Telling()
+    telling = Notes()
     found = run.evaluate(other, split="train", reporter=telling)
     pieces = pipeline.corpora.find(other).pieces("music", seed=run.recipe.seed)
     train = {pieces.entries[index].file for index in pieces.split("train")}
@@ -261,7 +253,7 @@ def test_what_a_run_learned_from_is_left_out_of_another_corpus_and_said(run, tmp
 
 
 def test_what_a_run_learned_from_has_no_baseline_and_is_not_called_held_out(run):
-    telling = Telling()
+    telling = Notes()
     found = run.evaluate(split="train", reporter=telling)
     assert found.baseline is None  # a trigram knows by heart what it was counted from
     assert "held-out" not in found.protocol
@@ -286,7 +278,7 @@ def test_of_a_file_of_many_pieces_only_those_that_were_learned_from_are_left_out
     trained = pipeline.train(TINY["pianoroll-lstm"], folder, tmp_path / "run")
     tunes(folder / "new.mat", 2, seed=2)  # now it is another corpus
     for split, pieces, left_out in (("train", 2, True), ("valid", 6, False), ("test", 6, False)):
-        telling = Telling()
+        telling = Notes()
         assert trained.evaluate(split=split, reporter=telling).pieces == pieces
         assert ("4 pieces are left out, as the run learned from them." in telling.said) == left_out
         assert f"{folder} has changed since this run learned from it." in telling.said
@@ -307,7 +299,7 @@ def test_without_a_test_part_the_valid_one_is_taken_and_said(run, tmp_path, make
     few.mkdir()
     for number in range(4):
         make_score(60 + number, seed=number).dump_midi(few / f"piece{number:02d}.mid")
-    telling = Telling()
+    telling = Notes()
     trained = pipeline.train(TINY["pianoroll-lstm"], few, tmp_path / "small")
     assert "test" not in splits(trained).values()
     assert trained.evaluate(reporter=telling) == trained.evaluate(split="valid")

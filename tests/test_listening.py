@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from symusic import Note, Score, Track
+from tests.conftest import Notes, write_songs  # type: ignore[import-not-found]
 
 from erato import listening, pipeline
 from erato.corpora import Folder
@@ -14,27 +15,15 @@ from erato.errors import UsageError
 from erato.recipes import TINY
 from erato.reporter import Reporter
 
-WORDS = "the rain falls on the green hills and the wind sings a song of the sea\n"
-
-
-class Notes(Reporter):
-    def __init__(self):
-        self.said = []
-
-    def note(self, text):
-        self.said.append(text)
-
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Runs of events and of frames that learned from the same music, and one of text, after two steps each."""
     folder = tmp_path_factory.mktemp("runs")
-    (folder / "texts").mkdir()
+    write_songs(folder / "texts", 24, verses=20)
     (folder / "music").mkdir()
     rng = np.random.default_rng(0)
     for number in range(24):
-        words = rng.permutation(WORDS.split())
-        (folder / "texts" / f"{number}.txt").write_text(f"{' '.join(words)}\n" * 40)
         score = Score(480)
         score.tracks.append(Track("Melody", 40, False))
         for beat in range(48):
@@ -125,7 +114,8 @@ def test_text_is_shown(runs, monkeypatch):
     texts = made.test.parts
     assert len(texts) == 4 and all(400 < len(text) <= 600 for text in texts.values())
     people = [texts[key] for key, one in made.key["pieces"].items() if one["source"] == "people"]
-    assert all(set(text.split()) <= set(WORDS.split()) for text in people)
+    known = {word for path in (runs / "texts").iterdir() for word in path.read_text("utf-8").split()}
+    assert all(set(text.split()) <= known for text in people)
 
 
 def test_without_a_corpus_there_are_no_people(runs, music, monkeypatch):

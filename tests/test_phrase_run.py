@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from symusic import Note, Score, Tempo, TextMeta, TimeSignature, Track
+from tests.conftest import Notes  # type: ignore[import-not-found]
 from torch import nn
 
 from erato.errors import EratoError, UsageError
 from erato.models.base import LatentModel
 from erato.phrase_run import PhraseRun
 from erato.recipes import RECIPES
-from erato.reporter import Reporter
 from erato.representations.base import Rolls
 from erato.representations.multitrack import MultitrackConfig
 from erato.sampling import Latents
@@ -67,14 +67,6 @@ class ByHand(LatentModel):
         self.sizes.append(len(latents["chords"]))
         written = self.values(latents).round().long().clamp(0, 47)
         return written if given is None else torch.where(given >= 0, given, written)
-
-
-class Notes(Reporter):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 def phrase_run(folder, conditional=False, length=None, config=CONFIG):
@@ -318,7 +310,7 @@ def test_given_tracks_come_out_as_they_were(accompanist):
     assert [(tempo.time, tempo.mspq) for tempo in made.piece.tempos] == [(t.time, t.mspq) for t in given.tempos]
     assert next((mark.time, mark.text) for mark in made.piece.markers) == (288, "fermata")
     assert made.piece.ticks_per_quarter == 96 and made.bars == 5 and made.symbols == 80
-    assert told.notes[0] == "Given Alto as Alto, Bass as Bass (by name), bars 1 to 5; they stay as they are."
+    assert told.said[0] == "Given Alto as Alto, Bass as Bass (by name), bars 1 to 5; they stay as they are."
     heard = accompanist.representation.encode(given).array
     assert np.array_equal(made.array[:, [1, 3]], heard[:, [1, 3]])
     for number in (0, 2):  # the new ones lie on the grid of the given piece
@@ -361,7 +353,7 @@ def test_other_tracks_of_the_file_are_left_out_and_unnamed_ones_go_by_register(a
     given.tracks[1].notes.clear()
     given.tracks[1].notes.append(Note(0, 7680, 42, 80))  # as low as the bass of the model, 41
     (made,) = accompanist.sample(given=given, given_tracks=["flute", "strings"], reporter=(told := Notes()))
-    assert "Flute as Soprano, Strings as Bass (by register)" in told.notes[0]
+    assert "Flute as Soprano, Strings as Bass (by register)" in told.said[0]
     assert [track.name for track in made.piece.tracks] == ["Flute", "Alto", "Tenor", "Strings"]
 
 
@@ -371,7 +363,7 @@ def test_what_the_run_hears_otherwise_is_said(accompanist):
     given.tracks[0].notes.append(Note(1920, 960, 24, 80))  # below the range
     told = Notes()
     (made,) = accompanist.sample(given=given, reporter=told)
-    assert "notes moved by octaves" in told.notes[1] and "notes under or over others" in told.notes[1]
+    assert "notes moved by octaves" in told.said[1] and "notes under or over others" in told.said[1]
     assert notes(made.piece.tracks[3]) == notes(given.tracks[0])
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from symusic import Note, Score, TimeSignature, Track
+from tests.conftest import write_chorales, write_scales, write_songs  # type: ignore[import-not-found]
 
 import erato
-from erato import pipeline, run_folder
+from erato import composing, pipeline, run_folder
 from erato.checksums import seal
 from erato.errors import CorpusError, RunError, UsageError
 from erato.models import MuseganConfig
@@ -28,13 +29,9 @@ SEQUENCES = [name for name in TINY if name not in PHRASES]
 
 def fill(folder):
     """Music and songs, twelve of each, in one folder; beside it, pieces in four voices, for recipes that need them."""
-    from tests.conftest import song, write_chorales, write_scales  # type: ignore[import-not-found]
-
     write_chorales(folder.with_name("voices"))
     write_scales(folder)
-    for number in range(12):
-        (folder / f"song{number:02d}.txt").write_text(song(number), "utf-8")
-    return folder
+    return write_songs(folder)
 
 
 def corpus(name, mixed):
@@ -42,10 +39,14 @@ def corpus(name, mixed):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def mixed(tmp_path_factory):
+    return fill(tmp_path_factory.mktemp("corpora") / "mixed")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, mixed):
     """Every recipe's TINY twin, trained two steps on the same folder, of which it takes the music or the words."""
     folder = tmp_path_factory.mktemp("trained")
-    mixed = fill(folder / "mixed")
     return {name: pipeline.train(recipe, corpus(name, mixed), folder / name) for name, recipe in TINY.items()}
 
 
@@ -100,7 +101,7 @@ def test_words_are_written_as_text_and_page_and_refused_as_music(trained, name, 
 @pytest.mark.parametrize("suffix", RENDERERS)
 def test_every_piece_is_written_as_every_kind_of_file(trained, name, suffix, tmp_path):
     run = trained[name]
-    piece = run.compose(seed=1, length=60 * run.representation.space.frame)[0]
+    piece = run.compose(seed=1, length=24 * run.representation.space.frame)[0]
     path = erato.render(piece, tmp_path / f"x{suffix}", "A title")
     assert path.stat().st_size > 100 or suffix in (".txt", ".csv")
     if suffix == ".mid":
@@ -144,14 +145,11 @@ def test_a_prompt_that_stops_inside_a_bar_has_that_bar_finished_first(trained, m
     assert len(bars(piece)) == 4
 
 
-def test_the_bytes_of_a_budget_in_steps_are_the_same_every_time(tmp_path):
-    folder = fill(tmp_path / "mixed")
+def test_the_bytes_of_a_budget_in_steps_are_the_same_every_time(trained, mixed, tmp_path):
     for name, recipe in TINY.items():
-        files = []
-        for attempt in "ab":
-            run = pipeline.train(recipe, corpus(name, folder), tmp_path / f"{name}-{attempt}")
-            files.append((run.folder / "model.safetensors").read_bytes())
-        assert files[0] == files[1]
+        again = pipeline.train(recipe, corpus(name, mixed), tmp_path / name)
+        files = [run.folder / "model.safetensors" for run in (trained[name], again)]
+        assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_a_run_folder_holds_what_the_design_says(trained):
@@ -309,7 +307,7 @@ def test_the_recipe_file_says_every_number(trained):
 def test_a_piece_may_begin_from_a_training_window_which_is_not_part_of_it(trained, name):
     run = trained[name]
     prompts = json.loads((run.folder / "prompts.json").read_text())
-    for seed in range(12):
+    for seed in (0, 1, len(prompts) + 2):
         sampled = run.sample(seed=seed, begin="window", length=30)[0]
         assert sampled.symbols == 30
         window = run.representation.space.from_json(prompts[seed % len(prompts)])
@@ -334,14 +332,14 @@ def _sampled(run, prompt, seed):
 
 @pytest.mark.parametrize("count", [1, 4])
 def test_bars_after_a_window_are_as_many_as_asked(trained, count):
-    for seed in range(6):
+    for seed in range(3):
         piece = trained["event-transformer"].compose(seed=seed, begin="window", bars=count)[0]
         assert len(bars(piece)) - has_pickup(piece) == count
 
 
 @pytest.mark.parametrize("name", [name for name in MUSIC if name in SEQUENCES])
 def test_seconds_after_a_window_are_exact(trained, name):
-    for seed in range(5):
+    for seed in range(2):
         piece = trained[name].compose(seed=seed, begin="window", seconds=3.3)[0]
         assert seconds(piece) == pytest.approx(3.3, abs=0.01)
 
@@ -355,8 +353,9 @@ def test_seconds_are_counted_from_the_end_of_the_prompt(trained, make_score):
     assert sampled.seconds == pytest.approx(4.0, abs=0.01)
 
 
-def test_long_pieces_are_music_to_their_end(trained):
-    piece = trained["event-transformer"].compose(seed=1, bars=700)[0]
+def test_long_pieces_are_music_to_their_end(trained, monkeypatch):
+    monkeypatch.setattr(composing, "_LIMIT", 500)  # which is that of pieces that end by themselves
+    piece = trained["event-transformer"].compose(seed=1, bars=100)[0]
     last = max(note.time for track in piece.tracks for note in track.notes)
     assert last > 0.95 * end_tick(piece)
 

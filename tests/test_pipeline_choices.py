@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from symusic import Note, Score, TimeSignature, Track
+from tests.conftest import Notes  # type: ignore[import-not-found]
 
 import erato
 from erato import pipeline
@@ -16,19 +17,8 @@ from erato.config import override
 from erato.corpora import Folder
 from erato.errors import RunError, UsageError
 from erato.recipes import TINY
-from erato.reporter import Reporter
 
 EVENTS, WORDS = TINY["event-transformer"], TINY["note-chord-lstm"]
-
-
-class Notes(Reporter):
-    """Keeps what a person would be told."""
-
-    def __init__(self):
-        self.told = []
-
-    def note(self, text):
-        self.told.append(text)
 
 
 def texts(path):
@@ -165,7 +155,7 @@ def test_a_stopped_run_whose_folder_gained_a_file_is_another_run(music_folder, m
     (music_folder / "new.mid").unlink()
     reporter = Notes()
     pipeline.train(EVENTS, music_folder, "named", reporter=reporter)
-    assert "named holds this run, unfinished: going on where it stopped." in reporter.told
+    assert "named holds this run, unfinished: going on where it stopped." in reporter.said
 
 
 def test_what_is_composed_says_whose_music_was_learned_from(music_folder, tmp_path):
@@ -197,7 +187,7 @@ def test_what_a_prompt_lost_is_told(music_folder, tmp_path):
     prompt.tracks.append(track)
     reporter = Notes()
     run.sample(prompt, length=2, reporter=reporter)
-    (told,) = reporter.told
+    (told,) = reporter.said
     assert "1 unknown notes" in told
     assert "4 advances" in told  # quarters, where this run knows eighths only
 
@@ -205,7 +195,7 @@ def test_what_a_prompt_lost_is_told(music_folder, tmp_path):
     prompt.tracks = type(prompt.tracks)([track])
     reporter = Notes()
     run.sample(prompt, length=2, reporter=reporter)
-    assert reporter.told == []
+    assert reporter.said == []
 
 
 def test_seconds_of_key_states_are_exact_however_they_are_drawn(music_folder, tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.conftest import Notes, write_chorales, write_scales, write_songs  # type: ignore[import-not-found]
 
 import erato
 from erato import pipeline, provenance
@@ -21,7 +22,6 @@ from erato.errors import EratoError, RunError, UsageError
 from erato.recipes import TINY
 from erato.renderers import RENDERERS
 from erato.renderers.carried import READERS, carried
-from erato.reporter import Reporter
 from erato.run_folder import WRITTEN_ONCE
 from erato.sampling import Beams
 from erato.sequence_run import SequenceRun
@@ -36,13 +36,9 @@ KEPT = "char-lstm"  # the run that keeps every step
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """The TINY twin of every recipe, trained two steps, by name; made as it is first asked for."""
-    from tests.conftest import song, write_chorales, write_scales  # type: ignore[import-not-found]
-
     root = tmp_path_factory.mktemp("runs")
     write_chorales(root / "voices")
-    write_scales(root / "mixed")
-    for number in range(12):
-        (root / "mixed" / f"song{number:02d}.txt").write_text(song(number), "utf-8")
+    write_songs(write_scales(root / "mixed"))
 
     class Runs(dict):
         def __missing__(self, name):
@@ -67,14 +63,6 @@ def composed(folders, tmp_path):
         return run.write(samples, folder / "pieces", formats)[piece]
 
     return call
-
-
-class Notes(Reporter):
-    def __init__(self):
-        self.told = []
-
-    def note(self, text):
-        self.told.append(text)
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -324,7 +312,7 @@ def test_what_is_another_here_is_noted_and_named(composed, tmp_path, monkeypatch
         f"numpy missing then, {np.__version__} now",
         f"1000000 threads then, at most {os.cpu_count()} now",
     )
-    assert reporter.told == [f"Not as it was: {note}." for note in found.notes]
+    assert reporter.said == [f"Not as it was: {note}." for note in found.notes]
     text.write_text("other")
     assert "was edited since" in erato.replay(text).reason
 

@@ -9,15 +9,15 @@ import pytest
 import erato as package
 from erato.checksums import CHECKSUMS, damaged, seal
 from erato.errors import RunError
+from erato.recipes import RECIPES, TINY
 from erato.run_folder import WRITTEN_ONCE
 from erato.training.weights import previous
 
-TINY = ["--set", "model.units=[4,4]", "--set", "windows.length=8", "--set", "training.batch=4"]
-
 
 @pytest.fixture
-def train(erato, music_folder):
+def train(erato, music_folder, monkeypatch):
     """Trains a small run on a folder of music; gives (exit code, what was said)."""
+    monkeypatch.setitem(RECIPES, "note-lstm", TINY["note-lstm"])
 
     def call(*more, out="run"):
         code, _, said = erato("train", "note-lstm", "--corpus", music_folder, "--steps", 4, "--out", out, *more)

@@ -5,12 +5,12 @@ import math
 
 import numpy as np
 import pytest
+from tests.conftest import Notes, write_songs  # type: ignore[import-not-found]
 
 import erato
 from erato import pipeline
 from erato.errors import UsageError
 from erato.recipes import TINY
-from erato.reporter import Reporter
 from erato.representations.chars import CharsConfig
 from erato.sampling import Beams
 from erato.text_stream import TextStream
@@ -19,23 +19,11 @@ from erato.training.log import read_metrics
 WORDS = [name for name, recipe in TINY.items() if recipe.representation.kind == "text"]
 
 
-class Notes(Reporter):
-    def __init__(self):
-        self.said = []
-
-    def note(self, text):
-        self.said.append(text)
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """The TINY twin of every recipe of text, trained two steps on twelve songs."""
-    from tests.conftest import song  # type: ignore[import-not-found]
-
     folder = tmp_path_factory.mktemp("text")
-    (folder / "songs").mkdir()
-    for number in range(12):
-        (folder / "songs" / f"{number:02d}.txt").write_text(song(number), "utf-8")
+    write_songs(folder / "songs")
     return {name: pipeline.train(TINY[name], folder / "songs", folder / name) for name in WORDS}
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import write_scales, write_songs  # type: ignore[import-not-found]
 
 from erato import training_index
 from erato.corpora import Folder
@@ -16,12 +17,7 @@ from erato.training_index import melody_tokens, music_index, words_index
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from tests.conftest import song, write_scales  # type: ignore[import-not-found]
-
-    folder = write_scales(tmp_path_factory.mktemp("index") / "music", 20)
-    for number in range(20):
-        (folder / f"{number}.txt").write_text(song(number), "utf-8")
-    return folder
+    return write_songs(write_scales(tmp_path_factory.mktemp("index") / "music", 20), 20)
 
 
 @pytest.fixture

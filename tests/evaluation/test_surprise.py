@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from symusic import Note, Score, Track
+from tests.conftest import Notes  # type: ignore[import-not-found]
 from torch import Tensor
 
 from erato.errors import EratoError, UsageError
@@ -19,7 +20,6 @@ from erato.models.base import Distribution
 from erato.models.frame_heads import Autoregressive, Bernoulli
 from erato.phrase_run import PhraseRun
 from erato.recipes import TINY
-from erato.reporter import Reporter
 from erato.representations import NoteChordsConfig, PerformanceConfig, PianorollConfig
 from erato.sequence_run import SequenceRun
 
@@ -106,14 +106,6 @@ def test_the_terms_of_a_frame_add_up_and_each_is_that_of_its_key_given_the_lower
     assert terms.sum(-1)[0].tolist() == pytest.approx(whole[0].tolist(), rel=1e-5)
     assert terms[0, 0, 1] == 0 and terms[0, 1, :3].tolist() == [0, 0, 0]
     assert math.exp(terms[0, 0, 0]) == pytest.approx(lowest, rel=1e-5)
-
-
-class Notes(Reporter):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.said.append(text)
 
 
 @pytest.mark.parametrize("name", MUSIC)

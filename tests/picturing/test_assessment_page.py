@@ -4,7 +4,6 @@ import json
 import re
 from base64 import b64decode
 from dataclasses import replace
-from functools import partial
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -13,7 +12,7 @@ import pytest
 from symusic import Score
 from tests.conftest import scale_score, song, write_chorales  # type: ignore[import-not-found]
 
-from erato import assessing, phrase_run, pipeline
+from erato import assessing, pipeline
 from erato.assessing import Composed, assess
 from erato.composing import Sample
 from erato.contest import Contest, Row, contest
@@ -26,7 +25,7 @@ from erato.renderers.page_items import Budget
 from erato.renderers.result_tables import csv_text, markdown_text
 from erato.writing_tables import longest, originality
 
-pytestmark = pytest.mark.usefixtures("quiet")
+pytestmark = pytest.mark.usefixtures("quick", "quiet")
 
 HOSTILE = "<b>x & 'y' \u4f60\u597d \u00dcbung"
 NONE = np.zeros(0, np.int64)
@@ -64,11 +63,9 @@ class Seen(HTMLParser):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quick():
-    """Few resamples and phrases, and hardly any sound, which has tests of its own."""
+def short():
+    """Pages of few pieces."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assessing, "RESAMPLES", 20)
-        patch.setattr(phrase_run, "evaluate_phrases", partial(phrase_run.evaluate_phrases, generated=250))
         patch.setattr(picturing, "HEARD", 1)
         patch.setattr(picturing, "BUDGET", Budget(seconds=5, pages=1, pieces=1))
         yield

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
+from tests.conftest import scale_score, write_songs  # type: ignore[import-not-found]
 
 from erato import pipeline
 from erato.errors import RunError, UsageError
@@ -24,14 +25,11 @@ SVG = "{http://www.w3.org/2000/svg}"
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Two runs of a few steps: of music, and of text."""
-    from tests.conftest import scale_score, song  # type: ignore[import-not-found]
-
     folder = tmp_path_factory.mktemp("made")
-    music, songs = folder / "music", folder / "songs"
-    music.mkdir(), songs.mkdir()
+    music, songs = folder / "music", write_songs(folder / "songs", 8)
+    music.mkdir()
     for number in range(8):
         scale_score(60 + number % 5, bars=4, seed=number).dump_midi(music / f"{number}.mid")
-        (songs / f"{number}.txt").write_text(song(number), "utf-8")
     (music / "broken.mid").write_bytes(b"nothing")
     runs = {}
     for name, corpus in (("event-transformer", music), ("char-lstm", songs)):

@@ -1,5 +1,6 @@
 """Malformed notation, text and arrays: each ends as a reading that makes sense or as a ReadError of the closed list."""
 
+import importlib
 import os
 import random
 import re
@@ -19,6 +20,12 @@ from erato.score import Score
 
 SLOW = 4.0  # seconds of processor time, which on a busy machine go slower: half of it is what we want
 Outcome = tuple[str, str]  # what came of it, and what is wrong with that
+
+
+@pytest.fixture(autouse=True, scope="module")
+def imported() -> None:
+    """What takes long to import, so that the processes that read have it from the start."""
+    importlib.import_module("music21")
 
 
 def sense(reading: Reading) -> str:

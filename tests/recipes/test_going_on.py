@@ -5,7 +5,7 @@ import signal
 from dataclasses import replace
 
 import pytest
-from tests.conftest import song, write_chorales, write_scales
+from tests.conftest import write_chorales, write_scales, write_songs
 
 from erato import pipeline
 from erato.recipes import TINY
@@ -28,9 +28,7 @@ def test_a_stopped_training_of_every_recipe_goes_on_to_the_same_bytes(tmp_path, 
     training = replace(recipe.training, steps=STEPS, epochs=None, minutes=None, evaluations=2, workers=workers)
     recipe = replace(recipe, training=training)
     if recipe.representation.kind == "text":
-        (tmp_path / "corpus").mkdir()
-        for number in range(12):
-            (tmp_path / "corpus" / f"{number:02d}.txt").write_text(song(number), "utf-8")
+        write_songs(tmp_path / "corpus")
     elif name.startswith("musegan"):
         write_chorales(tmp_path / "corpus")
     else:

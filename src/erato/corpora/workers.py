@@ -7,6 +7,7 @@ up, and an interrupted run leaves no process behind.
 """
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -31,6 +32,7 @@ def processors() -> int:
 
 def _serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    gc.freeze()  # what the parent had is never garbage here, and looking at it would copy it
     try:
         while (items := pipe.recv()) is not None:
             pipe.send([work(item) for item in items])
