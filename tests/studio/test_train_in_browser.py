@@ -1,4 +1,5 @@
-"""From a folder of files to a model, in a browser: dropped, checked, trained, paused, kept; and what is said when it goes wrong.
+"""From a folder of files to a model, in a browser: dropped, checked, trained, paused, kept; and what is said when it
+goes wrong.
 
 Needs Chromium: without one these tests are skipped, but fail where CI is set, or ERATO_BROWSER=required.
 """
@@ -10,7 +11,8 @@ import signal
 import pytest
 from playwright.sync_api import expect
 
-SMALL = "model.width=16 model.layers=1 model.heads=1 training.evaluations=40 training.valid_symbols=64 windows.length=16"
+SMALL = "model.width=16 model.layers=1 windows.length=16 training.evaluations=40 training.valid_symbols=64"
+SOON = 60_000  # milliseconds, on a computer that has other things to do
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def points(page):
 
 def learnt(page, least):
     """Waits until the line has so many points."""
-    for _ in range(600):
+    for _ in range(1200):
         if (found := points(page)) >= least:
             return found
         page.wait_for_timeout(50)
@@ -74,7 +76,7 @@ def test_a_folder_is_checked_trained_paused_and_kept(visit, studio, songs):
     page = visit("#/train")
     choose(page, songs)
     report = page.get_by_role("region", name="What can be read")
-    expect(report.get_by_text("of 15 files can be used")).to_be_visible(timeout=20_000)
+    expect(report.get_by_text("of 15 files can be used")).to_be_visible(timeout=SOON)
     figures = dict(zip(*[report.locator(f".figure {tag}").all_inner_texts() for tag in ("dt", "dd")], strict=True))
     assert figures["of 15 files can be used"] == "12" and figures["duplicate, used once"] == "1"
     assert figures["notes"] == str(12 * (32 + 8)) and figures["of music"] == "3 minutes"  # 12 times 8 bars of 2 s
@@ -89,7 +91,7 @@ def test_a_folder_is_checked_trained_paused_and_kept(visit, studio, songs):
     expect(page.get_by_text(re.compile(r"^\d+ (minutes?|seconds) left$"))).to_be_visible()
     expect(page.get_by_role("group", name=re.compile("^After .* step")).first).to_be_visible()
     page.get_by_role("button", name="Pause", exact=True).click()
-    expect(page.get_by_role("button", name="Resume", exact=True)).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("button", name="Resume", exact=True)).to_be_visible(timeout=SOON)
     before = points(page)
 
     address = page.url
@@ -101,7 +103,7 @@ def test_a_folder_is_checked_trained_paused_and_kept(visit, studio, songs):
     page.goto(address)
     learnt(page, before + 2)
     page.get_by_role("button", name="Stop and keep").click()
-    expect(page.get_by_role("link", name="Compose with it")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("link", name="Compose with it")).to_be_visible(timeout=SOON)
     assert not strip.get_by_role("listitem").count()
     [model] = studio.client.get("/api/models").json()["models"]
     assert model["state"] == "ready" and address.endswith(model["id"])
@@ -110,16 +112,16 @@ def test_a_folder_is_checked_trained_paused_and_kept(visit, studio, songs):
 
 def test_a_training_outlives_a_crash_of_the_studio(visit, studio, songs):
     page = visit("#/train", width=390)
-    visit.expected += ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE"]
+    visit.expected.append("net::ERR_")
     drop(page, [(path.name, path.read_bytes()) for path in sorted(songs.glob("piece*.mid"))])
-    expect(page.get_by_role("button", name="Start training")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Start training")).to_be_visible(timeout=SOON)
     start(page, "Crash", 0.15)
     learnt(page, 2)
     studio.end(signal.SIGKILL)
-    expect(page.get_by_role("alert").filter(has_text="The studio is not running")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("alert").filter(has_text="The studio is not running")).to_be_visible(timeout=SOON)
     studio.start()
-    expect(page.get_by_role("alert").filter(has_text="The studio is not running")).to_be_hidden(timeout=15_000)
-    expect(page.get_by_role("link", name="Compose with it")).to_be_visible(timeout=40_000)
+    expect(page.get_by_role("alert").filter(has_text="The studio is not running")).to_be_hidden(timeout=SOON)
+    expect(page.get_by_role("link", name="Compose with it")).to_be_visible(timeout=SOON)
 
 
 def test_what_cannot_be_learnt_from_is_said_where_one_looks(visit, studio):
@@ -127,7 +129,7 @@ def test_what_cannot_be_learnt_from_is_said_where_one_looks(visit, studio):
     drop(page, [])
     expect(page.get_by_role("alert")).to_have_text("There were no files in that.")
     drop(page, [("notes.mid", b"no music"), ("<img src=x onerror=alert(1)>.mid", b"\0" * 20)])
-    expect(page.get_by_role("alert").get_by_text("Nothing in it can be learnt from")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("alert").get_by_text("Nothing in it can be learnt from")).to_be_visible(timeout=SOON)
     assert page.get_by_role("button", name="Start training").count() == 0
     page.get_by_text("Not what the name says").first.click()
     expect(page.get_by_text("notes.mid is text, not MIDI.")).to_be_visible()
@@ -140,12 +142,12 @@ def test_a_training_that_fails_says_why_and_leads_back(visit, studio, songs):
     visit.expected.append("400 (Bad Request)")
     page = visit("#/train")
     choose(page, songs)
-    expect(page.get_by_role("button", name="Start training")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Start training")).to_be_visible(timeout=SOON)
     start(page, "Wrong", 1, "nonsense")
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.get_by_role("button", name="Start training")).to_be_enabled()
     page.get_by_role("textbox", name="Numbers of the recipe").fill("model.wide=3")
     page.get_by_role("button", name="Start training").click()
-    expect(page.get_by_role("alert").get_by_text("model.wide")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("alert").get_by_text("model.wide")).to_be_visible(timeout=SOON)
     page.get_by_role("link", name="Back to its settings").click()
-    expect(page.get_by_role("button", name="Start training")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Start training")).to_be_visible(timeout=SOON)

@@ -4,6 +4,7 @@
 import { announce, fill, h, put, trouble } from "./dom.js";
 import { icon } from "./icons.js";
 import { del, get, post, say } from "./api.js";
+import { onBack } from "./events.js";
 import { corpusGroups } from "./corpora.js";
 import { bar } from "./jobs.js";
 import { fromDrop, fromInput, Sending } from "./dropped.js";
@@ -19,6 +20,13 @@ export async function chooseCorpus(root) {
   const zone = new Zone();
   put(root, h("header", { class: "opening" }, h("h1", {}, "What shall it learn from?"), h("p", { class: "lead" }, "A few dozen pieces in one style are enough to begin with; more is better. They stay on this computer.")),
     h("div", { class: "stack wide" }, zone.element, folders, here));
+  const load = () => fetched(zone, folders, here);
+  await load();
+  const off = onBack(load);
+  return () => { off(); zone.end(); };
+}
+
+async function fetched(zone, folders, here) {
   try {
     const [studio, { corpora }] = await Promise.all([get("/api/studio"), get("/api/corpora")]);
     zone.largest = studio.limits?.file_bytes ?? LARGEST;
@@ -27,7 +35,6 @@ export async function chooseCorpus(root) {
   } catch (error) {
     fill(here, trouble(say(error)));
   }
-  return () => zone.end();
 }
 
 function showCorpora(section, corpora) {

@@ -14,7 +14,7 @@ export const measured = (corpus) => [corpus.origin === "folder" && "a folder on 
 // A list of cards; `remove(corpus)`, where it is given, makes a button of its own.
 export const corpusCards = (corpora, remove = null) => h("ul", { class: "grid plain corpora" }, corpora.map((corpus) => h("li", { class: "card choice corpus" },
   h("span", { class: "row tight" }, icon(corpus.kind === "text" ? "words" : "compose"), h("a", { class: "corpus-name", href: `#/train/${encodeURIComponent(corpus.id)}` }, corpusTitle(corpus))),
-  h("p", { class: "soft small" }, corpus.summary ? firstSentence(corpus.summary) : measured(corpus)),
+  h("p", { class: "soft small" }, corpus.origin === "builtin" ? firstSentence(corpus.summary) : measured(corpus)),
   remove && h("button", { type: "button", class: "button bare small remove", "aria-label": `Remove ${corpus.name}`, title: "Remove", onclick: () => remove(corpus) }, icon("trash")))));
 
 // Corpora in groups with headings: the person's own first.

@@ -29,7 +29,8 @@ const briefly = (value) => value.toFixed(value < 10 ? 2 : 1);
 const timed = (seconds, most) => (most < 120 ? `${Math.round(seconds)} s` : most < 7200 ? `${+(seconds / 60).toFixed(1)} min` : `${+(seconds / 3600).toFixed(1)} h`);
 const timeTicks = (most, parts) => {
   const unit = most < 120 ? 1 : most < 7200 ? 60 : 3600;
-  return ticks(0, most / unit, parts).map((tick) => tick * unit);
+  const whole = unit === 1 ? Math.min(parts, Math.max(1, Math.floor(most))) : parts; // no halves of seconds
+  return ticks(0, most / unit, whole).map((tick) => tick * unit);
 };
 
 // One sentence on what the picture shows.
@@ -88,7 +89,8 @@ function draw(svg, { lines, unit }, small) {
   svg.append(s("path", { class: "train", d: path(lines, "train_loss", scale) }), s("path", { class: "valid", d: path(lines, "valid_loss", scale) }));
   const valid = finite(lines, "valid_loss");
   if (valid.length) svg.append(dot(valid.at(-1), "valid_loss", scale, "valid"));
-  else if (finite(lines, "train_loss").length) svg.append(dot(finite(lines, "train_loss").at(-1), "train_loss", scale, "train"));
+  const train = finite(lines, "train_loss");
+  if (train.length === 1 || (train.length && !valid.length)) svg.append(dot(train.at(-1), "train_loss", scale, "train"));
   svg.append(s("line", { class: "here", y1: scale.edges.top, y2: scale.height - scale.edges.bottom, visibility: "hidden" }));
 }
 

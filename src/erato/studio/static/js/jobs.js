@@ -58,7 +58,8 @@ export function bar(label) {
 const place = (job) => (job.kind === "train" ? `#/model/${job.progress?.model ?? job.result?.model ?? job.id}` : null);
 
 // Whether the view itself is about this job.
-const shownHere = (job) => [place(job), `#/model/${job.id}`].includes(location.hash) && job.kind === "train";
+const shownHere = (job) => (job.kind === "train" && [place(job), `#/model/${job.id}`].includes(location.hash))
+  || (job.kind === "check" && location.hash === `#/train/${job.request.corpus}`);
 
 class Line {
   constructor(job) {

@@ -3,8 +3,8 @@
 
 import { announce, fill, h, trouble } from "./dom.js";
 import { icon } from "./icons.js";
-import { say } from "./api.js";
-import { connect, onHere } from "./events.js";
+import { AWAY, say } from "./api.js";
+import { connect, onBack, onHere } from "./events.js";
 import { isDark, switchTheme } from "./theme.js";
 import { showJobs } from "./jobs.js";
 
@@ -16,6 +16,8 @@ const VIEWS = {
 
 let root = document.getElementById("view");
 let leave = null; // what undoes the view that is shown
+let failed = false; // it did not open
+let answers = true; // the studio, as far as is known
 let turn = 0; // how many views were asked for; an older one that comes late is dropped
 
 // `#/compose/m1?bar=5` -> ["compose", {parts: ["m1"], query}]
@@ -30,6 +32,7 @@ async function go(first = false) {
   const mine = ++turn;
   leave?.();
   leave = null;
+  failed = false;
   // A new root a view: what an older view still has in hand goes nowhere.
   const fresh = h("main", { id: "view", tabindex: "-1", class: "loading" });
   root.replaceWith(fresh);
@@ -44,9 +47,15 @@ async function go(first = false) {
     leave = undo ?? null;
   } catch (error) {
     if (mine !== turn) return;
-    fill(fresh, h("h1", {}, "This did not open"), trouble(say(error), h("p", {}, h("a", { class: "button quiet", href: "#/" }, "To the start"))));
+    failed = true;
+    fill(fresh, h("h1", {}, "This did not open"), trouble(answers ? say(error) : AWAY, h("p", {}, h("a", { class: "button quiet", href: "#/" }, "To the start"))));
   }
   arrived(fresh, first);
+}
+
+// The others are fetched as soon as there is nothing else to do: then they are there while the studio is not.
+function fetchAll() {
+  for (const [name] of Object.values(VIEWS)) import(`./views/${name}.js`).catch(() => {}); // what does not come now comes when it is opened
 }
 
 function lost(first) {
@@ -89,9 +98,10 @@ function dress() {
 }
 
 function watch() {
+  onBack(() => { if (failed) go(); });
   const away = document.getElementById("away");
   onHere((here) => {
-    away.hidden = here;
+    away.hidden = answers = here;
     if (here) announce("The studio is there again.");
     else fill(away, "The studio is not running; start it with ", h("code", {}, "erato studio"), ". This page goes on by itself then.");
   });
@@ -104,5 +114,5 @@ dress();
 watch();
 showJobs(document.getElementById("jobs"));
 addEventListener("hashchange", () => go());
-go(true);
+go(true).then(() => setTimeout(fetchAll, 300));
 connect();

@@ -31,7 +31,7 @@ function figures(report, kind) {
     figure(`${of(report.used)}`, `of ${count(report.files, "file")} can be used`),
     kind !== "text" && Number.isFinite(report.seconds) && figure(span(report.seconds), "of music"),
     kind !== "text" && Number.isFinite(report.notes) && report.notes > 0 && figure(of(report.notes), "notes"),
-    Number.isFinite(report.characters) && report.characters > 0 && figure(of(report.characters), "characters"),
+    (kind === "text" || !report.notes) && Number.isFinite(report.characters) && report.characters > 0 && figure(of(report.characters), "characters"),
     figure(of(report.duplicates ?? 0), report.duplicates === 1 ? "duplicate, used once" : "duplicates, used once"));
 }
 

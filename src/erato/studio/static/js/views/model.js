@@ -31,9 +31,9 @@ class Page {
     this.live = h("section", { class: "card live stack", "aria-label": "Training", hidden: true });
     this.trouble = h("div", { class: "stack" });
     this.curve = lossCurve();
-    this.learning = h("section", { class: "card stack", "aria-labelledby": "curve-title", hidden: true }, h("h2", { id: "curve-title" }, "How it learns"),
+    this.learning = h("section", { class: "card stack learning", "aria-labelledby": "curve-title", hidden: true }, h("h2", { id: "curve-title" }, "How it learns"),
       h("p", { class: "soft" }, "How surprised it is by music, note by note: the lower the line, the better it knows the style. When the line of unseen pieces rises again, it begins to learn by heart."), this.curve.element);
-    this.samples = h("section", { class: "card stack", "aria-labelledby": "samples-title", hidden: true });
+    this.samples = h("section", { class: "card stack heard", "aria-labelledby": "samples-title", hidden: true });
     this.facts = h("section", { class: "card stack", "aria-labelledby": "facts-title", hidden: true });
     this.ready = h("div", { class: "ready", hidden: true });
     this.progress = bar("Training");
@@ -41,7 +41,7 @@ class Page {
     this.trail = []; // where it stood since the last measurement
     this.offs = [];
     put(root, h("a", { class: "back", href: "#/" }, icon("back"), "Start"), h("header", { class: "opening" }, this.title, this.chips),
-      h("div", { class: "stack model-page" }, this.trouble, this.ready, this.live, h("div", { class: "two" }, h("div", { class: "stack" }, this.learning, this.facts), this.samples)));
+      h("div", { class: "stack model-page" }, this.trouble, this.ready, this.live, h("div", { class: "two" }, this.learning, this.samples, this.facts)));
   }
 
   async begin() {
@@ -147,7 +147,7 @@ class Page {
 
   showFacts() {
     const { recipe, summary, corpus, licence, parameters, created } = this.model;
-    const rows = [["Recipe", recipe && summary ? `${recipe}: ${summary}` : recipe], ["Learnt from", corpus], ["Licence of that", licence],
+    const rows = [["Recipe", recipe && [recipeTitle(recipe), summary].filter(Boolean).join(": ")], ["Learnt from", corpus], ["Licence of that", licence],
       ["Size", parameters ? `${parameters.toLocaleString("en-GB")} numbers` : null], ["Begun", created ? when(created) : null]].filter(([, value]) => value);
     this.facts.hidden = !rows.length;
     fill(this.facts, h("h2", { id: "facts-title" }, "About it"), h("dl", { class: "facts" }, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])));

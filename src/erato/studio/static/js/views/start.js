@@ -105,7 +105,7 @@ async function hear(model, place, stops) {
 async function showCorpora(section) {
   let corpora;
   try { ({ corpora } = await get("/api/corpora")); }
-  catch (error) { return fill(section, h("h2", { id: "corpora-title" }, "Music to learn from"), trouble(say(error))); }
+  catch (error) { return fill(section, error.status !== 0 && [h("h2", { id: "corpora-title" }, "Music to learn from"), trouble(say(error))]); } // once is enough
   fill(section, h("h2", { id: "corpora-title" }, "Music and words to learn from"), corpusGroups(corpora, (corpus) => remove(corpus, () => showCorpora(section))));
 }
 

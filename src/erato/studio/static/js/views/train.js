@@ -28,7 +28,7 @@ async function settings(root, id) {
     return null;
   }
   const form = new Form(corpus, studio.recipes);
-  put(root, h("header", { class: "opening" }, h("h1", {}, corpusTitle(corpus)), h("p", { class: "lead" }, corpus.summary ? sentence(corpus.summary) : sentence(measured(corpus)))), form.element);
+  put(root, h("header", { class: "opening" }, h("h1", {}, corpusTitle(corpus)), h("p", { class: "lead" }, sentence(corpus.origin === "builtin" ? corpus.summary : measured(corpus)))), form.element);
   form.begin();
   return () => form.end();
 }
@@ -125,7 +125,7 @@ class Form {
 
   time() {
     const { input, label } = this.minutes;
-    const buttons = MINUTES.map((minutes) => h("button", { type: "button", onclick: () => { this.touched = true; input.value = minutes; this.press(); } }, minutes < 60 ? `${minutes} min` : "1 hour"));
+    const buttons = MINUTES.map((minutes) => h("button", { type: "button", onclick: () => { this.touched = true; input.value = minutes; this.press(); } }, minutes));
     this.press = () => buttons.forEach((button, index) => button.setAttribute("aria-pressed", String(Number(input.value) === MINUTES[index])));
     input.addEventListener("input", () => { this.touched = true; this.press(); });
     this.press();
