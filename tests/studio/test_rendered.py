@@ -306,3 +306,12 @@ def test_time_that_runs_out_is_a_sentence(renders, digest, monkeypatch):
     monkeypatch.setattr(renders._apart, "ask", ended)
     with pytest.raises(EratoError, match="ended in the middle"):
         renders.of_piece(digest, "music", "mp3")
+
+
+def test_a_piece_without_a_note(counted):
+    renders, _ = counted
+    digest = renders.project.keep_piece(Score(96))
+    assert renders.project.piece(digest, "music").ticks_per_quarter == 96
+    assert len(renders.project.piece(digest, "music").tracks) == 0
+    assert renders.of_piece(digest, "music", "csv").is_file()
+    assert renders.pages(digest) == 1

@@ -430,15 +430,16 @@ def test_words_go_on_and_stream(project):
 @pytest.mark.parametrize("kind", ["char-lstm", "event-transformer"])
 def test_no_words_of_a_prompt_are_taken_for_a_path(project, tmp_path, kind):
     secret = tmp_path / "secret.txt"
-    secret.write_text("the moon the moon the moon")
     request = {"model": project.ids[kind], "n": 1, "prompt": {"text": str(secret)}}
     if kind == "event-transformer":
         with pytest.raises(UsageError, match="writes music, and what is to be continued is words"):
             do(project, "compose", request)
         return
-    _, (take,) = do(project, "compose", request)
-    assert project.piece(take.digest, "text").startswith(str(secret))
-    assert "the moon the moon" not in project.piece(take.digest, "text")
+    _, (before,) = do(project, "compose", request)
+    assert project.piece(before.digest, "text").startswith(str(secret))
+    secret.write_text("the moon the moon the moon")
+    _, (after,) = do(project, "compose", request)  # whether there is such a file makes no difference
+    assert (after.digest, after.facts["log_prob"]) == (before.digest, before.facts["log_prob"])
 
 
 @pytest.mark.parametrize(
@@ -531,3 +532,24 @@ def test_whole_phrases_with_their_dials(project):
     ):
         with pytest.raises(UsageError, match=said):
             do(project, "compose", {"model": model} | change)
+
+
+def test_a_model_that_composes_silence_says_so(project, monkeypatch):
+    from dataclasses import replace
+
+    run = work_compose.loaded(models.find(project, project.ids["note-lstm"]), work_compose.Telling(Told())).run
+    real = type(run).sample
+    silent = {4}
+
+    def sample(self, *arguments, **settings):
+        made = real(self, *arguments, **settings)
+        return [replace(one, piece=Score(480)) if one.seed in silent else one for one in made]
+
+    monkeypatch.setattr(type(run), "sample", sample)
+    told, request = Told(), {"model": project.ids["note-lstm"], "n": 2, "seed": 3, "length": 4}
+    _, made = do(project, "compose", request, told=told)
+    assert [take.facts["seed"] for take in made] == [3]
+    assert "1 of 2 pieces were nothing but silence" in told[-1]["notes"][-1]
+    silent.add(3)
+    with pytest.raises(EratoError, match="nothing but silence: try another seed"):
+        do(project, "compose", request)

@@ -26,7 +26,7 @@ from erato.renderers.base import About
 from erato.score import Piece, Score, seconds
 from erato.studio.apart import Apart, Ended, TooLong
 from erato.studio.errors import DiskFull, NotThere, QueueFull, disk_full, plainly
-from erato.studio.project import Project
+from erato.studio.project import Project, score_of
 
 TIMEOUT = 120.0  # seconds that one file may take
 MOST_BYTES = 10**9  # of all that is kept
@@ -195,9 +195,11 @@ def _plainly(make: Callable[..., None], arguments: tuple[Any, ...]) -> tuple[str
 
 
 def _read(path: str) -> Piece:
+    """A piece of the project, or a sample of a run."""
     from erato.reading import read_piece
 
-    return read_piece(Path(path))
+    file = Path(path)
+    return score_of(file.read_bytes(), file.name) if file.suffix == ".mid" else read_piece(file)
 
 
 def _render(source: str, title: str, facts: dict[str, str], path: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from erato import score as scores
 from erato.composing import Sample
-from erato.errors import UsageError
+from erato.errors import EratoError, UsageError
 from erato.loading import load
 from erato.phrase_run import PhraseRun
 from erato.prompting import Words
@@ -86,11 +86,25 @@ def compose(project: Project, job: Job, tell: "Tell") -> "list[NewTake]":
     if this.run.representation.kind == "text":
         settings["stream"] = _Streamed(reporter, _held(this.run, prompt)).add
     samples = this.run.sample(None if prompt is None else prompt.piece, n=n, seed=seed, reporter=reporter, **settings)
+    heard = [sample for sample in samples if _sounds(sample.piece)]
+    if not heard:
+        raise EratoError(
+            "It composed nothing but silence: try another seed or a higher temperature, or train the model for longer."
+        )
+    if len(heard) < len(samples):
+        reporter.note(
+            f"{len(samples) - len(heard)} of {len(samples)} pieces were nothing but silence, and are left out."
+        )
     made = []
-    for number, sample in enumerate(samples):
-        reporter.progress(number, len(samples), "comparing with what it learned from: pieces")
+    for number, sample in enumerate(heard):
+        reporter.progress(number, len(heard), "comparing with what it learned from: pieces")
         made.append(_take(project, asked, this, name, prompt, sample, reporter))
     return made
+
+
+def _sounds(piece: Piece) -> bool:
+    """Whether there is anything in it."""
+    return bool(piece) if isinstance(piece, str) else scores.note_count(piece) > 0
 
 
 class _Streamed:
