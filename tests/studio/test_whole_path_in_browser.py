@@ -1,4 +1,4 @@
-"""The whole way of a person in a browser, against a real studio: from a folder that is dropped to files that hold what was edited.
+"""The whole way in a browser, against a real studio: from a folder that is chosen to files that hold what was edited.
 
 Needs Chromium: without one these tests are skipped, but fail where CI is set, or ERATO_BROWSER=required.
 """
