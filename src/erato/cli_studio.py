@@ -56,8 +56,10 @@ def studio(given: argparse.Namespace) -> int:
             closing(serving.listen(given.host, given.port)) as listening,
         ):
             renders.warm()
-            serving.serve(Studio(project, queue, renders, reader), listening, given.host, started)
-        print(f"\nThe studio has ended{_left(queue)}.", file=sys.stderr)
+            try:
+                serving.serve(Studio(project, queue, renders, reader), listening, given.host, started)
+            finally:  # before the workers, as a training saves first
+                print(f"\nThe studio ends{_left(queue)}.", file=sys.stderr)
     finally:
         project.close()
     return 0

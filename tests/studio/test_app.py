@@ -211,6 +211,27 @@ def test_an_answer_that_is_made_while_it_is_sent(ask):
     assert answer.content == b"one two"
 
 
+def test_nothing_is_made_for_who_has_left(served, monkeypatch):
+    from erato.studio import archive
+
+    made, closed = [], threading.Event()
+
+    def parts(project):
+        try:
+            for number in range(100_000):
+                made.append(number)
+                yield b"x" * 2**16
+        finally:
+            closed.set()
+
+    monkeypatch.setattr(archive, "export", parts)
+    with served.client.stream("GET", "/api/project.zip") as answer:
+        next(answer.iter_raw())
+    assert closed.wait(20) and len(made) < 10_000
+    made.clear()
+    assert served.client.head("/api/project.zip").status_code == 200 and made == []
+
+
 def test_slow_calls_do_not_keep_quick_ones_waiting(served, score_json, monkeypatch):
     there, go = threading.Semaphore(0), threading.Event()
 

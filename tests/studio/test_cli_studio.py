@@ -59,7 +59,7 @@ def test_it_prints_the_address_serves_and_ends_with_ctrl_c(tmp_path):
         )
         assert again.returncode == 1 and "is open in another studio" in again.stderr and "Traceback" not in again.stderr
         code, errors, _ = started.end()
-    assert code == 0 and "The studio has ended" in errors and "Traceback" not in errors
+    assert code == 0 and "The studio ends" in errors and "Traceback" not in errors
     assert (tmp_path / "mine" / "studio.sqlite").is_file()
     token = (tmp_path / "mine" / "token").read_text("utf-8").strip()
     assert token == started.token

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import write_scales  # type: ignore[import-not-found]
 
-from erato.studio.api import ENDPOINTS
+from erato.studio.api import ENDPOINTS, EVENTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.S)
@@ -21,8 +21,10 @@ CALLS = [line for line in LINES if "curl " in line]
 
 def test_every_command_names_a_call_that_there_is():
     assert len(CALLS) > 25
-    known = [(one.method, re.compile(re.sub(r"{\w+}", "[^/]+", one.path.replace(".", r"\.")))) for one in ENDPOINTS]
-    known.append(("GET", re.compile("/api/events")))
+    known = [
+        (one.method, re.compile(re.sub(r"{\w+}", "[^/]+", one.path.replace(".", r"\."))))
+        for one in [*ENDPOINTS, EVENTS]
+    ]
     for line in CALLS:
         path = "/api" + re.search(r"\$API([^\s\"?]*)", line)[1]
         method = "GET"

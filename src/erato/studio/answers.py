@@ -81,17 +81,26 @@ async def send_error(
     await send_whole(send, Whole(status, whole.body, (*whole.headers, *headers, *close)))
 
 
-async def send_answer(scope: Scope, send: Send, answer: Whole | Blob | Chunks) -> None:
-    """What a call gave."""
+async def send_answer(scope: Scope, receive: Receive, send: Send, answer: Whole | Blob | Chunks) -> None:
+    """What a call gave, as far as somebody is there to take it."""
     if isinstance(answer, Whole):
-        await send_whole(send, answer)
-    elif isinstance(answer, Chunks):
-        await _send_chunks(send, answer)
-    else:
-        await _send_blob(scope, send, answer)
+        return await send_whole(send, answer)
+    leaving = asyncio.create_task(_until_gone(receive))
+    try:
+        if isinstance(answer, Chunks):
+            await _send_chunks(scope, send, answer, leaving.done)
+        else:
+            await _send_blob(scope, send, answer, leaving.done)
+    finally:
+        leaving.cancel()
 
 
-async def _send_blob(scope: Scope, send: Send, blob: Blob) -> None:
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send_blob(scope: Scope, send: Send, blob: Blob, gone: Callable[[], bool]) -> None:
     headers = _headers_of(blob.media, blob.download)
     if blob.digest is not None:
         tag = f'"{blob.digest}"'.encode()
@@ -107,7 +116,7 @@ async def _send_blob(scope: Scope, send: Send, blob: Blob) -> None:
             size = (await asyncio.to_thread(blob.content.stat)).st_size
             headers.append((b"content-length", str(size).encode()))
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            while part := await asyncio.to_thread(file.read, min(_PART, size)):
+            while not gone() and (part := await asyncio.to_thread(file.read, min(_PART, size))):
                 size -= len(part)
                 await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
@@ -116,9 +125,9 @@ async def _send_blob(scope: Scope, send: Send, blob: Blob) -> None:
             blob.content.unlink(missing_ok=True)
 
 
-async def _send_chunks(send: Send, chunks: Chunks) -> None:
+async def _send_chunks(scope: Scope, send: Send, chunks: Chunks, gone: Callable[[], bool]) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": _headers_of(chunks.media, chunks.download)})
-    while part := await asyncio.to_thread(_next, chunks.parts):
+    while scope["method"] != "HEAD" and not gone() and (part := await asyncio.to_thread(_next, chunks.parts)):
         await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 

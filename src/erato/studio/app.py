@@ -18,7 +18,7 @@ from starlette.routing import Route, Router
 from erato.errors import EratoError, UsageError
 from erato.studio import bodies
 from erato.studio.answers import Receive, Scope, Send, Whole, made, send_answer, send_error
-from erato.studio.api import ENDPOINTS
+from erato.studio.api import ENDPOINTS, EVENTS
 from erato.studio.checking import read_json
 from erato.studio.endpoints import JSON_BYTES, Blob, Call, Chunks, Endpoint, Raw
 from erato.studio.errors import Conflict, DiskFull, NotThere, QueueFull, plainly
@@ -42,7 +42,7 @@ def application(
 ) -> App:
     """Everything that is served, guarded."""
     limiters = {False: anyio.CapacityLimiter(_THREADS), True: anyio.CapacityLimiter(_SLOW_THREADS)}
-    resources: dict[str, dict[str, App]] = {"/api/events": {"GET": events}}
+    resources: dict[str, dict[str, App]] = {EVENTS.path: {EVENTS.method: events}}
     for endpoint in endpoints:
         doing = _Doing(endpoint, studio, limiters[endpoint.slow], patience)
         resources.setdefault(endpoint.path, {})[endpoint.method] = doing
@@ -97,7 +97,7 @@ class _Doing:
         finally:
             if spooled is not None:
                 spooled.unlink(missing_ok=True)
-        return await send_answer(scope, send, answer)
+        return await send_answer(scope, receive, send, answer)
 
     def _unfit(self, scope: Scope) -> tuple[int, str] | None:
         if self._endpoint.body is None or isinstance(self._endpoint.body, Raw):
