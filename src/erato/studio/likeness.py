@@ -19,7 +19,8 @@ from erato.run import Run
 from erato.score import Piece, Score
 from erato.training_index import music_index, words_index
 
-MOST_HELD_OUT = 60  # pieces of people that are looked up for comparison
+MOST_HELD_OUT = 40  # pieces of people that are looked up for comparison
+FEW = 10  # percentile of people below which a piece shares little
 _SEED = 0  # of what is drawn among pieces of people: the same each time
 
 
@@ -109,8 +110,8 @@ class Likeness:
         }
 
     def _at(self, length: int, look: Callable[[int, Callable[[int, int], None]], People], reporter: Reporter) -> People:
-        """What pieces of people of about this length share: of the nearest of 2, 3, 4, 6, 8, 11, 16, 23, 32, ..."""
-        near = max(2, round(2 ** (round(2 * np.log2(max(length, 2))) / 2)))
+        """What pieces of people of about this length share: of the nearest power of two, as it takes seconds to say."""
+        near = 2 ** max(1, round(np.log2(max(length, 2))))
         if near not in self._people:
             self._people[near] = look(
                 near, lambda done, total: reporter.progress(done, total, "looking up pieces of people, to compare")
@@ -147,7 +148,9 @@ def _beside(percentile: float | None, people: People, measure: str) -> str:
         usual = people.at(measure, RARE)
         most = f" (95 of 100 share at most {usual:.0f})" if usual is not None else ""
         return f" That is more than people's own pieces share with each other{most}: it may be a copy."
-    return f" People's own pieces share as much: {percentile:.0f} of 100 share less."
+    if percentile < FEW:
+        return " People's own pieces share more with each other."
+    return f" Of 100 pieces of people, {percentile:.0f} share less with the others."
 
 
 def _nothing(unit: str, whose: str) -> dict[str, Any]:
