@@ -348,7 +348,7 @@ def test_without_the_pieces_that_it_learned_from(project, tmp_path, patched):
 
     write_json(folder / "recipe.json", record)
     seal(folder, WRITTEN_ONCE)
-    _, (take,) = do(project, "compose", {"model": "moved", "n": 1, "bars": 1})
+    _, (take,) = do(project, "compose", {"model": "moved", "n": 1, "bars": 4})
     assert take.facts["originality"]["longest"] is None
     assert "is not there" in take.facts["originality"]["why"]
     shutil.rmtree(folder)
@@ -401,7 +401,7 @@ def test_going_on_from_a_second_and_from_the_whole(project, tune):
 
 
 def test_composing_again_from_the_first_bar_is_a_piece_without_a_prompt(project, tune):
-    request = {"model": project.ids["event-transformer"], "n": 1, "bars": 1, "parent": tune.id}
+    request = {"model": project.ids["event-transformer"], "n": 1, "bars": 4, "parent": tune.id}
     _, (take,) = do(project, "compose", request | {"prompt": {"take": tune.id, "to_bar": 0}})
     assert take.parent == tune.id
     assert take.facts["new_from"] is None
