@@ -26,6 +26,7 @@ from erato.studio.services import Studio
 
 PORT = 8321  # tried first where none is asked for
 _TRIED = 20  # ports from there on
+_KEPT = 75  # seconds that a connection is kept without a request; who asks again just then would be cut off
 _ENDING = 1  # seconds that answers have to end
 _HEADER_BYTES = 16 * 2**10
 _HEADER_SECONDS = 10.0
@@ -94,6 +95,7 @@ def server(
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=_KEPT,
         h11_max_incomplete_event_size=_HEADER_BYTES,
         timeout_graceful_shutdown=_ENDING,
     )
