@@ -1,4 +1,4 @@
-"""Composing in a browser, against a real studio with small models: what is asked for, what comes back and what becomes of it.
+"""Composing in a browser, against a real studio with a small model: what is asked for, what comes, what becomes of it.
 
 Needs Chromium: without one these tests are skipped, but fail where CI is set, or ERATO_BROWSER=required.
 """
@@ -84,8 +84,8 @@ def test_four_pieces_are_seen_heard_kept_and_thrown_away(visit, studio, model):
     assert float(re.search(r"[\d.]+", said.replace(",", ""))[0]) == pytest.approx(nats, abs=0.006)
     expect(first.get_by_text(take["facts"]["originality"]["said"])).to_be_visible()
     drawn = """async (canvas) => {
-      const blank = () => Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
-      const has = () => canvas.toDataURL() !== blank().toDataURL();
+      const { width, height } = canvas;
+      const has = () => canvas.toDataURL() !== Object.assign(canvas.cloneNode(), { width, height }).toDataURL();
       for (let at = 0; at < 200 && !has(); at++) await new Promise((go) => setTimeout(go, 20));
       return has();
     }"""
@@ -184,7 +184,9 @@ def test_a_piece_goes_on_from_a_bar_and_holds_what_was_before(visit, studio, mod
     assert asked[0]["prompt"] == {"take": take["id"], "to_bar": 2}
     made = studio.client.get(f"/api/takes/{id}").json()
     assert made["parent"] == take["id"]
-    notes = [n for track in studio.client.get(f"/api/takes/{id}/piece").json()["score"]["tracks"] for n in track["notes"]]
+    notes = [
+        n for track in studio.client.get(f"/api/takes/{id}/piece").json()["score"]["tracks"] for n in track["notes"]
+    ]
     before = sorted(note for note in notes if note[0] < 8 * QUARTER)
     assert before == [[QUARTER * beat, QUARTER, 60 + beat % 8, 80] for beat in range(8)]
 
@@ -202,8 +204,8 @@ def test_a_file_is_dropped_to_begin_with_and_refused_where_it_was_dropped(visit,
     drop = """([name, bytes]) => {
       const data = new DataTransfer();
       data.items.add(new File([new Uint8Array(bytes)], name));
-      for (const kind of ["dragover", "drop"])
-        document.querySelector(".drop").dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+      const said = { dataTransfer: data, bubbles: true, cancelable: true }, zone = document.querySelector(".drop");
+      for (const kind of ["dragover", "drop"]) zone.dispatchEvent(new DragEvent(kind, said));
     }"""
     expect(prompt.locator(".drop")).to_be_visible()
     page.evaluate(drop, ["piece00.mid", list((files / "piece00.mid").read_bytes())])
@@ -277,7 +279,12 @@ def test_dials_keep_the_seeds_of_the_piece_that_is_varied_and_change_the_others(
         "bars": True, "seconds": False, "length": False, "prompt": False, "original": False, "sampler": [],
         "latents": {"tracks": ["Soprano", "Bass"], "parts": PARTS}, "usual": {"bars": 4},
     }  # fmt: skip
-    phrases = {**studio.client.get(f"/api/models/{model}").json(), "id": "phrases", "name": "phrases", "composes": composes}
+    phrases = {
+        **studio.client.get(f"/api/models/{model}").json(),
+        "id": "phrases",
+        "name": "phrases",
+        "composes": composes,
+    }
     varied = {**take, "how": "composed", "model": "phrases", "settings": {"style": 3}, "facts": {"seed": 40}}
     page = visit()
     page.route("**/api/models", lambda route: route.fulfill(json={"models": [phrases]}))

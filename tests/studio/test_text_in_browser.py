@@ -1,5 +1,5 @@
-"""Writing in a browser, against a real studio: words are saved by themselves, a model goes on behind the cursor, and what it
-offers is taken, taken word by word, or refused; nothing is lost where two pages write in one text.
+"""Writing in a browser, against a real studio: words are saved by themselves, a model goes on behind the cursor, and what
+it offers is taken, taken word by word, or refused; nothing is lost where two pages write in one text.
 
 Needs Chromium: without one these tests are skipped, but fail where CI is set, or ERATO_BROWSER=required.
 """
@@ -43,7 +43,11 @@ class Writing:
 
     def __init__(self, page, studio):
         self.page, self.studio = page, studio
-        self.pen, self.ghost, self.state = page.locator(".pen"), page.locator(".ghost"), page.locator(".writing-head [role=status]")
+        self.pen, self.ghost, self.state = (
+            page.locator(".pen"),
+            page.locator(".ghost"),
+            page.locator(".writing-head [role=status]"),
+        )
         expect(self.pen).to_be_visible()
 
     def offered(self, length=40):

@@ -45,15 +45,19 @@ function dial(part, tracks) {
   const more = rows.length ? h("details", {}, h("summary", {}, "by instrument"), ...rows) : null;
   const element = h("div", { class: "part-dial" }, knob, h("div", {}, h("h3", {}, name), h("p", { class: "help" }, help)), all.element, more);
   const seeds = (take) => {
-    if (!each.length || each.every((one) => one.kept() === all.kept() && all.kept())) return all.kept() ? wholeSeed(take, part) : undefined;
-    if (each.every((one) => !one.kept())) return undefined;
+    if (all.kept()) return seedsOf(take, part);
+    if (!each.some((one) => one.kept())) return undefined;
     return each.map((one, track) => (one.kept() ? seedOf(take, part, track) : null));
   };
   const inputs = [all, ...each].flatMap((one) => one.inputs);
   return { part, element, seeds, enable: (can) => inputs.forEach((input) => { input.disabled = !can; }) };
 }
 
-const wholeSeed = (take, part) => (Array.isArray(take.settings[part]) ? take.settings[part].map((_, track) => seedOf(take, part, track)) : seedOf(take, part));
+// The seed that decided a part of a take, or the seeds, where each track had its own.
+function seedsOf(take, part) {
+  const asked = take.settings[part];
+  return Array.isArray(asked) ? asked.map((_, track) => seedOf(take, part, track)) : seedOf(take, part);
+}
 
 // {element, values(): {part: seed or seeds}, vary(take or null), take(): the take that is varied}.
 export function dialsOf(latents) {
@@ -62,11 +66,15 @@ export function dialsOf(latents) {
   const vary = (take) => {
     chosen = take;
     dials.forEach((one) => one.enable(take !== null));
-    if (take) fill(from, "What is kept, is kept from ", h("strong", {}, nameOf(take)), ". ", h("button", { type: "button", class: "link", onclick: () => vary(null) }, "All new"));
+    if (take) fill(from, "What is kept, is kept from ", h("strong", {}, nameOf(take)), ". ",
+      h("button", { type: "button", class: "link", onclick: () => vary(null) }, "All new"));
     else fill(from, "All four are drawn anew. Compose, then choose “Vary” on the piece that you like: here you say what of it to keep.");
   };
   vary(null);
   const element = h("fieldset", { class: "dials" }, h("legend", {}, "Keep and change"), from, h("div", {}, ...dials.map((one) => one.element)));
-  const values = () => (chosen ? Object.fromEntries(dials.map((one) => [one.part, one.seeds(chosen)]).filter(([, seeds]) => seeds !== undefined)) : {});
+  const values = () => {
+    const seeds = chosen ? dials.map((one) => [one.part, one.seeds(chosen)]) : [];
+    return Object.fromEntries(seeds.filter(([, seed]) => seed !== undefined));
+  };
   return { element, values, vary, take: () => chosen };
 }

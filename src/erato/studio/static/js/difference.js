@@ -30,7 +30,8 @@ export function wordsApart(a, b) {
   const width = right.length + 1, longest = new Uint32Array((left.length + 1) * width);
   for (let i = left.length - 1; i >= 0; i--)
     for (let j = right.length - 1; j >= 0; j--)
-      longest[i * width + j] = left[i] === right[j] ? longest[(i + 1) * width + j + 1] + 1 : Math.max(longest[(i + 1) * width + j], longest[i * width + j + 1]);
+      longest[i * width + j] = left[i] === right[j] ? longest[(i + 1) * width + j + 1] + 1 : Math.max(longest[(i + 1) * width + j],
+        longest[i * width + j + 1]);
   const found = [[], []];
   let [i, j] = [0, 0];
   while (i < left.length || j < right.length) {

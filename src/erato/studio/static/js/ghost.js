@@ -4,7 +4,7 @@
 // The text is a <textarea>; under it lies the same text again, set alike, where what is offered stands between what is before the
 // cursor and what is after it. While something is offered the letters of the <textarea> are clear, and only its cursor is seen.
 
-import { fill, h } from "./dom.js";
+import { h } from "./dom.js";
 
 // {element, area, text(), before(): what stands before the cursor, set(text), offer(words), take(), takeWord(), refuse(), offered()}.
 // `changed()` after the text changed; `taken(all)` after all of what was offered was taken, or a word of it; `refused()` after it

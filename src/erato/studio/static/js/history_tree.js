@@ -37,15 +37,19 @@ export function historyTree({ chosen, ticked }) {
 
   function item(row) {
     const { take } = row, dim = matched && !matched.has(take.id);
-    const tick = h("input", { type: "checkbox", tabindex: "-1", "aria-label": `Choose ${nameOf(take)}`, checked: ticks.has(take.id), onchange: () => tickOne(take.id, tick.checked) });
+    const tick = h("input", { type: "checkbox", tabindex: "-1", "aria-label": `Choose ${nameOf(take)}`, checked: ticks.has(take.id),
+      onchange: () => tickOne(take.id, tick.checked) });
     const node = h("div", {
-      class: `history-row ${take.status}${dim ? " is-dim" : ""}`, role: "treeitem", dataset: { take: take.id }, "aria-level": row.level, "aria-posinset": row.place,
-      "aria-setsize": row.siblings, "aria-selected": String(take.id === current), "aria-expanded": row.children ? String(!closed.has(take.id)) : null,
-      "aria-label": [nameOf(take), howSaid(take), lengthSaid(take), take.starred && "starred", take.status === "discarded" && "thrown away", ...take.tags].filter(Boolean).join(", "),
+      class: `history-row ${take.status}${dim ? " is-dim" : ""}`, role: "treeitem", dataset: { take: take.id }, "aria-level": row.level,
+      "aria-posinset": row.place, "aria-setsize": row.siblings, "aria-selected": String(take.id === current),
+      "aria-expanded": row.children ? String(!closed.has(take.id)) : null,
+      "aria-label": [nameOf(take), howSaid(take), lengthSaid(take), take.starred && "starred",
+        take.status === "discarded" && "thrown away", ...take.tags].filter(Boolean).join(", "),
     }, linesOf(row), h("span", { class: "history-words" },
       h("span", { class: "history-name" }, nameOf(take), take.starred && icon("starred")),
       h("span", { class: "small soft" }, [howSaid(take), lengthSaid(take), when(take.created)].filter(Boolean).join(" · "))),
-    h("span", { class: "history-tags" }, take.status === "offered" && h("span", { class: "chip accent" }, "undecided"), take.tags.map((tag) => h("span", { class: "chip" }, tag))),
+    h("span", { class: "history-tags" }, take.status === "offered" && h("span", { class: "chip accent" }, "undecided"),
+      take.tags.map((tag) => h("span", { class: "chip" }, tag))),
     row.children > 0 && closed.has(take.id) && h("span", { class: "chip" }, `+${below(take.id)}`), tick);
     node.addEventListener("click", (event) => {
       if (event.target === tick) return;
@@ -118,7 +122,8 @@ function linesOf({ take, lane, through, from, straight }) {
   const place = (at) => LANE / 2 + LANE * Math.min(at, WIDEST - 1), x = place(lane);
   const svg = document.createElementNS(SVG, "svg");
   const width = LANE * (Math.min(lane, WIDEST - 1) + 1);
-  for (const [name, value] of Object.entries({ class: "history-lines", width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, "aria-hidden": "true" })) svg.setAttribute(name, value);
+  for (const [name, value] of Object.entries({ class: "history-lines", width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`,
+    "aria-hidden": "true" })) svg.setAttribute(name, value);
   const path = (d, style = "") => {
     const line = document.createElementNS(SVG, "path");
     line.setAttribute("d", d);

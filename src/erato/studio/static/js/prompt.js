@@ -6,15 +6,14 @@ import { get, say, upload, withQuery } from "./api.js";
 import { icon } from "./icons.js";
 import { lengthSaid, nameOf } from "./facts.js";
 import { drawRoll, endOf } from "./thumb.js";
-import { count } from "./words.js";
 
 const FILES = ".mid,.midi,.musicxml,.mxl,.xml";
 const SHOWN = 40; // takes to choose from
 
 // {element, value(): prompt or undefined, take(): the take or null, use(take, bars to keep or null), complain(sentence)}.
 export function musicPrompt(changed = () => {}) {
-  const said = h("div", {}), place = h("div", {}), element = h("section", { class: "prompt stack", "aria-labelledby": "prompt-title" },
-    h("h2", { class: "over", id: "prompt-title" }, "Begin with"), place, said);
+  const said = h("div", {}), place = h("div", {}), element =
+    h("section", { class: "prompt stack", "aria-labelledby": "prompt-title" }, h("h2", { class: "over", id: "prompt-title" }, "Begin with"), place, said);
   let take = null, toBar = null;
   const complain = (sentence) => fill(said, sentence && trouble(sentence));
 
@@ -42,7 +41,8 @@ export function musicPrompt(changed = () => {}) {
   }
 
   function showChoices() {
-    const input = h("input", { type: "file", accept: FILES, class: "unseen", id: freshId("file"), "aria-label": "A MIDI or MusicXML file to begin with" });
+    const input = h("input", { type: "file", accept: FILES, class: "unseen", id: freshId("file"),
+      "aria-label": "A MIDI or MusicXML file to begin with" });
     input.addEventListener("change", () => { if (input.files[0]) bringIn(input.files[0]); });
     const zone = h("div", { class: "drop" }, input,
       h("p", {}, h("strong", {}, "Nothing: from the first note on."), " Or drop a MIDI or MusicXML file here."),
@@ -60,7 +60,8 @@ export function musicPrompt(changed = () => {}) {
   }
 
   function choiceOfTakes() {
-    const list = h("select", { class: "input", "aria-label": "A take to go on from", hidden: true }, h("option", { value: "" }, "or go on from a take …"));
+    const list = h("select", { class: "input", "aria-label": "A take to go on from", hidden: true },
+      h("option", { value: "" }, "or go on from a take …"));
     const named = (one) => `${nameOf(one)}${lengthSaid(one) ? ` (${lengthSaid(one)})` : ""}`;
     let known = [];
     get("/api/takes?kind=music&status=kept").then(({ takes }) => {
@@ -76,7 +77,8 @@ export function musicPrompt(changed = () => {}) {
     const chosen = take, canvas = h("canvas", { class: "prompt-roll", "aria-hidden": "true" });
     const words = h("p", { class: "small" }, h("strong", {}, nameOf(take))), kept = h("div", {});
     fill(place, h("div", { class: "prompt-chosen stack tight" }, h("div", { class: "row tight" }, h("div", { class: "grow" }, words),
-      h("button", { type: "button", class: "button bare small round", "aria-label": `Do not begin with ${nameOf(take)}`, onclick: () => use(null) }, icon("cancel"))),
+      h("button", { type: "button", class: "button bare small round", "aria-label": `Do not begin with ${nameOf(take)}`,
+        onclick: () => use(null) }, icon("cancel"))),
     canvas, kept));
     try {
       const { score } = await get(`/api/takes/${take.id}/piece`);
@@ -90,7 +92,8 @@ export function musicPrompt(changed = () => {}) {
   function showBars(score, canvas, kept) {
     const all = Math.max(1, (score.bars?.length ?? 1) - 1), id = freshId("bars");
     toBar = toBar === null ? null : Math.min(Math.max(1, toBar), all);
-    const number = h("input", { type: "number", class: "input inline", id, min: "1", max: all, value: toBar ?? all, inputmode: "numeric", required: true });
+    const number = h("input", { type: "number", class: "input inline", id, min: "1", max: all, value: toBar ?? all, inputmode: "numeric",
+      required: true });
     const next = h("span", {});
     const show = () => {
       const last = Math.min(Math.max(1, Number(number.value) || all), all);
@@ -100,7 +103,8 @@ export function musicPrompt(changed = () => {}) {
       changed();
     };
     number.addEventListener("input", show);
-    fill(kept, h("div", { class: "row tight small" }, h("label", { for: id }, "Keep bars 1 to"), number, h("span", {}, `of ${all}.`)), h("p", { class: "help" }, next));
+    fill(kept, h("div", { class: "row tight small" }, h("label", { for: id }, "Keep bars 1 to"), number, h("span", {}, `of ${all}.`)),
+      h("p", { class: "help" }, next));
     show();
   }
 

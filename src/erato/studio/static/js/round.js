@@ -14,7 +14,8 @@ const PLACEHOLDERS = 4;
 // `more`: actions of cards beside keeping and throwing away. The element has `.cards`, a list, and `.stop()`.
 export function roundOf(job, more = []) {
   const state = h("div", { "aria-live": "off" }), grid = h("div", { class: "variants" });
-  const element = h("section", { class: "take-round stack", "aria-label": "Pieces of one round", dataset: { job: job.id } }, headOf(job), state, grid);
+  const element = h("section", { class: "take-round stack", "aria-label": "Pieces of one round", dataset: { job: job.id } }, headOf(job),
+    state, grid);
   element.cards = [];
   element.stop = () => element.cards.forEach((card) => card.stop());
   follow(job, element, state, grid, more);
@@ -40,7 +41,8 @@ async function follow(job, element, state, grid, more) {
 // Progress in words, and a place for each piece that will come.
 function showWaiting(job, state, grid) {
   const line = bar("Composing"), said = h("span", { class: "small soft", role: "status" });
-  const number = job.request?.n ?? PLACEHOLDERS, places = Array.from({ length: number }, () => h("div", { class: "card take is-waiting", "aria-hidden": "true" }, h("p", { class: "excerpt" })));
+  const number = job.request?.n ?? PLACEHOLDERS, places = Array.from({ length: number }, () =>
+    h("div", { class: "card take is-waiting", "aria-hidden": "true" }, h("p", { class: "excerpt" })));
   let newest = job;
   fill(state, h("div", { class: "row round-progress" }, h("div", { class: "grow stack tight" }, said, line.element),
     h("button", { type: "button", class: "button quiet small", onclick: () => askJob(newest, "cancel") }, "Cancel")));
@@ -76,7 +78,8 @@ function variant(take, state, more) {
       fill(state, trouble(say(error)));
     }
   };
-  const keep = { label: "Keep", icon: "check", pressed: (now) => now.status === "kept", run: (now) => set(now.status === "kept" ? "offered" : "kept")(now) };
+  const keep = { label: "Keep", icon: "check", pressed: (now) => now.status === "kept",
+    run: (now) => set(now.status === "kept" ? "offered" : "kept")(now) };
   const drop = { label: "Throw away", icon: "trash", small: true, run: set("discarded") };
   const edit = { label: "Edit", icon: "edit", href: (now) => `#/${now.kind === "text" ? "text" : "edit"}/${now.id}` };
   const card = takeCard(take, { actions: [keep, edit, ...more, drop], brief: true });

@@ -49,7 +49,8 @@ export class Saving {
   // A new take with the text, that comes from the one before.
   async branch(text) {
     const parent = this.take?.id;
-    this.take = await post("/api/takes", { how: parent ? "edited" : "written", text, ...(parent ? { parent } : {}), ...(this.title ? { title: this.title } : {}) });
+    this.take = await post("/api/takes", { how: parent ? "edited" : "written", text, ...(parent ? { parent } : {}),
+      ...(this.title ? { title: this.title } : {}) });
     this.moved(this.take);
   }
 

@@ -23,7 +23,8 @@ const SAMPLER = {
   },
 };
 
-const STEPS = { music: "A step is what the model counts: a chord, a note or a moment.", text: "A step is what the model counts: a letter, or a piece of a word." };
+const STEPS = { music: "A step is what the model counts: a chord, a note or a moment.",
+  text: "A step is what the model counts: a letter, or a piece of a word." };
 const LENGTHS = {
   bars: { name: "bars", usual: 8, most: 1000, help: "New bars, after what it begins with." },
   seconds: { name: "seconds", usual: 20, most: 3600, help: "New seconds, after what it begins with." },
@@ -63,8 +64,8 @@ export function slider(key, usual) {
 // How much: a number, and of what, where the model counts in several ways.
 export function lengthField(composes, kind) {
   const usual = composes.usual ?? {}, units = Object.keys(LENGTHS).filter((unit) => composes[unit]);
-  const amount = numeral("amount", 1, 1), unit = h("select", { class: "input", name: "unit", "aria-label": "Counted in" },
-    units.map((one) => h("option", { value: one }, LENGTHS[one].name)));
+  const amount = numeral("amount", 1, 1), unit =
+    h("select", { class: "input", name: "unit", "aria-label": "Counted in" }, units.map((one) => h("option", { value: one }, LENGTHS[one].name)));
   const element = field("How long", amount, "", unit), help = element.querySelector(".help");
   const show = (value) => {
     const { most, help: words = STEPS[kind] } = LENGTHS[unit.value];
@@ -91,7 +92,8 @@ function seedField(dice) {
   const control = numeral("seed", 0, Number.MAX_SAFE_INTEGER, randomSeed()), held = h("input", { type: "checkbox", name: "held" });
   const roll = () => { control.value = randomSeed(); };
   const element = field("Seed", control, "The same seed with the same settings gives the same pieces again. Hold it to hear what a setting changes.",
-    h("button", { type: "button", class: "button quiet round small", "aria-label": "Roll another seed", title: "Roll another seed", onclick: roll }, dice),
+    h("button", { type: "button", class: "button quiet round small", "aria-label": "Roll another seed", title: "Roll another seed",
+      onclick: roll }, dice),
     h("label", { class: "check" }, held, "Hold"));
   const set = (settings) => { if (settings.seed != null) control.value = settings.seed; };
   return { element, values: () => ({ seed: Number(control.value) }), set, again: () => { if (!held.checked) roll(); } };
@@ -101,7 +103,8 @@ function originalField() {
   const wanted = h("input", { type: "checkbox", name: "original-wanted", "aria-label": "Refuse longer passages from your pieces" });
   const most = numeral("original", ORIGINAL.least, ORIGINAL.most, ORIGINAL.usual);
   most.addEventListener("input", () => { wanted.checked = true; });
-  const element = field("Not copied", most, "Each note that would make a longer passage of one of your pieces is refused. People's pieces share some, too.");
+  const element = field("Not copied", most,
+    "Each note that would make a longer passage of one of your pieces is refused. People's pieces share some, too.");
   const row = element.querySelector(".setting-row");
   row.prepend(wanted, h("span", {}, "Not more than"));
   row.append(h("span", {}, "notes in a row from your pieces"));
@@ -114,7 +117,8 @@ function originalField() {
 
 // All settings of a model: {elements, more: elements that may be folded away, values(), set(settings), again()}.
 export function settingsOf(composes, kind, dice) {
-  const usual = composes.usual ?? {}, sliders = Object.keys(SAMPLER).filter((key) => composes.sampler?.includes(key)).map((key) => slider(key, usual[key]));
+  const usual = composes.usual ?? {},
+    sliders = Object.keys(SAMPLER).filter((key) => composes.sampler?.includes(key)).map((key) => slider(key, usual[key]));
   const seed = seedField(dice), first = [lengthField(composes, kind), ...sliders.slice(0, 1)];
   const rest = [...sliders.slice(1), ...(composes.original ? [originalField()] : []), seed], all = [...first, ...rest];
   return {

@@ -32,7 +32,8 @@ export function takeCard(take, { actions = [], heading = "h3", brief = false, pl
     element.setAttribute("aria-label", nameOf(newest));
     if (sound) picture.setAttribute("aria-label", `Notes of ${nameOf(newest)}; space plays`);
     if (!title) name.textContent = nameOf(newest);
-    how.textContent = [howSaid(newest), lengthSaid(newest, null), brief && newest.facts.seed != null && `seed ${newest.facts.seed}`].filter(Boolean).join(" · ");
+    how.textContent = [howSaid(newest), lengthSaid(newest, null),
+      brief && newest.facts.seed != null && `seed ${newest.facts.seed}`].filter(Boolean).join(" · ");
     element.classList.toggle("is-starred", newest.starred);
     if (facts) fill(facts, factsOf(newest, brief));
     fill(buttons, actions.map((action) => actionButton(action, element)));
@@ -52,7 +53,8 @@ export function takeCard(take, { actions = [], heading = "h3", brief = false, pl
 
 function actionButton({ label, icon: name, href, run, main = false, small = false, pressed }, element) {
   const attributes = {
-    class: `button small ${main ? "" : "quiet"} ${small ? "round" : ""}`, "aria-label": `${label}: ${nameOf(element.take)}`, title: small ? label : null,
+    class: `button small ${main ? "" : "quiet"} ${small ? "round" : ""}`, "aria-label": `${label}: ${nameOf(element.take)}`,
+      title: small ? label : null,
     "aria-pressed": pressed ? String(Boolean(pressed(element.take))) : null,
   };
   const inside = [name && icon(name), !small && label];

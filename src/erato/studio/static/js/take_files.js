@@ -14,7 +14,8 @@ const PIECES = ".mid,.midi,.musicxml,.mxl,.xml,.txt";
 // A dialogue that asks which kinds of files; no ids: all that is kept.
 export function exportChosen(ids, kinds) {
   const formats = new Map(kinds.flatMap(formatsOf));
-  const boxes = [...formats].map(([suffix, name]) => h("label", { class: "check" }, h("input", { type: "checkbox", name: suffix, checked: USUAL.includes(suffix) }), name));
+  const boxes = [...formats].map(([suffix, name]) => h("label", { class: "check" },
+    h("input", { type: "checkbox", name: suffix, checked: USUAL.includes(suffix) }), name));
   const link = h("a", { class: "button", download: "" }, icon("download"), "Save the zip");
   const show = () => {
     const wanted = boxes.map((box) => box.firstChild).filter((box) => box.checked).map((box) => box.name);
@@ -23,13 +24,15 @@ export function exportChosen(ids, kinds) {
   };
   show();
   const said = ids.length ? `${count(ids.length, "take")} in one zip, as:` : "All takes that are kept, in one zip, as:";
-  const dialog = openDialog("Export", h("p", {}, said), h("div", { class: "export-formats", onchange: show }, boxes), h("p", { class: "help" }, "Scores and sounds are made now, where they are not made yet: that takes a moment."), link);
+  const dialog = openDialog("Export", h("p", {}, said), h("div", { class: "export-formats", onchange: show }, boxes),
+    h("p", { class: "help" }, "Scores and sounds are made now, where they are not made yet: that takes a moment."), link);
   link.addEventListener("click", () => dialog.close());
 }
 
 function openDialog(title, ...children) {
   const dialog = h("dialog", { "aria-label": title }, h("div", { class: "stack" }, h("div", { class: "row" }, h("h2", { class: "grow" }, title),
-    h("button", { type: "button", class: "button bare small round", "aria-label": "Close", onclick: () => dialog.close() }, icon("cancel"))), children));
+
+      h("button", { type: "button", class: "button bare small round", "aria-label": "Close", onclick: () => dialog.close() }, icon("cancel"))), children));
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   document.body.append(dialog);
@@ -42,8 +45,10 @@ export function projectFiles(changed) {
   const element = h("button", { type: "button", class: "button quiet", onclick: open }, icon("folder"), "Bring in, take along");
 
   function open() {
-    const said = h("div", {}), piece = picker(PIECES, "A piece from a file", (file) => bring(`/api/takes/import`, file, { name: file.name }, () => `${file.name} is among the takes.`));
-    const project = picker(".zip", "A project from a zip", (file) => bring("/api/project/import", file, {}, ({ takes, models }) => `Came in: ${count(takes, "take")}, ${count(models, "model")}.`));
+    const said = h("div", {}), piece = picker(PIECES, "A piece from a file", (file) => bring(`/api/takes/import`, file,
+      { name: file.name }, () => `${file.name} is among the takes.`));
+    const project = picker(".zip", "A project from a zip", (file) => bring("/api/project/import", file, {},
+      ({ takes, models }) => `Came in: ${count(takes, "take")}, ${count(models, "model")}.`));
 
     async function bring(path, file, values, sentence) {
       fill(said, h("p", { class: "soft", role: "status" }, `Reading ${file.name} …`));
@@ -57,9 +62,11 @@ export function projectFiles(changed) {
       }
     }
 
-    const everything = h("button", { type: "button", class: "button quiet", onclick: () => { dialog.close(); exportChosen([], ["music", "text"]); } }, icon("download"), "All takes as files");
+    const everything = h("button", { type: "button", class: "button quiet",
+      onclick: () => { dialog.close(); exportChosen([], ["music", "text"]); } }, icon("download"), "All takes as files");
     const dialog = openDialog("Bring in, take along", h("h3", { class: "over" }, "Bring in"), h("div", { class: "row tight" }, piece, project), said,
-      h("h3", { class: "over" }, "Take along"), h("div", { class: "row tight" }, everything, h("a", { class: "button quiet", href: "/api/project.zip", download: "" }, icon("download"), "The whole project")),
+      h("h3", { class: "over" }, "Take along"), h("div", { class: "row tight" }, everything,
+        h("a", { class: "button quiet", href: "/api/project.zip", download: "" }, icon("download"), "The whole project")),
       h("p", { class: "help" }, "The whole project holds all takes with their history, and the models: it opens in another studio."));
   }
   return element;

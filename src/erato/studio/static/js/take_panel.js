@@ -40,8 +40,10 @@ export function takePanel(take, { parent, changed, compare, go, others }) {
   card.classList.add("is-panel");
   card.querySelector(".take-head").append(star.element);
   const gone = () => now.status === "discarded";
-  const throwAway = h("button", { type: "button", class: "button quiet small", onclick: async () => { if (await change({ status: gone() ? "kept" : "discarded" })) showFate(); } });
-  const keep = h("button", { type: "button", class: "button small", onclick: async () => { if (await change({ status: "kept" })) showFate(); } }, icon("check"), "Keep");
+  const throwAway = h("button", { type: "button", class: "button quiet small",
+    onclick: async () => { if (await change({ status: gone() ? "kept" : "discarded" })) showFate(); } });
+  const keep = h("button", { type: "button", class: "button small",
+    onclick: async () => { if (await change({ status: "kept" })) showFate(); } }, icon("check"), "Keep");
   const showFate = () => {
     fill(throwAway, icon(gone() ? "undo" : "trash"), gone() ? "Bring it back" : "Throw away");
     keep.hidden = now.status !== "offered";
@@ -53,7 +55,8 @@ export function takePanel(take, { parent, changed, compare, go, others }) {
     !words && h("a", { class: "button quiet small", href: `#/compose?take=${take.id}` }, icon("next"), "Continue"),
     h("button", { type: "button", class: "button quiet small", disabled: !others, onclick: () => compare(now) }, "Compare with …"), throwAway);
   const files = h("div", { class: "stack tight" }, h("h3", { class: "over" }, "Files"),
-    h("div", { class: "row tight" }, formatsOf(take.kind).map(([suffix, name]) => h("a", { class: "chip accent file", href: `/api/takes/${take.id}/export/${suffix}`, download: "" }, icon("download"), name))));
+    h("div", { class: "row tight" }, formatsOf(take.kind).map(([suffix, name]) => h("a", { class: "chip accent file",
+      href: `/api/takes/${take.id}/export/${suffix}`, download: "" }, icon("download"), name))));
   card.querySelector(".roll, .excerpt").after(said, actions);
   put(card, tagsOf(now, change), noteOf(now, change), cameFrom(now, parent, go), files);
   return { element: card, stop: card.stop, toggle: card.toggle };
@@ -61,7 +64,8 @@ export function takePanel(take, { parent, changed, compare, go, others }) {
 
 // A title that is changed where it stands: Enter keeps what was written, Escape what was there.
 function titleOf(take, change) {
-  const input = h("input", { class: "title take-title", "aria-label": "Title", value: take.title, placeholder: `Take ${take.number}`, maxlength: "200" });
+  const input = h("input", { class: "title take-title", "aria-label": "Title", value: take.title, placeholder: `Take ${take.number}`,
+    maxlength: "200" });
   let kept = take.title;
   const save = async () => {
     const title = input.value.trim();
@@ -96,7 +100,8 @@ function tagsOf(take, change) {
     tags = next;
     show();
   };
-  const show = () => fill(list, tags.map((tag) => h("button", { type: "button", class: "chip", "aria-label": `Remove the tag ${tag}`, onclick: () => set(tags.filter((one) => one !== tag)) }, tag, icon("cancel"))));
+  const show = () => fill(list, tags.map((tag) => h("button", { type: "button", class: "chip", "aria-label": `Remove the tag ${tag}`,
+    onclick: () => set(tags.filter((one) => one !== tag)) }, tag, icon("cancel"))));
   const add = () => {
     const tag = input.value.trim();
     input.value = "";
@@ -109,7 +114,8 @@ function tagsOf(take, change) {
 }
 
 function noteOf(take, change) {
-  const id = freshId("note"), area = h("textarea", { class: "input", id, rows: "2", maxlength: "10000", placeholder: "What you want to remember of it" });
+  const id = freshId("note"), area = h("textarea", { class: "input", id, rows: "2", maxlength: "10000",
+    placeholder: "What you want to remember of it" });
   area.value = take.note;
   area.addEventListener("change", () => change({ note: area.value }));
   return h("div", { class: "stack tight" }, h("label", { class: "over", for: id }, "Note"), area);

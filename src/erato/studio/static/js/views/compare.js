@@ -2,14 +2,14 @@
 // between them in a table. Fetches both and changes nothing.
 
 import { fill, h, trouble } from "../dom.js";
-import { get, say } from "../api.js";
+import { get } from "../api.js";
 import { notesApart, wordsApart } from "../difference.js";
 import { SETTING_NAMES, howSaid, lengthSaid, nameOf, originalSaid, settingSaid, usualSaid, wordsIn } from "../facts.js";
 import { hearing, spacePlays } from "../hearing.js";
 import { icon } from "../icons.js";
 import { drawRoll, endOf } from "../thumb.js";
 import { clockOf } from "../roll/time.js";
-import { count, when } from "../words.js";
+import { when } from "../words.js";
 
 const LETTERS = ["A", "B"];
 
@@ -17,17 +17,21 @@ export async function show(root, { parts }) {
   const ids = parts.slice(0, 2).map(encodeURIComponent);
   root.classList.add("compare");
   root.append(h("div", { class: "opening" }, h("a", { class: "back", href: "#/keep" }, icon("back"), "Takes"), h("h1", {}, "Compare")));
-  if (ids.length < 2) return void root.append(trouble("Two takes are needed: choose them among the takes.", h("a", { href: "#/keep" }, "To the takes")));
+  if (ids.length < 2) return void root.append(trouble("Two takes are needed: choose them among the takes.",
+    h("a", { href: "#/keep" }, "To the takes")));
   const takes = await Promise.all(ids.map((id) => get(`/api/takes/${id}`)));
   const pieces = await Promise.all(takes.map((take) => get(`/api/takes/${take.id}/piece`)));
-  if (takes[0].kind !== takes[1].kind) return void root.append(trouble("Music and words cannot be compared: choose two of one kind."), tableOf(takes, pieces));
+  if (takes[0].kind !== takes[1].kind) return void root.append(trouble("Music and words cannot be compared: choose two of one kind."),
+    tableOf(takes, pieces));
   const sides = takes[0].kind === "text" ? textSides(takes, pieces) : new Sides(takes, pieces);
   root.append(sides.element, tableOf(takes, pieces));
   sides.laidOut?.();
   return () => sides.leave?.();
 }
 
-const headOf = (take, at) => h("header", { class: "row tight" }, h("span", { class: `letter letter-${LETTERS[at]}` }, LETTERS[at]),
+const letterOf = (at) => h("span", { class: `letter letter-${LETTERS[at]}` }, LETTERS[at]);
+
+const headOf = (take, at) => h("header", { class: "row tight" }, letterOf(at),
   h("h2", { class: "grow" }, h("a", { href: `#/keep?take=${take.id}` }, nameOf(take))), h("span", { class: "small soft" }, lengthSaid(take)));
 
 // Two rolls on one scale, and one place in both.
@@ -40,14 +44,18 @@ class Sides {
     this.said = h("div", {});
     const complain = (sentence) => fill(this.said, sentence && trouble(sentence));
     this.sounds = takes.map((take) => hearing(take, () => nameOf(take), complain));
-    this.switches = LETTERS.map((letter, at) => h("button", { type: "button", "aria-pressed": "false", onclick: () => this.turn(at) }, h("span", { class: `letter letter-${letter}` }, letter), nameOf(takes[at])));
+    this.switches = takes.map((take, at) => h("button", { type: "button", "aria-pressed": "false", onclick: () => this.turn(at) },
+      letterOf(at), nameOf(take)));
     this.play = h("button", { type: "button", class: "button round", onclick: () => this.toggle() });
     this.clock = h("span", { class: "now numbers soft" });
-    this.papers = takes.map((take) => h("div", { class: "roll", role: "img", "aria-label": `Notes of ${nameOf(take)}` }, h("canvas", { "aria-hidden": "true" })));
+    this.papers = takes.map((take) => h("div", { class: "roll", role: "img", "aria-label": `Notes of ${nameOf(take)}` },
+      h("canvas", { "aria-hidden": "true" })));
+    const which = h("div", { class: "segments", role: "group", "aria-label": "Which is heard" }, this.switches);
+    const keys = h("span", { class: "help push" }, h("kbd", {}, "Space"), " plays, ", h("kbd", {}, "A"), " and ", h("kbd", {}, "B"),
+      " switch at the same place");
     this.element = h("section", { class: "card stack compare-sides", "aria-label": "Both takes" },
-      h("div", { class: "row compare-play" }, this.play, h("div", { class: "segments", role: "group", "aria-label": "Which is heard" }, this.switches), this.clock,
-        h("span", { class: "help push" }, h("kbd", {}, "Space"), " plays, ", h("kbd", {}, "A"), " and ", h("kbd", {}, "B"), " switch at the same place")),
-      this.said, takes.map((take, at) => h("div", { class: "stack tight" }, headOf(take, at), this.papers[at])));
+      h("div", { class: "row compare-play" }, this.play, which, this.clock, keys), this.said,
+      takes.map((take, at) => h("div", { class: "stack tight" }, headOf(take, at), this.papers[at])));
     this.sounds.forEach(({ player }) => ["state", "tick"].forEach((event) => player.addEventListener(event, () => this.show())));
     this.offs = [spacePlays(() => this), this.keys()];
     this.show();
@@ -110,7 +118,8 @@ class Sides {
 function textSides(takes, pieces) {
   const apart = wordsApart(pieces[0].text, pieces[1].text);
   const words = (at) => (apart ? apart[at].map(([text, own]) => (own ? h("mark", {}, text) : text)) : pieces[at].text);
-  return { element: h("section", { class: "compare-texts", "aria-label": "Both takes" }, takes.map((take, at) => h("div", { class: "card stack" }, headOf(take, at), h("div", { class: "excerpt whole" }, words(at))))) };
+  return { element: h("section", { class: "compare-texts", "aria-label": "Both takes" },
+    takes.map((take, at) => h("div", { class: "card stack" }, headOf(take, at), h("div", { class: "excerpt whole" }, words(at))))) };
 }
 
 function tableOf(takes, pieces) {
@@ -120,23 +129,26 @@ function tableOf(takes, pieces) {
     ["Length", takes.map((take) => lengthSaid(take))],
     ["Notes", pieces.map(({ score }) => score && String(score.tracks.reduce((sum, { notes }) => sum + notes.length, 0)))],
     ["Words", pieces.map(({ text }) => (text === undefined ? null : String(wordsIn(text))))],
-    ["How usual the model finds it", takes.map(({ facts }) => usualSaid(facts))], ["In common with what it learned from", takes.map(({ facts }) => originalSaid(facts)[0])],
+    ["How usual the model finds it", takes.map(({ facts }) => usualSaid(facts))], ["In common with what it learned from",
+      takes.map(({ facts }) => originalSaid(facts)[0])],
     ...keys.map((key) => [SETTING_NAMES[key], takes.map(({ settings }) => (settings?.[key] == null ? null : settingSaid(key, settings[key])))]),
     ["Tags", takes.map(({ tags }) => tags.join(", "))], ["Note", takes.map(({ note }) => note)],
   ].filter(([, values]) => values.some(Boolean));
-  return h("section", { class: "stack compare-facts" }, h("h2", {}, "What differs"), togetherSaid(pieces), h("table", {},
-    h("thead", {}, h("tr", {}, h("td", {}), LETTERS.map((letter, at) => h("th", { scope: "col" }, h("span", { class: `letter letter-${letter}` }, letter), " ", nameOf(takes[at]))))),
+  return h("section", { class: "stack compare-facts" }, h("h2", {}, "What differs"), togetherSaid(pieces),
+    h("table", {}, h("thead", {}, h("tr", {}, h("td", {}), takes.map((take, at) => h("th", { scope: "col" }, letterOf(at), " ", nameOf(take))))),
     h("tbody", {}, rows.map(([name, values]) => rowOf(name, values)))));
 }
 
 function rowOf(name, values) {
   const differs = (values[0] || "") !== (values[1] || "");
-  return h("tr", { class: differs ? "differs" : "" }, h("th", { scope: "row" }, name, differs && h("span", { class: "unseen" }, " (differs)")), values.map((value) => h("td", {}, value || "–")));
+  const heading = h("th", { scope: "row" }, name, differs && h("span", { class: "unseen" }, " (differs)"));
+  return h("tr", { class: differs ? "differs" : "" }, heading, values.map((value) => h("td", {}, value || "–")));
 }
 
 function togetherSaid([a, b]) {
   if (!a.score || !b.score) return null;
   const { both, first, second } = notesApart(a.score, b.score);
   if (!first && !second) return h("p", {}, "All notes are the same.");
-  return h("p", {}, `Both have ${count(both, "note")} at the same places; ${first.toLocaleString("en-GB")} are only in A, ${second.toLocaleString("en-GB")} only in B.`);
+  const said = (number) => number.toLocaleString("en-GB");
+  return h("p", {}, `Notes at the same places in both: ${said(both)}. Only in A: ${said(first)}. Only in B: ${said(second)}.`);
 }

@@ -34,9 +34,10 @@ const opening = () => h("div", { class: "opening" }, h("h1", {}, "Compose"),
   h("p", { class: "lead" }, "Say how long and how daring. Four pieces come back: listen, keep what you like, go on from there."));
 
 function noModels(models) {
-  const some = models.length > 0;
-  return h("div", { class: "empty" }, icon("train"), h("h2", {}, some ? "No model is ready yet" : "There is no model yet"),
-    h("p", {}, some ? "One is learning, or was stopped early. Go on with it, or train another." : "A model learns from music or words: from your own folder, or from a corpus that came with Erato."),
+  const [title, words] = models.length
+    ? ["No model is ready yet", "One is learning, or was stopped early. Go on with it, or train another."]
+    : ["There is no model yet", "A model learns from music or words: from your own folder, or from a corpus that came with Erato."];
+  return h("div", { class: "empty" }, icon("train"), h("h2", {}, title), h("p", {}, words),
     h("a", { class: "button", href: "#/train" }, "Train a model"));
 }
 
@@ -65,8 +66,7 @@ class Desk {
     const model = asked && fits(asked) ? asked : this.models.find(fits) ?? asked ?? this.models[0];
     this.choose(model.id);
     if (id && model.id !== id) this.complain(otherModel(id, all, model));
-    if (take && !fits(model)) this.complain(`${nameOf(take)} cannot be gone on from: no model that is ready continues ${take.kind === "text" ? "words" : "a prompt"}.`);
-    else if (take?.kind === "text") this.prompt?.use(take);
+    if (take && !fits(model)) this.complain(`No model that is ready goes on from ${take.kind === "text" ? "words" : "music"} like ${nameOf(take)}.`);
     else if (take) await this.prompt.use(take, bar === null ? null : bar - 1);
     if (vary) this.dials?.vary(vary);
     await this.showLast();
@@ -83,7 +83,8 @@ class Desk {
     if (kept && kind === "music") this.prompt?.use(kept);
     this.remember();
     fill(this.parts, this.prompt?.element, h("div", { class: "stack", role: "group", "aria-label": `Settings of ${name}` }, this.settings.elements,
-      h("details", { class: "compose-more" }, h("summary", {}, "More settings"), h("div", { class: "stack" }, this.settings.more))), this.dials?.element);
+      h("details", { class: "compose-more" }, h("summary", {}, "More settings"), h("div", { class: "stack" }, this.settings.more))),
+        this.dials?.element);
   }
 
   // The address names what is chosen, so that the page opened again has it again.
@@ -99,7 +100,8 @@ class Desk {
 
   request() {
     const prompt = this.prompt?.value(), parent = this.dials?.take()?.id ?? this.prompt?.take()?.id;
-    return { model: this.model.id, n: NUMBER, ...this.settings.values(), ...this.dials?.values(), ...(prompt ? { prompt } : {}), ...(parent ? { parent } : {}) };
+    return { model: this.model.id, n: NUMBER, ...this.settings.values(), ...this.dials?.values(), ...(prompt ? { prompt } : {}),
+      ...(parent ? { parent } : {}) };
   }
 
   async send(event) {

@@ -13,6 +13,11 @@ import { takePanel } from "../take_panel.js";
 import { count } from "../words.js";
 
 const PAUSE = 200; // milliseconds after a key before the server is asked
+const NOTHING = { // icon, title and words where there is none
+  found: ["search", "Nothing found", "No take has all of that. Try fewer words."],
+  left: ["search", "All takes are thrown away", "Tick “Thrown away, too” to see them, and bring back what you miss."],
+  made: ["keep", "No takes yet", "What you compose, draw, play or bring in is kept here, with what it came from."],
+};
 
 export async function show(root, { query }) {
   const view = new History(root);
@@ -34,19 +39,25 @@ class History {
     this.side = h("aside", { class: "keep-side", "aria-label": "The take that is chosen" });
     this.main = h("div", { class: "keep-main" });
     root.classList.add("keep");
-    root.append(h("div", { class: "opening row" }, h("div", { class: "stack tight grow" }, h("h1", {}, "Takes"),
-      h("p", { class: "lead" }, "Everything that you composed, played or brought in, and what came from what.")), projectFiles(() => this.load())), this.filters(), this.said, this.main);
+    const lead = "Everything that you composed, played or brought in, and what came from what.";
+    root.append(h("div", { class: "opening row" }, h("div", { class: "stack tight grow" }, h("h1", {}, "Takes"), h("p", { class: "lead" }, lead)),
+      projectFiles(() => this.load())), this.filters(), this.said, this.main);
     this.side.addEventListener("keydown", (event) => { if (event.key === "Escape") this.close(); });
   }
 
   filters() {
     let timer = null;
     const later = () => { clearTimeout(timer); timer = setTimeout(() => this.look(), PAUSE); };
-    const box = (name, words) => h("label", { class: "check small" }, this[name] = h("input", { type: "checkbox", onchange: () => this.look() }), words);
-    this.words = h("input", { class: "input", type: "search", placeholder: "Find by title, note, tag or model", "aria-label": "Find takes", oninput: later });
+    const box = (name, words) => {
+      this[name] = h("input", { type: "checkbox", onchange: () => this.look() });
+      return h("label", { class: "check small" }, this[name], words);
+    };
+    this.words = h("input", { class: "input", type: "search", placeholder: "Find by title, note, tag or model",
+      "aria-label": "Find takes", oninput: later });
     this.tags = h("select", { class: "input", "aria-label": "With the tag", onchange: () => this.look() });
     this.models = h("select", { class: "input", "aria-label": "Composed by", onchange: () => this.look() });
-    return h("search", { class: "keep-filters row" }, h("div", { class: "grow find" }, icon("search"), this.words), this.tags, this.models, box("starred", "Starred"), box("gone", "Thrown away, too"));
+    return h("search", { class: "keep-filters row" }, h("div", { class: "grow find" }, icon("search"), this.words), this.tags,
+      this.models, box("starred", "Starred"), box("gone", "Thrown away, too"));
   }
 
   async load() {
@@ -79,7 +90,8 @@ class History {
     for (const take of found)
       for (let one = take; one && !wanted.has(one.id); one = byId.get(one.parent)) wanted.set(one.id, one);
     if (!found.length) return this.nothing(some);
-    if (!this.tree.element.isConnected) fill(this.main, h("div", { class: "keep-desk" }, h("div", { class: "keep-tree" }, this.chosenBar, this.tree.element, keys()), this.side));
+    const tree = () => h("div", { class: "keep-tree" }, this.chosenBar, this.tree.element, keys());
+    if (!this.tree.element.isConnected) fill(this.main, h("div", { class: "keep-desk" }, tree(), this.side));
     const shown = [...wanted.values()].map((take) => byId.get(take.id) ?? take);
     this.tree.show(shown, new Set(found.map((take) => take.id)));
     if (some) announce(`${count(found.length, "take")} found.`);
@@ -88,13 +100,17 @@ class History {
 
   nothing(some) {
     this.close();
-    const gone = this.all.length > 0;
-    fill(this.main, h("div", { class: "empty" }, icon(some || gone ? "search" : "keep"), h("h2", {}, some ? "Nothing found" : gone ? "All takes are thrown away" : "No takes yet"),
-      h("p", {}, some ? "No take has all of that. Try fewer words." : gone ? "Tick “Thrown away, too” to see them, and bring back what you miss." : "What you compose, draw, play or bring in is kept here, with what it came from."),
-      !some && !gone && h("div", { class: "row" }, h("a", { class: "button", href: "#/compose" }, "Compose"), h("a", { class: "button quiet", href: "#/edit/new" }, "Draw or play"), h("a", { class: "button quiet", href: "#/text/new" }, "Write"))));
+    const [name, title, words] = NOTHING[some ? "found" : this.all.length ? "left" : "made"];
+    const ways = [["#/compose", "Compose"], ["#/edit/new", "Draw or play"], ["#/text/new", "Write"]];
+    const links = ways.map(([href, label], at) => h("a", { class: at ? "button quiet" : "button", href }, label));
+    fill(this.main, h("div", { class: "empty" }, icon(name), h("h2", {}, title), h("p", {}, words),
+      !some && !this.all.length && h("div", { class: "row" }, links)));
   }
 
-  hint() { fill(this.side, h("div", { class: "empty" }, icon("keep"), h("p", {}, "Choose a take to hear it, name it, compare it or take its files along."))); }
+  hint() {
+    const words = "Choose a take to hear it, name it, compare it or take its files along.";
+    fill(this.side, h("div", { class: "empty" }, icon("keep"), h("p", {}, words)));
+  }
 
   // Opens a take by its id, or the newest.
   open(id) {
@@ -114,9 +130,11 @@ class History {
   showPanel(take) {
     this.panel?.stop();
     const parent = this.all.find((one) => one.id === take.parent), others = this.all.some((one) => one.kind === take.kind && one.id !== take.id);
-    const made = takePanel(take, { parent, others, changed: (now) => this.replace(now), compare: (one) => this.pick(one), go: (id) => { this.tree.choose(id); this.tree.focus(id); this.open(id); } });
+    const made = takePanel(take, { parent, others, changed: (now) => this.replace(now), compare: (one) => this.pick(one),
+      go: (id) => { this.tree.choose(id); this.tree.focus(id); this.open(id); } });
     this.panel = { id: take.id, ...made };
-    fill(this.side, h("button", { type: "button", class: "button bare keep-close", onclick: () => this.close() }, icon("back"), "All takes"), made.element);
+    const back = h("button", { type: "button", class: "button bare keep-close", onclick: () => this.close() }, icon("back"), "All takes");
+    fill(this.side, back, made.element);
   }
 
   replace(take) {
@@ -134,13 +152,17 @@ class History {
   }
 
   ticked(ids) {
-    const two = ids.length === 2 && `#/compare/${ids[0]}/${ids[1]}`, button = (label, run) => h("button", { type: "button", class: "button bare small", onclick: run }, label);
+    const button = (label, run) => h("button", { type: "button", class: "button bare small", onclick: run }, label);
     this.chosenBar.hidden = !ids.length && !this.picking;
-    if (this.picking && !ids.length) return fill(this.chosenBar, h("span", { class: "grow" }, "Choose the take to compare ", h("strong", {}, nameOf(this.picking)), " with."), button("Never mind", () => { this.picking = null; this.ticked([]); }));
-    const kinds = new Set(ids.map((id) => this.all.find((take) => take.id === id)?.kind));
+    if (this.picking && !ids.length) {
+      const words = h("span", { class: "grow" }, "Choose the take to compare ", h("strong", {}, nameOf(this.picking)), " with.");
+      return void fill(this.chosenBar, words, button("Never mind", () => { this.picking = null; this.ticked([]); }));
+    }
+    const kinds = [...new Set(ids.map((id) => this.all.find((take) => take.id === id)?.kind))], pair = ids.length === 2 && kinds.length === 1;
     fill(this.chosenBar, h("strong", {}, `${ids.length} chosen`),
-      two && kinds.size === 1 && h("a", { class: "button small", href: two }, "Compare"),
-      h("button", { type: "button", class: "button quiet small", onclick: () => exportChosen(ids, [...kinds]) }, icon("download"), "Export …"), button("Choose none", () => this.tree.untick()));
+      pair && h("a", { class: "button small", href: `#/compare/${ids.join("/")}` }, "Compare"),
+      h("button", { type: "button", class: "button quiet small", onclick: () => exportChosen(ids, kinds) }, icon("download"), "Export …"),
+      button("Choose none", () => this.tree.untick()));
   }
 
   close() { this.side.classList.remove("is-open"); }
@@ -148,8 +170,8 @@ class History {
   leave() { this.panel?.stop(); }
 }
 
-const keys = () => h("p", { class: "help keep-keys" }, h("kbd", {}, "↑ ↓"), " walk, ", h("kbd", {}, "← →"), " fold, ", h("kbd", {}, "Enter"), " opens, ",
-  h("kbd", {}, "X"), " chooses, ", h("kbd", {}, "Space"), " plays");
+const KEYS = [["↑ ↓", "walk"], ["← →", "fold"], ["Enter", "opens"], ["X", "chooses"], ["Space", "plays"]];
+const keys = () => h("p", { class: "help keep-keys" }, KEYS.map(([key, does], at) => [at > 0 && ", ", h("kbd", {}, key), ` ${does}`]));
 
 function options(select, any, values) {
   const kept = values.includes(select.value) ? select.value : "";

@@ -26,13 +26,16 @@ class WritingDesk {
     this.models = models;
     this.job = null; // the continuation that comes, or stands behind the cursor
     this.editor = ghostEditor({ changed: () => this.changed(), taken: (all) => this.taken(all), refused: () => this.ended("discarded") });
-    this.saving = new Saving({ take, saved: text, text: () => this.editor.text(), told: (...said) => this.told(...said), moved: (now) => this.moved(now) });
+    this.saving = new Saving({ take, saved: text, text: () => this.editor.text(), told: (...said) => this.told(...said),
+      moved: (now) => this.moved(now) });
     this.state = h("span", { class: "small soft", role: "status" });
     this.words = h("span", { class: "small soft numbers" });
     this.said = h("div", {});
-    this.title = h("input", { class: "title", "aria-label": "Title", placeholder: "Without a title", value: take?.title ?? "", maxlength: "200", onchange: () => this.rename() });
+    this.title = h("input", { class: "title", "aria-label": "Title", placeholder: "Without a title", value: take?.title ?? "",
+      maxlength: "200", onchange: () => this.rename() });
     this.offerBar = this.barOfOffer();
-    root.append(this.head(), this.said, h("div", { class: "writing" }, h("div", { class: "writing-leaf" }, this.editor.element, this.offerBar), this.side(models, wanted)));
+    root.append(this.head(), this.said, h("div", { class: "writing" }, h("div", { class: "writing-leaf" }, this.editor.element,
+      this.offerBar), this.side(models, wanted)));
     root.classList.add("text-view");
     this.editor.set(text);
     this.told("saved");
@@ -43,14 +46,15 @@ class WritingDesk {
   }
 
   head() {
-    return h("header", { class: "writing-head" }, h("a", { class: "back", href: "#/keep" }, icon("back"), "Takes"), h("h1", { class: "unseen" }, "Write"),
+    return h("header", { class: "writing-head" }, h("a", { class: "back", href: "#/keep" }, icon("back"), "Takes"),
+      h("h1", { class: "unseen" }, "Write"),
       this.title, h("div", { class: "row tight" }, this.words, this.state));
   }
 
   side(models, wanted) {
-    if (!models.length) return h("aside", { class: "writing-side" }, h("div", { class: "empty" }, icon("words"), h("h2", {}, "No model of words yet"),
-      h("p", {}, "Train one on your own texts: then it goes on behind your cursor."), h("a", { class: "button", href: "#/train" }, "Train a model")));
-    this.chooser = h("select", { class: "input", id: "text-model", onchange: () => this.showSettings() }, models.map((model) => h("option", { value: model.id }, model.name)));
+    if (!models.length) return h("aside", { class: "writing-side" }, noModels());
+    this.chooser = h("select", { class: "input", id: "text-model", onchange: () => this.showSettings() },
+      models.map((model) => h("option", { value: model.id }, model.name)));
     this.chooser.value = models.some((model) => model.id === wanted) ? wanted : models[0].id;
     this.settings = h("div", { class: "stack" });
     this.button = h("button", { type: "button", class: "button", onclick: () => this.goOn() }, icon("next"), "Continue from here");
@@ -62,12 +66,14 @@ class WritingDesk {
 
   showSettings() {
     const { composes } = this.model();
-    this.parts = [lengthField({ length: true, usual: { length: 120 } }, "text"), ...(composes.sampler?.includes("temperature") ? [slider("temperature", composes.usual?.temperature)] : [])];
+    this.parts = [lengthField({ length: true, usual: { length: 120 } }, "text"),
+      ...(composes.sampler?.includes("temperature") ? [slider("temperature", composes.usual?.temperature)] : [])];
     fill(this.settings, this.parts.map((part) => part.element));
   }
 
   barOfOffer() {
-    const button = (label, keys, run, kind = "quiet") => h("button", { type: "button", class: `button small ${kind}`, onclick: run }, label, keys && h("kbd", {}, keys));
+    const button = (label, keys, run, kind = "quiet") => h("button", { type: "button", class: `button small ${kind}`, onclick: run },
+      label, keys && h("kbd", {}, keys));
     this.waits = h("span", { class: "small soft grow", role: "status" });
     this.takes = [button("Take it", "Tab", () => this.editor.take(), ""), button("A word", "Ctrl →", () => this.editor.takeWord())];
     const element = h("div", { class: "offer row tight", hidden: true, role: "group", "aria-label": "What is offered" }, this.waits, this.takes,
@@ -95,7 +101,8 @@ class WritingDesk {
       const take = await this.saving.now();
       if (this.job !== mine) return;
       const prompt = before ? { prompt: { text: before } } : {}, parent = take ? { parent: take.id } : {};
-      const job = await post("/api/compose", { model: this.model().id, n: 1, seed: randomSeed(), ...Object.assign({}, ...this.parts.map((part) => part.values())), ...prompt, ...parent });
+      const job = await post("/api/compose", { model: this.model().id, n: 1, seed: randomSeed(), ...Object.assign({},
+        ...this.parts.map((part) => part.values())), ...prompt, ...parent });
       heard(job);
       mine.id = job.id;
       if (this.job !== mine) return void askJob(job, "cancel");
@@ -197,7 +204,8 @@ class WritingDesk {
   }
 
   told(state, sentence, other) {
-    this.state.textContent = { saved: this.saving.take ? "Saved" : "Not saved yet", saving: "Saving …", trouble: "Not saved", conflict: "Not saved" }[state];
+    this.state.textContent = { saved: this.saving.take ? "Saved" : "Not saved yet", saving: "Saving …", trouble: "Not saved",
+      conflict: "Not saved" }[state];
     if (state === "conflict") return this.conflict(sentence, other);
     this.complain(state === "trouble" ? sentence : null);
   }
@@ -223,3 +231,7 @@ class WritingDesk {
     this.saving.leave();
   }
 }
+
+const noModels = () => h("div", { class: "empty" }, icon("words"), h("h2", {}, "No model of words yet"),
+  h("p", {}, "Train one on your own texts: then it goes on behind your cursor."),
+  h("a", { class: "button", href: "#/train" }, "Train a model"));
