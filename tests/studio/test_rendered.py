@@ -315,3 +315,24 @@ def test_a_piece_without_a_note(counted):
     assert len(renders.project.piece(digest, "music").tracks) == 0
     assert renders.of_piece(digest, "music", "csv").is_file()
     assert renders.pages(digest) == 1
+
+
+def test_the_curves_of_a_training(counted, tmp_path):
+    renders, run = counted[0], tmp_path / "run"
+    run.mkdir()
+    (run / "recipe.json").write_text("{}")
+    lines = [
+        '{"step": 1, "valid_loss": 3.5, "train_loss": 4.0}\n',
+        '{"step": 2, "valid_loss": 2.5, "train_loss": 3.0}\n',
+    ]
+    (run / "metrics.jsonl").write_text("")
+    with pytest.raises(UsageError, match="no evaluation to draw yet"):
+        renders.curves(run)
+    found = []
+    for count in (1, 2):
+        (run / "metrics.jsonl").write_text("".join(lines[:count]))
+        found.append(renders.curves(run).read_text("utf-8"))
+    assert all("<svg" in one[:500] for one in found)
+    assert found[0] != found[1]
+    with pytest.raises(NotThere):
+        renders.curves(tmp_path / "nowhere")

@@ -553,3 +553,16 @@ def test_a_model_that_composes_silence_says_so(project, monkeypatch):
     silent.add(3)
     with pytest.raises(EratoError, match="nothing but silence: try another seed"):
         do(project, "compose", request)
+
+
+def test_few_notes_are_no_copy_however_much_they_share(project):
+    run = work_compose.loaded(models.find(project, project.ids["event-transformer"]), work_compose.Telling(Told())).run
+    pieces = run.own_pieces()
+    learned = pieces[pieces.split("train")[0]]
+    short = Score(480)
+    track = Track("a", 0, False)
+    track.notes.extend(list(learned.tracks[0].notes)[:5])
+    short.tracks.append(track)
+    found = Likeness(run).of(short)
+    assert found["longest"] == 5
+    assert "copy" not in found["said"]

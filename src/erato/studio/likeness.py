@@ -20,6 +20,7 @@ from erato.score import Piece, Score
 from erato.training_index import music_index, words_index
 
 MOST_HELD_OUT = 40  # pieces of people that are looked up for comparison
+LEAST_NOTES, LEAST_WORDS = 8, 6  # of a passage that is called a copy: fewer come by chance
 FEW = 10  # percentile of people below which a piece shares little
 _SEED = 0  # of what is drawn among pieces of people: the same each time
 
@@ -82,7 +83,7 @@ class Likeness:
         return {
             "longest": passage.notes,
             "unit": "notes",
-            "said": said + _beside(percentiles[name], people, name),
+            "said": said + _beside(percentiles[name], people, name, passage.notes >= LEAST_NOTES),
             "source": place.piece,
             "bars": list(place.bars),
             "percentile": percentiles[name],
@@ -97,13 +98,14 @@ class Likeness:
             len(new), lambda length, told: human_text(index, _texts(pieces), length, _rng(), told), reporter
         )
         percentile, place = people.percentile("words", run.length), run.places[0]
+        beside = _beside(percentile, people, "words", run.length >= LEAST_WORDS)
         words = " ".join(run.text.split())
         quoted = words if len(words) <= 80 else words[:77] + "..."
         said = f"The longest run of words that a training text has, too, is {run.length}: “{quoted}”"
         return {
             "longest": run.length,
             "unit": "words",
-            "said": f"{said} ({_span('line', place.lines)} of {place.text}).{_beside(percentile, people, 'words')}",
+            "said": f"{said} ({_span('line', place.lines)} of {place.text}).{beside}",
             "source": place.text,
             "lines": list(place.lines),
             "percentile": percentile,
@@ -140,11 +142,11 @@ def _span(what: str, ends: tuple[int, int]) -> str:
     return f"{what} {first}" if first == last else f"{what}s {first} to {last}"
 
 
-def _beside(percentile: float | None, people: People, measure: str) -> str:
-    """How much that is beside what people's pieces share with each other."""
+def _beside(percentile: float | None, people: People, measure: str, long: bool) -> str:
+    """How much that is beside what people's pieces share with each other; long: whether it could be a copy at all."""
     if percentile is None:
         return ""
-    if percentile > RARE:
+    if percentile > RARE and long:
         usual = people.at(measure, RARE)
         most = f" (95 of 100 share at most {usual:.0f})" if usual is not None else ""
         return f" That is more than people's own pieces share with each other{most}: it may be a copy."

@@ -81,7 +81,7 @@ class Renders:
     def curves(self, run: Path) -> Path:
         """The curves of a training as SVG."""
         key = _key("curves", _digest(run / "recipe.json"), _digest(run / "metrics.jsonl"))
-        return self._kept(key, "curves.svg", _draw_curves, str(run))
+        return self._kept(key, "run.curves.svg", _draw_curves, str(run))
 
     def warm(self) -> None:
         """Has the process apart started and what it needs imported, without waiting for it."""

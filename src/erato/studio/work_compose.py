@@ -80,7 +80,7 @@ def compose(project: Project, job: Job, tell: "Tell") -> "list[NewTake]":
     if asked.get("parent") is not None:
         with project.read() as connection:
             takes.get(connection, asked["parent"])
-    name, prompt = models.one(project, asked["model"])["name"], _prompt(project, asked)
+    said, prompt = models.one(project, asked["model"]), _prompt(project, asked)
     settings = _settings(this.run, asked, prompt)
     reporter.say("Composing")
     if this.run.representation.kind == "text":
@@ -98,7 +98,7 @@ def compose(project: Project, job: Job, tell: "Tell") -> "list[NewTake]":
     made = []
     for number, sample in enumerate(heard):
         reporter.progress(number, len(heard), "comparing with what it learned from: pieces")
-        made.append(_take(project, asked, this, name, prompt, sample, reporter))
+        made.append(_take(project, asked, this, said, prompt, sample, reporter))
     return made
 
 
@@ -181,7 +181,7 @@ def _take(
     project: Project,
     asked: Mapping[str, Any],
     this: Loaded,
-    model: str,
+    model: Mapping[str, Any],
     prompt: Prompt | None,
     sample: Sample,
     reporter: Telling,
@@ -189,13 +189,15 @@ def _take(
     """A composed piece as a take: the prompt exactly as it was, what is new, and how it was made."""
     run = this.run
     piece, new, new_from = _whole(run, prompt, sample)
-    record = dict(sample.record)
+    origin = {name: one for name, one in run.origin().items() if name != "recipe"}
+    if "learned from" in origin:
+        origin["learned from"] = model["corpus"]  # as the person calls it
     return {
         "kind": run.representation.kind,
         "how": "composed",
-        "digest": project.keep_piece(piece, record),
+        "digest": project.keep_piece(piece, sample.record),
         "parent": asked.get("parent") or (prompt.take.id if prompt and prompt.take else None),
-        "title": (f"After {prompt.said}" if prompt else f"{model}, seed {sample.seed}")[:MOST_TITLE],
+        "title": (f"After {prompt.said}" if prompt else f"{model['name']}, seed {sample.seed}")[:MOST_TITLE],
         "status": "offered",
         "model": asked["model"],
         "settings": {**asked, "n": 1, "seed": sample.seed},
@@ -210,7 +212,7 @@ def _take(
             "new_from": new_from,
             "prompt_version": prompt.take.version if prompt and prompt.take else None,
             "made": sample.made,
-            "origin": {name: said for name, said in run.origin().items() if name != "recipe"},
+            "origin": origin,
             "originality": this.likeness.of(new, reporter),
         },
     }
