@@ -1,7 +1,9 @@
-// Asks the server and says in plain words what it refuses. Paths are whole ("/api/models"). Knows nothing of pages or of what is asked.
+// Asks the server and says in plain words what it refuses. Paths are whole ("/api/models"). Knows nothing of pages or
+// of what is asked.
 
 export class ApiError extends Error {
-  // status 0: the studio did not answer. body: what it said, an object or null. retryAfter: seconds, where it named some.
+  // status 0: the studio did not answer. body: what it said, an object or null. retryAfter: seconds, where it named
+  // some.
   constructor(status, message, body = null, retryAfter = null) {
     super(message);
     this.name = "ApiError";
@@ -34,7 +36,11 @@ async function ask(method, path, body, signal) {
 // The answer as JSON (null where there is none), or what it refuses as an ApiError.
 function understood(status, text, retryAfter) {
   let body = null;
-  try { body = text ? JSON.parse(text) : null; } catch { body = null; }
+  try {
+    body = text ? JSON.parse(text) : null;
+  } catch {
+    body = null;
+  }
   if (status >= 200 && status < 300) return body;
   const message = body?.error ?? (status === 401 ? NO_KEY : `The studio could not do that (it answered ${status}).`);
   throw new ApiError(status, message, body, retryAfter === null ? null : Number(retryAfter));
@@ -64,8 +70,11 @@ export function upload(path, blob, onProgress = null, method = "PUT") {
     if (onProgress) request.upload.onprogress = (event) => onProgress(event.loaded, event.total);
     request.onerror = () => reject(new ApiError(0, AWAY));
     request.onload = () => {
-      try { resolve(understood(request.status, request.responseText, request.getResponseHeader("Retry-After"))); }
-      catch (error) { reject(error); }
+      try {
+        resolve(understood(request.status, request.responseText, request.getResponseHeader("Retry-After")));
+      } catch (error) {
+        reject(error);
+      }
     };
     request.send(blob);
   });
@@ -74,8 +83,10 @@ export function upload(path, blob, onProgress = null, method = "PUT") {
 // The sentence for the person. What is no answer of the server is a fault of the page, and goes to the console, too.
 export function say(error) {
   if (error instanceof ApiError) {
-    const said = error.message.charAt(0).toUpperCase() + error.message.slice(1); // it may begin with the name of a value
-    return error.status === 429 && error.retryAfter ? `${said.replace(/\.?$/, ".")} Try again in ${error.retryAfter} seconds.` : said;
+    const said = error.message.charAt(0).toUpperCase() + error.message.slice(1); // it may begin with a name
+    return error.status === 429 && error.retryAfter
+      ? `${said.replace(/\.?$/, ".")} Try again in ${error.retryAfter} seconds.`
+      : said;
   }
   console.error(error);
   return `Something went wrong in this page: ${error?.message ?? error}`;

@@ -3,23 +3,25 @@
 
 const PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "selected", "indeterminate", "open", "muted"]);
 
-// An element. Attributes: `on*` functions become listeners; `style` is an object of CSS properties, custom ones, too; `dataset` one of
-// data-*; true gives an empty attribute; null, undefined and false give none. Children: nodes, text, numbers, lists of them; null and
-// false are left out.
+// An element. Attributes: `on*` functions become listeners; `style` is an object of CSS properties, custom ones, too;
+// `dataset` one of data-*; true gives an empty attribute; null, undefined and false give none. Children: nodes, text,
+// numbers, lists of them; null and false are left out.
 export function h(tag, attributes, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes ?? {})) set(element, name, value);
   put(element, children);
-  if (tag === "select" && attributes?.value !== undefined) element.value = attributes.value; // its options are there only now
+  if (tag === "select" && attributes?.value !== undefined) element.value = attributes.value; // now that it has options
   return element;
 }
 
 function set(element, name, value) {
-  if (name.startsWith("on") && typeof value === "function") element.addEventListener(name.slice(2).toLowerCase(), value);
+  if (name.startsWith("on") && typeof value === "function")
+    element.addEventListener(name.slice(2).toLowerCase(), value);
   else if (name === "style") for (const [key, one] of Object.entries(value ?? {})) element.style.setProperty(key, one);
   else if (name === "dataset") Object.assign(element.dataset, value);
-  else if (PROPERTIES.has(name)) { if (value !== undefined && value !== null) element[name] = value; }
-  else if (value === true) element.setAttribute(name, "");
+  else if (PROPERTIES.has(name)) {
+    if (value !== undefined && value !== null) element[name] = value;
+  } else if (value === true) element.setAttribute(name, "");
   else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
 }
 
@@ -55,7 +57,9 @@ export function announce(text) {
   const announcer = document.getElementById("announcer");
   if (!announcer) return;
   announcer.textContent = "";
-  setTimeout(() => { announcer.textContent = text; }, 50); // the same sentence twice is said twice
+  setTimeout(() => {
+    announcer.textContent = text;
+  }, 50); // the same sentence twice is said twice
 }
 
 // A sentence about what went wrong, where the person is looking; read out at once.

@@ -1,5 +1,5 @@
-// The files of what was dropped or chosen, folders within folders, too; and their way to the server. A file is {path, file}.
-// Knows nothing of what is in them.
+// The files of what was dropped or chosen, folders within folders, too; and their way to the server. A file is {path,
+// file}. Knows nothing of what is in them.
 
 import { say, upload, withQuery } from "./api.js";
 
@@ -8,7 +8,9 @@ const HIDDEN = /(^|\/)(\.|__MACOSX\/|Thumbs\.db$|desktop\.ini$)/; // what system
 
 // What was dropped: {name, files}. Must be called in the event itself, as the browser forgets it afterwards.
 export async function fromDrop(transfer) {
-  const entries = [...transfer.items].filter((item) => item.kind === "file").map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
+  const entries = [...transfer.items]
+    .filter((item) => item.kind === "file")
+    .map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
   const files = [];
   for (const entry of entries) await collect(entry, "", files);
   const folder = entries.length === 1 && entries[0]?.isDirectory;
@@ -29,7 +31,11 @@ const visible = (files) => files.filter(({ path }) => !HIDDEN.test(path));
 async function collect(entry, folder, files) {
   if (!entry) return;
   if (entry instanceof File) files.push({ path: entry.name, file: entry });
-  else if (entry.isFile) files.push({ path: folder + entry.name, file: await new Promise((resolve, reject) => entry.file(resolve, reject)) });
+  else if (entry.isFile)
+    files.push({
+      path: folder + entry.name,
+      file: await new Promise((resolve, reject) => entry.file(resolve, reject)),
+    });
   else for (const inner of await all(entry.createReader())) await collect(inner, `${folder}${entry.name}/`, files);
 }
 
@@ -43,7 +49,8 @@ async function all(reader) {
   }
 }
 
-// The files of one corpus on their way: a few at a time; what the server refuses is kept in `refused` [{path, why}] and the rest goes on.
+// The files of one corpus on their way: a few at a time; what the server refuses is kept in `refused` [{path, why}] and
+// the rest goes on.
 export class Sending extends EventTarget {
   sent = 0;
   bytes = 0;
@@ -63,7 +70,9 @@ export class Sending extends EventTarget {
 
   // Until all are there, or it was stopped; throws where the studio went away, and can then be called again.
   async send() {
-    const worker = async () => { while (this.left.length && !this.stopped) await this.one(this.left.shift()); };
+    const worker = async () => {
+      while (this.left.length && !this.stopped) await this.one(this.left.shift());
+    };
     const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));
     const failed = ends.find((end) => end.status === "rejected");
     if (failed) throw failed.reason;
@@ -76,7 +85,10 @@ export class Sending extends EventTarget {
       this.sent += 1;
       this.bytes += file.size;
     } catch (error) {
-      if ([0, 401, 404, 507].includes(error.status)) { this.left.unshift(item); throw error; } // the next would fail, too
+      if ([0, 401, 404, 507].includes(error.status)) {
+        this.left.unshift(item);
+        throw error;
+      } // the next would fail, too
       this.refused.push({ path, why: say(error) });
     }
     this.dispatchEvent(new Event("progress"));

@@ -1,5 +1,6 @@
-// What happens in the studio, as it happens: one stream of events, taken up again when it breaks. Keeps the newest of every job.
-// Knows nothing of pages. A page that nobody sees holds no connection (a browser has six to one address, for all its pages).
+// What happens in the studio, as it happens: one stream of events, taken up again when it breaks. Keeps the newest of
+// every job. Knows nothing of pages. A page that nobody sees holds no connection (a browser has six to one address, for
+// all its pages).
 
 import { get } from "./api.js";
 
@@ -8,9 +9,16 @@ const ENDED = new Set(["done", "failed", "cancelled"]);
 
 const jobs = new Map(); // by id, as last heard of
 const listeners = { job: new Set(), takes: new Set(), here: new Set(), back: new Set() };
-let source = null, since = 0, here = true, timer = null, before = false;
+let source = null,
+  since = 0,
+  here = true,
+  timer = null,
+  before = false;
 
-const on = (kind) => (listener) => { listeners[kind].add(listener); return () => listeners[kind].delete(listener); };
+const on = (kind) => (listener) => {
+  listeners[kind].add(listener);
+  return () => listeners[kind].delete(listener);
+};
 export const onJob = on("job"); // f(job) at every change of a job
 export const onTakes = on("takes"); // f([ids]) of takes that are new or changed
 export const onHere = on("here"); // f(whether the studio answers), when that changes
@@ -20,7 +28,11 @@ export const hasEnded = (job) => ENDED.has(job.state);
 
 function tell(kind, ...values) {
   for (const listener of [...listeners[kind]]) {
-    try { listener(...values); } catch (error) { console.error(error); }
+    try {
+      listener(...values);
+    } catch (error) {
+      console.error(error);
+    }
   }
 }
 
@@ -43,7 +55,7 @@ function isHere(now) {
 export async function connect() {
   clearTimeout(timer);
   if (source) return;
-  const mine = source = { close() {} }; // so that nobody else begins while we ask
+  const mine = (source = { close() {} }); // so that nobody else begins while we ask
   try {
     for (const job of (await get("/api/jobs")).jobs) heard(job);
   } catch (error) {
@@ -60,10 +72,11 @@ export async function connect() {
 }
 
 function listen() {
-  const stream = source = new EventSource(`/api/events?since=${since}`);
+  const stream = (source = new EventSource(`/api/events?since=${since}`));
   stream.addEventListener("job", (event) => heard(JSON.parse(event.data)));
   stream.addEventListener("takes", (event) => tell("takes", JSON.parse(event.data).changed));
-  stream.onerror = () => { // begins anew from what the server says now, not from where the stream broke
+  stream.onerror = () => {
+    // begins anew from what the server says now, not from where the stream broke
     if (stream !== source) return;
     disconnect();
     timer = setTimeout(connect, 200);
@@ -78,7 +91,8 @@ function disconnect() {
 
 document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
 
-// A job's end, as a promise of the job (done, failed or cancelled); `onProgress(job)` at every change, also of a break in between.
+// A job's end, as a promise of the job (done, failed or cancelled); `onProgress(job)` at every change, also of a break
+// in between.
 export function jobEnd(id, onProgress = null) {
   return new Promise((resolve, reject) => {
     const look = (job) => {
@@ -90,6 +104,11 @@ export function jobEnd(id, onProgress = null) {
     };
     const off = onJob(look);
     if (jobs.has(id)) look(jobs.get(id));
-    get(`/api/jobs/${id}`).then(heard, (error) => { if (error.status === 404) { off(); reject(error); } });
+    get(`/api/jobs/${id}`).then(heard, (error) => {
+      if (error.status === 404) {
+        off();
+        reject(error);
+      }
+    });
   });
 }

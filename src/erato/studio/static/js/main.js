@@ -10,8 +10,14 @@ import { showJobs } from "./jobs.js";
 
 // The first part of the address -> its module, and the place in the navigation that it belongs to.
 const VIEWS = {
-  "": ["start", "start"], train: ["train", "train"], model: ["model", "train"], compose: ["compose", "compose"],
-  edit: ["edit", "keep"], text: ["text", "keep"], keep: ["keep", "keep"], compare: ["compare", "keep"],
+  "": ["start", "start"],
+  train: ["train", "train"],
+  model: ["model", "train"],
+  compose: ["compose", "compose"],
+  edit: ["edit", "keep"],
+  text: ["text", "keep"],
+  keep: ["keep", "keep"],
+  compare: ["compare", "keep"],
 };
 
 let root = document.getElementById("view");
@@ -23,7 +29,13 @@ let turn = 0; // how many views were asked for; an older one that comes late is 
 // `#/compose/m1?bar=5` -> ["compose", {parts: ["m1"], query}]
 function address() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  const [name, ...parts] = path.split("/").map((part) => { try { return decodeURIComponent(part); } catch { return part; } });
+  const [name, ...parts] = path.split("/").map((part) => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      return part;
+    }
+  });
   return [name, { parts: parts.filter(Boolean), query: new URLSearchParams(query) }];
 }
 
@@ -48,19 +60,32 @@ async function go(first = false) {
   } catch (error) {
     if (mine !== turn) return;
     failed = true;
-    fill(fresh, h("h1", {}, "This did not open"), trouble(answers ? say(error) : AWAY, h("p", {}, h("a", { class: "button quiet", href: "#/" }, "To the start"))));
+    fill(
+      fresh,
+      h("h1", {}, "This did not open"),
+      trouble(answers ? say(error) : AWAY, h("p", {}, h("a", { class: "button quiet", href: "#/" }, "To the start"))),
+    );
   }
   arrived(fresh, first);
 }
 
 // The others are fetched as soon as there is nothing else to do: then they are there while the studio is not.
 function fetchAll() {
-  for (const [name] of Object.values(VIEWS)) import(`./views/${name}.js`).catch(() => {}); // what does not come now comes when it is opened
+  for (const [name] of Object.values(VIEWS)) import(`./views/${name}.js`).catch(() => {}); // else when it is opened
 }
 
 function lost(first) {
-  fill(root, h("div", { class: "empty" }, icon("search"), h("h1", {}, "There is no such page"),
-    h("p", {}, "The address may be old or mistyped."), h("a", { class: "button", href: "#/" }, "To the start")));
+  fill(
+    root,
+    h(
+      "div",
+      { class: "empty" },
+      icon("search"),
+      h("h1", {}, "There is no such page"),
+      h("p", {}, "The address may be old or mistyped."),
+      h("a", { class: "button", href: "#/" }, "To the start"),
+    ),
+  );
   arrived(root, first);
 }
 
@@ -94,16 +119,27 @@ function dress() {
   button.addEventListener("click", switchTheme);
   addEventListener("theme", show);
   show();
-  document.querySelector("[data-skip]").addEventListener("click", (event) => { event.preventDefault(); root.focus(); });
+  document.querySelector("[data-skip]").addEventListener("click", (event) => {
+    event.preventDefault();
+    root.focus();
+  });
 }
 
 function watch() {
-  onBack(() => { if (failed) go(); });
+  onBack(() => {
+    if (failed) go();
+  });
   const away = document.getElementById("away");
   onHere((here) => {
     away.hidden = answers = here;
     if (here) announce("The studio is there again.");
-    else fill(away, "The studio is not running; start it with ", h("code", {}, "erato studio"), ". This page goes on by itself then.");
+    else
+      fill(
+        away,
+        "The studio is not running; start it with ",
+        h("code", {}, "erato studio"),
+        ". This page goes on by itself then.",
+      );
   });
 }
 

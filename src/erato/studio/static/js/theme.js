@@ -3,8 +3,20 @@
 const KEY = "erato-theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
 
-const chosen = () => { try { return localStorage.getItem(KEY); } catch { return null; } };
-const choose = (theme) => { try { theme ? localStorage.setItem(KEY, theme) : localStorage.removeItem(KEY); } catch { /* for now only */ } };
+const chosen = () => {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+};
+const choose = (theme) => {
+  try {
+    theme ? localStorage.setItem(KEY, theme) : localStorage.removeItem(KEY);
+  } catch {
+    /* for now only */
+  }
+};
 
 export const isDark = () => (document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
 
@@ -23,5 +35,7 @@ export function switchTheme() {
 }
 
 system.addEventListener("change", () => dispatchEvent(new Event("theme")));
-addEventListener("storage", (event) => { if (event.key === KEY) use(event.newValue); });
+addEventListener("storage", (event) => {
+  if (event.key === KEY) use(event.newValue);
+});
 use(chosen());

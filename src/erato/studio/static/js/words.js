@@ -3,7 +3,8 @@
 const round = (value, digits = 0) => Number(value.toFixed(digits)).toLocaleString("en-GB");
 
 // How many of something: "1 file", "12 files".
-export const count = (number, one, many = `${one}s`) => `${number.toLocaleString("en-GB")} ${number === 1 ? one : many}`;
+export const count = (number, one, many = `${one}s`) =>
+  `${number.toLocaleString("en-GB")} ${number === 1 ? one : many}`;
 
 // A span of seconds, roughly: "8 seconds", "3 minutes", "2 hours 10 minutes".
 export function span(seconds) {
@@ -30,8 +31,10 @@ export function size(bytes) {
 
 // When something was (seconds since 1970): "today, 14:05", "3 May 2025".
 export function when(seconds) {
-  const date = new Date(1000 * seconds), today = new Date();
-  if (date.toDateString() === today.toDateString()) return `today, ${date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })}`;
+  const date = new Date(1000 * seconds),
+    today = new Date();
+  if (date.toDateString() === today.toDateString())
+    return `today, ${date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })}`;
   return date.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });
 }
 
