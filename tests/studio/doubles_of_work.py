@@ -74,7 +74,7 @@ def _children(project, job, tell):
     child = os.fork()
     if not child:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        time.sleep(60)
+        time.sleep(300)
         os._exit(0)
     Path(job.request["began"]).write_text(str(child))
     time.sleep(60)

@@ -360,8 +360,13 @@ def test_a_piece_that_is_no_music_is_refused(zipped, other, tmp_path):
 
 
 def test_what_fails_at_the_very_end_leaves_nothing_half(zipped, other, monkeypatch):
-    def fails(*_):
-        raise KeyboardInterrupt
+    restore, calls = takes.restore, []
+
+    def fails(*arguments):
+        calls.append(arguments)
+        if len(calls) == 6:  # the last of three, after all were rehearsed
+            raise KeyboardInterrupt
+        return restore(*arguments)
 
     monkeypatch.setattr(takes, "restore", fails)
     with pytest.raises(KeyboardInterrupt):

@@ -336,6 +336,18 @@ def test_workers_end_with_a_server_that_is_killed(project, queue, tmp_path):
     again.kill()
 
 
+def test_a_job_is_taken_up_after_server_and_worker_were_killed(project, queue, tmp_path):
+    server = Server(project)
+    job, process = begun(tmp_path, queue, "sleep", seconds=1)
+    os.kill(process, signal.SIGSTOP)  # so that it cannot give the job back itself
+    server.kill()
+    os.kill(process, signal.SIGKILL)
+    again = Server(project)
+    done = until(lambda: (now := queue.get(job.id)).state in ENDED and now)
+    again.kill()
+    assert (done.state, done.attempts) == ("done", 2)
+
+
 def test_a_training_goes_on_after_the_server_was_killed_however_often(project, queue):
     job = queue.submit("train", {"do": "train", "steps": 80})
     for least in (5, 15, 25):  # as often as a job may kill its worker
