@@ -293,6 +293,7 @@ def conflict(edit, keep, visit):
 def test_of_two_tabs_the_later_may_keep_its_piece_as_a_new_take(edit, keep, visit):
     take, first, second = conflict(edit, keep, visit)
     second.page.get_by_role("button", name="Keep mine").click()
+    expect(second.page.get_by_role("alert")).to_have_count(0)
     assert second.notes()[0][2] == 61
     assert second.take()["parent"] == take["id"]
     assert first.notes()[0][2] == 59
@@ -300,13 +301,15 @@ def test_of_two_tabs_the_later_may_keep_its_piece_as_a_new_take(edit, keep, visi
 
 def test_of_two_tabs_the_later_may_take_the_other_and_undo_that(edit, keep, visit):
     take, _, second = conflict(edit, keep, visit)
+    second.press("Control+s", "Space")  # neither saves over the other, nor takes the question away
+    expect(second.page.get_by_text("choose first which one goes on")).to_be_visible()
     second.page.get_by_role("button", name="Load theirs").click()
+    expect(second.page.get_by_role("button", name="Load theirs")).to_have_count(0)
     assert second.notes()[0][2] == 59
     assert second.id == take["id"]
     second.focus()
     second.press("Control+z")
     assert second.notes()[0][2] == 61
-    expect(second.page.get_by_role("alert")).to_have_count(0)
 
 
 def test_a_save_that_fails_is_said_tried_again_and_guards_the_page(edit, keep, visit):

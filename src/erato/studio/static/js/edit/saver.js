@@ -45,6 +45,7 @@ export class Saver extends EventTarget {
   async flush() {
     clearTimeout(this.#timer);
     if (!this.#wanted.notes.length) throw new Error("There are no notes yet: draw some first.");
+    if (this.state === "conflict") throw new Error("This piece was changed in another tab: choose first which one goes on.");
     while (this.unsaved) await (this.#running ??= this.#save().finally(() => { this.#running = null; }));
     return this.take;
   }

@@ -40,7 +40,8 @@ class Editor {
     this.touchSound = new TouchSound();
     this.onwards = new Onwards(this.roll, this.saver);
     this.sheet = new Sheet();
-    this.said = h("div", { class: "edit-said" });
+    this.said = h("div", { class: "edit-said" }); // what did not work
+    this.unsaved = h("div", { class: "edit-said" }); // why something is not saved, and what can be done
     this.record = recording(this.roll, (sentence) => this.#complain(sentence), () => { if (!this.saver.take) this.saver.how = "recorded"; });
     this.#build();
     this.#wire();
@@ -61,7 +62,7 @@ class Editor {
     root.append(
       h("header", { class: "edit-head" }, h("a", { class: "back", href: "#/keep", "aria-label": "Back to all takes" }, icon("back"), "Takes"),
         h("div", { class: "grow" }, this.title), this.state, this.record.button, this.exports),
-      this.said,
+      this.unsaved, this.said,
       h("div", { class: "edit-desk" },
         h("section", { class: "edit-main", "aria-label": "Notes" },
           h("div", { class: "edit-board" }, toolbar(roll, this.transport), trackBar(roll, this.touchSound),
@@ -79,7 +80,7 @@ class Editor {
     roll.addEventListener("touch", ({ detail }) => transport.playing || this.touchSound.sound(detail));
     roll.addEventListener("selection", () => this.onwards.aim());
     transport.addEventListener("time", () => transport.playing || this.onwards.aim());
-    transport.addEventListener("state", () => { if (transport.sentence) this.#complain(transport.sentence); });
+    transport.addEventListener("state", () => this.#complain(transport.sentence));
     saver.addEventListener("state", () => this.#showState());
     saver.addEventListener("take", () => this.#moved());
     const giveUp = listenToPointers(roll, transport);
@@ -96,6 +97,7 @@ class Editor {
     const { take } = this.saver;
     if (this.root.isConnected) {
       history.replaceState(null, "", `#/edit/${take.id}`);
+      this.#complain("");
       this.#showTake();
       this.sheet.follow(take);
     }
@@ -117,18 +119,17 @@ class Editor {
     const { state, take } = this.saver, { revisable } = take || {};
     const words = {
       saved: !take ? "Nothing to save yet" : revisable ? "Saved" : "As it was; your first change becomes a take of its own",
-      waiting: "Not saved yet", saving: "Saving …", failed: "Not saved; trying again", conflict: "Not saved", empty: "A piece without notes is not saved",
+      waiting: "Not saved yet", saving: "Saving …", failed: "Not saved", conflict: "Not saved", empty: "A piece without notes is not saved",
     };
     this.state.textContent = words[state];
     this.state.dataset.state = state;
-    if (state === "failed") this.#complain(`Not saved: ${this.saver.sentence} What you changed is here still; do not close this page.`, "saving");
+    if (state === "failed") fill(this.unsaved, trouble(`Not saved: ${this.saver.sentence} What you changed is here still; do not close this page.`));
     else if (state === "conflict") this.#showConflict();
-    else if (this.said.dataset.about === "saving") this.#complain(null);
+    else if (state !== "saving") fill(this.unsaved);
   }
 
   #showConflict() {
-    this.said.dataset.about = "saving";
-    fill(this.said, trouble("This piece was changed in another tab while you changed it here. Nothing is lost; which one is to go on?",
+    fill(this.unsaved, trouble("This piece was changed in another tab while you changed it here. Nothing is lost; which one is to go on?",
       h("div", { class: "row tight" },
         h("button", { type: "button", class: "button small", onclick: () => this.#keepMine() }, "Keep mine as a new take"),
         h("button", { type: "button", class: "button quiet small", onclick: () => this.#loadTheirs() }, "Load theirs"))));
@@ -153,8 +154,7 @@ class Editor {
     }
   }
 
-  #complain(sentence, about = "") {
-    this.said.dataset.about = about;
+  #complain(sentence) {
     fill(this.said, sentence && trouble(sentence));
   }
 
