@@ -1,5 +1,5 @@
-"""Writing in a browser, against a real studio: words are saved by themselves, a model goes on behind the cursor; what it
-offers is taken, taken word by word, or refused; and nothing is lost where two pages write in one text.
+"""Writing in a browser, against a real studio: words are saved by themselves, a model goes on behind the cursor; what
+it offers is taken, taken word by word, or refused; and nothing is lost where two pages write in one text.
 
 Needs Chromium: without one these tests are skipped, but fail where CI is set, or ERATO_BROWSER=required.
 """
