@@ -1,5 +1,6 @@
 """What every call shares: values are checked before a handler sees them, and what goes wrong is said in a sentence."""
 
+import asyncio
 import errno
 import logging
 import sqlite3
@@ -36,8 +37,6 @@ def ask(served):
                 return await client.request(*arguments, **more)
 
         def call(*arguments, **more):
-            import asyncio
-
             return asyncio.run(asking(*arguments, **more))
 
         return call
@@ -277,8 +276,6 @@ class Feeding:
         self.parts, self.pause = list(parts), pause
 
     async def __call__(self):
-        import asyncio
-
         await asyncio.sleep(self.pause)
         if not self.parts:
             await asyncio.sleep(60)
@@ -289,8 +286,6 @@ class Feeding:
 
 
 def taken(*parts, most=10, pause=0.0, declared=None, patience=bodies.Patience(0.2, 0.5, 0.0)):  # noqa: B008
-    import asyncio
-
     return asyncio.run(bodies.read(Feeding(*parts, pause=pause), most, patience, declared))
 
 
@@ -309,6 +304,26 @@ def test_a_body_that_is_slow_is_given_up(pause):
     with pytest.raises(bodies.BodyError) as refused:
         taken(*[b"1"] * 100, b"", most=1000, pause=pause)
     assert refused.value.status == 408 and time.monotonic() - began < 4
+
+
+def test_silence_is_given_up_long_before_the_whole_time():
+    began = time.monotonic()
+    with pytest.raises(bodies.BodyError) as refused:
+        taken(b"1", b"2", pause=30.0, patience=bodies.Patience(idle=0.2, total=60.0, per_mb=0.0))
+    assert refused.value.status == 408 and time.monotonic() - began < 20
+
+
+def test_a_body_without_an_end_is_not_read_for_ever(monkeypatch):
+    monkeypatch.setattr(bodies, "_DRAINED", 20)
+    asked = []
+
+    async def endless():
+        asked.append(None)
+        return {"type": "http.request", "body": b"12345", "more_body": True}
+
+    with pytest.raises(bodies.BodyError) as refused:
+        asyncio.run(bodies.read(endless, 10, bodies.Patience()))
+    assert refused.value.status == 413 and len(asked) < 10
 
 
 def test_who_breaks_off_is_no_error():

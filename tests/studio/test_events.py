@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from erato.studio import schema, takes
 from erato.studio.events import Events
 
 
@@ -75,8 +76,6 @@ def test_every_change_is_told_to_all(quiet):
 
 
 def test_takes_that_changed_are_named(quiet):
-    from erato.studio import takes
-
     async def story():
         events = Events(quiet, every=0.01)
         page = Page(events)
@@ -89,6 +88,17 @@ def test_takes_that_changed_are_named(quiet):
         await page.task
 
     asyncio.run(story())
+
+
+def test_what_changes_in_the_middle_of_a_look_is_told_by_the_next_one(quiet, monkeypatch):
+    events, newest_change = Events(quiet), schema.newest_change
+    first, second = submitted(quiet, 2)
+    monkeypatch.setattr(schema, "newest_change", lambda connection: first.change)
+    seen, part = events._look(0)
+    assert seen == first.change and first.id in part.decode() and second.id not in part.decode()
+    monkeypatch.setattr(schema, "newest_change", newest_change)
+    seen, part = events._look(seen)
+    assert seen == second.change and first.id not in part.decode() and second.id in part.decode()
 
 
 @pytest.mark.parametrize("how", ["header", "query"])
