@@ -109,4 +109,4 @@ def test_no_request_is_a_fault_of_the_server(served, described, there, method, p
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
 @pytest.mark.parametrize("method, path", OPERATIONS)
 def test_no_request_of_many_is_a_fault_of_the_server(served, described, there, method, path, mode, real):
-    tried(served, described, there, method, path, 60, mode, real)
+    tried(served, described, there, method, path, 30, mode, real)
