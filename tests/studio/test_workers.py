@@ -313,11 +313,23 @@ with Workers(project, Queue(project, lanes={"job": "short", "train": "train"}), 
 """
 
 
+_servers = []
+
+
+@pytest.fixture(autouse=True)
+def no_server_left():
+    """Whatever fails."""
+    yield
+    while _servers:
+        _servers.pop().kill()
+
+
 class Server:
     """A process that is the server of a project."""
 
     def __init__(self, project):
         self.process = subprocess.Popen([sys.executable, "-c", SERVER, str(project.folder)], stdout=subprocess.PIPE)
+        _servers.append(self)
         self.process.stdout.readline()
 
     def kill(self):
