@@ -263,6 +263,33 @@ def test_takes_leave_as_files_and_come_in(visit, keep, tmp_path):
     expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
 
 
+def test_a_file_that_cannot_be_made_is_said_where_it_was_asked_for(visit, keep):
+    page = visit(f"#/keep?take={keep('Stuck')}")
+    visit.expected += ["507", "ERR_FAILED"]
+    full = {"status": 507, "json": {"error": "the disk is full: make room, and try again."}}
+    page.route("**/export/wav", lambda route: route.fulfill(**full))
+    page.route("**/api/export.zip*", lambda route: route.abort())
+    held = []
+    page.route("**/export/pdf", lambda route: held.append(route))
+    panel = page.locator(".is-panel")
+    panel.get_by_role("link", name="WAV").click()
+    expect(panel.get_by_role("alert")).to_have_text("The disk is full: make room, and try again.")
+    panel.get_by_role("link", name="PDF").click()
+    expect(panel.get_by_role("alert")).to_have_count(0)
+    expect(panel.get_by_role("link", name="PDF")).to_have_attribute("aria-busy", "true")
+    named = {"Content-Disposition": "attachment; filename*=UTF-8''Stuck%20%E2%99%AA.pdf"}
+    with page.expect_download() as begun:
+        held[0].fulfill(body=b"%PDF", headers=named)
+    assert begun.value.suggested_filename == "Stuck ♪.pdf"
+    expect(panel.locator("[aria-busy=true]")).to_have_count(0)
+
+    page.get_by_role("checkbox", name="Choose Stuck").check()
+    page.get_by_role("button", name="Export").click()
+    dialog = page.get_by_role("dialog", name="Export")
+    dialog.get_by_role("link", name="Save the zip").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("The studio is not running")
+
+
 def test_on_a_narrow_screen_a_take_lies_over_the_history(visit, family):
     page = opened(visit, family["name"], width=390)
     expect(page.get_by_label("Title")).to_be_hidden()

@@ -22,15 +22,18 @@ async function ask(method, path, body, signal) {
     settings.body = JSON.stringify(body);
     settings.headers["Content-Type"] = "application/json";
   }
-  let answer;
+  const answer = await reached(path, settings);
+  const text = await answer.text().catch(() => "");
+  return understood(answer.status, text, answer.headers.get("Retry-After"));
+}
+
+async function reached(path, settings) {
   try {
-    answer = await fetch(path, settings);
+    return await fetch(path, settings);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, AWAY);
   }
-  const text = await answer.text().catch(() => "");
-  return understood(answer.status, text, answer.headers.get("Retry-After"));
 }
 
 // The answer as JSON (null where there is none), or what it refuses as an ApiError.
@@ -51,6 +54,18 @@ export const post = (path, body = {}, signal) => ask("POST", path, body, signal)
 export const put = (path, body, signal) => ask("PUT", path, body, signal);
 export const patch = (path, body, signal) => ask("PATCH", path, body, signal);
 export const del = (path, signal) => ask("DELETE", path, undefined, signal);
+
+// A file that the server makes: {blob, name}.
+export async function file(path) {
+  const answer = await reached(path, { credentials: "same-origin" });
+  if (!answer.ok) return understood(answer.status, await answer.text().catch(() => ""), answer.headers.get("Retry-After"));
+  const [, name = "erato"] = /filename\*=UTF-8''([^;]+)/.exec(answer.headers.get("Content-Disposition") ?? "") ?? [];
+  try {
+    return { blob: await answer.blob(), name: decodeURIComponent(name) };
+  } catch {
+    throw new ApiError(0, "The file broke off before it was whole: is there room on the disk, and does the studio run?");
+  }
+}
 
 // A path with a query of what is given: values that are null, undefined or "" are left out, lists are repeated.
 export function withQuery(path, values) {

@@ -2,6 +2,7 @@
 // notes; a click in the picture goes there. Knows how a take's sound is asked for, nothing of what else is said of takes.
 
 import { fill, h } from "./dom.js";
+import { say } from "./api.js";
 import { icon } from "./icons.js";
 import { Player } from "./player.js";
 import { clockOf } from "./roll/time.js";
@@ -27,7 +28,7 @@ export function hearing(take, name, trouble) {
       await player.load(soundOf(take));
       await player.play(seconds);
     } catch (error) {
-      trouble(error.message);
+      trouble(say(error));
     }
   }
 

@@ -3,6 +3,8 @@
 //
 // Events: "state" when it begins or ends to load or to play, "tick" in every frame while it plays.
 
+import { file } from "./api.js";
+
 const RATE = 44100;
 const KEPT = 4; // sounds that stay decoded
 const decoded = new Map(); // url -> promise of an AudioBuffer, the newest last
@@ -13,10 +15,8 @@ let current = null; // the player that sounds, or did last
 const contextOf = () => (context ??= new AudioContext());
 
 const fetched = async (url) => {
-  const answer = await fetch(url);
-  if (answer.ok) return new OfflineAudioContext(2, 1, RATE).decodeAudioData(await answer.arrayBuffer());
-  const said = await answer.json().catch(() => ({}));
-  throw new Error(said.error || "The sound could not be made.");
+  const { blob } = await file(url);
+  return new OfflineAudioContext(2, 1, RATE).decodeAudioData(await blob.arrayBuffer());
 };
 
 const soundOf = (url) => {
@@ -40,7 +40,7 @@ export class Player extends EventTarget {
   loading = false;
   analyser = null; // hears what is played; made at the first play
 
-  // Takes the sound at `url`, which stays where it is if it has it already. Rejects with a sentence.
+  // Takes the sound at `url`, which stays where it is if it has it already. Rejects where there is none.
   async load(url) {
     if (url === this.#url && this.#buffer) return;
     const wish = ++this.#wanted;

@@ -88,7 +88,7 @@ function playButton(player, url, title, body) {
       await player.load(url);
       await player.play();
     } catch (error) {
-      body.append(trouble(error.message));
+      body.append(trouble(say(error)));
     }
   });
   player.addEventListener("state", show);

@@ -3,6 +3,7 @@
 
 import { fill, h, trouble } from "./dom.js";
 import { say, upload, withQuery } from "./api.js";
+import { fileLink } from "./download.js";
 import { icon } from "./icons.js";
 import { tell } from "./messages.js";
 import { formatsOf } from "./take_panel.js";
@@ -16,7 +17,8 @@ export function exportChosen(ids, kinds) {
   const formats = new Map(kinds.flatMap(formatsOf));
   const boxes = [...formats].map(([suffix, name]) => h("label", { class: "check" },
     h("input", { type: "checkbox", name: suffix, checked: USUAL.includes(suffix) }), name));
-  const link = h("a", { class: "button", download: "" }, icon("download"), "Save the zip");
+  const broken = h("div", {}), complain = (sentence) => fill(broken, sentence && trouble(sentence));
+  const link = fileLink({ class: "button" }, { complain, saved: () => dialog.close() }, icon("download"), "Save the zip");
   const show = () => {
     const wanted = boxes.map((box) => box.firstChild).filter((box) => box.checked).map((box) => box.name);
     link.href = withQuery("/api/export.zip", { take: ids, format: wanted });
@@ -25,8 +27,7 @@ export function exportChosen(ids, kinds) {
   show();
   const said = ids.length ? `${count(ids.length, "take")} in one zip, as:` : "All takes that are kept, in one zip, as:";
   const dialog = openDialog("Export", h("p", {}, said), h("div", { class: "export-formats", onchange: show }, boxes),
-    h("p", { class: "help" }, "Scores and sounds are made now, where they are not made yet: that takes a moment."), link);
-  link.addEventListener("click", () => dialog.close());
+    h("p", { class: "help" }, "Scores and sounds are made now, where they are not made yet: that takes a moment."), broken, link);
 }
 
 function openDialog(title, ...children) {
@@ -45,7 +46,8 @@ export function projectFiles(changed) {
   const element = h("button", { type: "button", class: "button quiet", onclick: open }, icon("folder"), "Bring in, take along");
 
   function open() {
-    const said = h("div", {}), piece = picker(PIECES, "A piece from a file", (file) => bring(`/api/takes/import`, file,
+    const said = h("div", {}), broken = h("div", {}), complain = (sentence) => fill(broken, sentence && trouble(sentence));
+    const piece = picker(PIECES, "A piece from a file", (file) => bring(`/api/takes/import`, file,
       { name: file.name }, () => `${file.name} is among the takes.`));
     const project = picker(".zip", "A project from a zip", (file) => bring("/api/project/import", file, {},
       ({ takes, models }) => `Came in: ${count(takes, "take")}, ${count(models, "model")}.`));
@@ -66,7 +68,7 @@ export function projectFiles(changed) {
       onclick: () => { dialog.close(); exportChosen([], ["music", "text"]); } }, icon("download"), "All takes as files");
     const dialog = openDialog("Bring in, take along", h("h3", { class: "over" }, "Bring in"), h("div", { class: "row tight" }, piece, project), said,
       h("h3", { class: "over" }, "Take along"), h("div", { class: "row tight" }, everything,
-        h("a", { class: "button quiet", href: "/api/project.zip", download: "" }, icon("download"), "The whole project")),
+        fileLink({ class: "button quiet", href: "/api/project.zip" }, { complain }, icon("download"), "The whole project")), broken,
       h("p", { class: "help" }, "The whole project holds all takes with their history, and the models: it opens in another studio."));
   }
   return element;

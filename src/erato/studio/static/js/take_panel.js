@@ -3,6 +3,7 @@
 
 import { fill, freshId, h, put, trouble } from "./dom.js";
 import { patch, say } from "./api.js";
+import { fileLink } from "./download.js";
 import { icon } from "./icons.js";
 import { nameOf } from "./facts.js";
 import { takeCard } from "./take_card.js";
@@ -54,9 +55,9 @@ export function takePanel(take, { parent, changed, compare, go, others }) {
     h("a", { class: "button small", href: address(now) }, icon("edit"), words ? "Write on" : "Edit"),
     !words && h("a", { class: "button quiet small", href: `#/compose?take=${take.id}` }, icon("next"), "Continue"),
     h("button", { type: "button", class: "button quiet small", disabled: !others, onclick: () => compare(now) }, "Compare with …"), throwAway);
-  const files = h("div", { class: "stack tight" }, h("h3", { class: "over" }, "Files"),
-    h("div", { class: "row tight" }, formatsOf(take.kind).map(([suffix, name]) => h("a", { class: "chip accent file",
-      href: `/api/takes/${take.id}/export/${suffix}`, download: "" }, icon("download"), name))));
+  const broken = h("div", {}), files = h("div", { class: "stack tight" }, h("h3", { class: "over" }, "Files"),
+    h("div", { class: "row tight" }, formatsOf(take.kind).map(([suffix, name]) => fileLink({ class: "chip accent file",
+      href: `/api/takes/${take.id}/export/${suffix}` }, { complain: (sentence) => fill(broken, sentence && trouble(sentence)) }, icon("download"), name))), broken);
   card.querySelector(".roll, .excerpt").after(said, actions);
   put(card, tagsOf(now, change), noteOf(now, change), cameFrom(now, parent, go), files);
   return { element: card, stop: card.stop, toggle: card.toggle };

@@ -119,7 +119,7 @@ export class Onwards {
       this.list.prepend(round);
       round.scrollIntoView({ block: "nearest" });
     } catch (error) {
-      fill(this.said, trouble(error.status === undefined ? error.message : say(error)));
+      fill(this.said, trouble(say(error)));
     }
     this.#show();
   }

@@ -4,7 +4,7 @@
 //
 // Events: "state" (see `state` and `sentence`), "take" (there is another take or version of it).
 
-import { get, post, put, say } from "../api.js";
+import { ApiError, get, post, put, say } from "../api.js";
 import { toJson } from "../roll/notes.js";
 
 const WAIT = 1000; // milliseconds after the last change
@@ -44,8 +44,8 @@ export class Saver extends EventTarget {
   // Saves at once what is not saved; gives the take. Rejects where that is not possible.
   async flush() {
     clearTimeout(this.#timer);
-    if (!this.#wanted.notes.length) throw new Error("There are no notes yet: draw some first.");
-    if (this.state === "conflict") throw new Error("This piece was changed in another tab: choose first which one goes on.");
+    if (!this.#wanted.notes.length) throw new ApiError(409, "There are no notes yet: draw some first.");
+    if (this.state === "conflict") throw new ApiError(409, "This piece was changed in another tab: choose first which one goes on.");
     while (this.unsaved) await (this.#running ??= this.#save().finally(() => { this.#running = null; }));
     return this.take;
   }

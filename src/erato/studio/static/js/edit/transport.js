@@ -3,6 +3,7 @@
 //
 // Events: "state" (it plays, loads, or failed: see `sentence`), "time" (the playhead is elsewhere).
 
+import { say } from "../api.js";
 import { Player } from "../player.js";
 import { barAt, clockOf } from "../roll/time.js";
 
@@ -58,7 +59,7 @@ export class Transport extends EventTarget {
       this.#loop();
       await this.player.play(this.seconds);
     } catch (error) {
-      if (wish === this.#wish) this.sentence = error.message;
+      if (wish === this.#wish) this.sentence = say(error);
     } finally {
       if (wish === this.#wish) this.#busy = false;
       this.#tell("state");

@@ -4,6 +4,7 @@
 
 import { announce, fill, h, trouble } from "../dom.js";
 import { get, say } from "../api.js";
+import { fileLink } from "../download.js";
 import { icon } from "../icons.js";
 import { nameOf } from "../facts.js";
 import { Onwards } from "../edit/onwards.js";
@@ -20,6 +21,8 @@ import { Roll } from "../roll/roll.js";
 import { TouchSound } from "../roll/touch_sound.js";
 
 const FORMATS = [["mid", "MIDI"], ["musicxml", "MusicXML"], ["wav", "WAV"], ["pdf", "PDF"]];
+
+const exported = ({ id }, format) => `/api/takes/${id}/export/${format}`;
 
 export async function show(root, { parts: [id] }) {
   if (!id) return void (location.hash = "#/edit/new");
@@ -57,7 +60,9 @@ class Editor {
     element.setAttribute("aria-label", "Piano roll. Tab goes from note to note, arrows move them, Escape and then Tab leaves.");
     this.title = h("h1", {});
     this.state = h("p", { class: "edit-state small", role: "status" });
-    this.exports = h("details", { class: "edit-exports" }, h("summary", { class: "button quiet small" }, icon("download"), "Export"), h("ul", { class: "plain card" }));
+    this.links = FORMATS.map(([format, name]) => this.#export(format, name));
+    this.exports = h("details", { class: "edit-exports" }, h("summary", { class: "button quiet small" }, icon("download"), "Export"),
+      h("ul", { class: "plain card" }, this.links.map((link) => h("li", {}, link))));
     this.hint = h("p", { class: "edit-hint soft" }, "Draw with the pencil: press and drag to the right. Or press Record and play a MIDI keyboard.");
     root.append(
       h("header", { class: "edit-head" }, h("a", { class: "back", href: "#/keep", "aria-label": "Back to all takes" }, icon("back"), "Takes"),
@@ -110,7 +115,13 @@ class Editor {
     this.hint.hidden = this.roll.state.notes.length > 0;
     this.exports.hidden = !take;
     this.roll.view.show({ mark: take?.facts.new_from || null });
-    if (take) fill(this.exports.lastChild, FORMATS.map(([format, name]) => h("li", {}, h("a", { href: `/api/takes/${take.id}/export/${format}`, download: true }, name))));
+    if (take) this.links.forEach((link, at) => { link.href = exported(take, FORMATS[at][0]); });
+  }
+
+  // What is exported is what is seen: it is saved first.
+  #export(format, name) {
+    const before = async () => exported(await this.saver.flush(), format);
+    return fileLink({}, { complain: (sentence) => this.#complain(sentence), before }, name);
   }
 
   // ---- how it stands with saving
