@@ -197,6 +197,22 @@ def test_a_piece_goes_on_from_a_bar_and_holds_what_was_before(visit, studio, mod
     assert "take=" not in page.url
 
 
+def test_a_pickup_is_no_bar_of_its_own(visit, model, keep):
+    notes = [[QUARTER * beat, QUARTER, 60, 80] for beat in (4, 8)]  # in the last quarters of bars 1 and 2
+    take = keep(score(*notes) | {"time_signatures": [[0, 1, 4], [QUARTER, 4, 4]]})
+    page = visit(f"#/compose?take={take['id']}&bar=2")
+    expect(page.get_by_label("Keep bars 1 to")).to_have_value("1")
+    expect(page.get_by_text("of 2.", exact=True)).to_be_visible()
+    expect(page.get_by_text("goes on from bar 2")).to_be_visible()
+    seen = """canvas => {
+      const { width, height } = canvas, { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+      const places = [...data.keys()].filter((at) => at % 4 === 3 && data[at]).map((at) => ((at - 3) / 4) % width);
+      return [Math.min(...places.filter((place) => place > 0.3 * width)) / width, Math.max(...places) / width];
+    }"""
+    # A quarter and bar 1, to its end: the note in its last quarter, behind the bar line.
+    assert page.locator(".prompt-roll").evaluate(seen) == pytest.approx([0.8, 1], abs=0.02)
+
+
 def test_a_file_is_dropped_to_begin_with_and_refused_where_it_was_dropped(visit, model, tmp_path):
     files = write_scales(tmp_path / "files", 1)
     page = visit(f"#/compose/{model}")

@@ -189,33 +189,29 @@ class Zone {
       icon("upload"),
       h("h2", {}, `Taking “${corpus.name}”`),
       h("div", { class: "sending stack tight" }, progress.element, said),
-      h(
-        "button",
-        {
-          type: "button",
-          class: "button bare",
-          onclick: () => {
-            sending.stop();
-            this.sending = null;
-            this.forget(corpus);
-            this.ask();
-          },
-        },
-        "Cancel",
-      ),
+      h("button", { type: "button", class: "button bare", onclick: () => this.cancel() }, "Cancel"),
     );
   }
 
   broken(error) {
     const again = h("button", { type: "button", class: "button", onclick: () => this.send() }, "Go on");
+    const cancel = h("button", { type: "button", class: "button bare", onclick: () => this.cancel() }, "Cancel");
     fill(
       this.element,
       trouble(
         say(error),
         h("p", { class: "soft" }, `${this.sending.sent} of ${count(this.sending.count, "file")} are there.`),
       ),
-      again,
+      h("div", { class: "row center" }, again, cancel),
     );
+  }
+
+  // What is there already goes, too.
+  cancel() {
+    this.sending.stop();
+    this.sending = null;
+    this.forget(this.corpus);
+    this.ask();
   }
 
   forget(corpus) {

@@ -43,7 +43,7 @@ function dial(part, tracks) {
   show();
   const rows = each.map((one, at) => h("div", { class: "part-track" }, h("span", {}, tracks[at]), one.element));
   const more = rows.length ? h("details", {}, h("summary", {}, "by instrument"), ...rows) : null;
-  const element = h("div", { class: "part-dial" }, knob, h("div", {}, h("h3", {}, name), h("p", { class: "help" }, help)), all.element, more);
+  const element = h("div", { class: "part-dial" }, knob, h("h3", {}, name), all.element, h("p", { class: "help" }, help), more);
   const seeds = (take) => {
     if (all.kept()) return seedsOf(take, part);
     if (!each.some((one) => one.kept())) return undefined;

@@ -5,6 +5,8 @@ import { fill, freshId, h, trouble } from "./dom.js";
 import { get, say, upload, withQuery } from "./api.js";
 import { icon } from "./icons.js";
 import { lengthSaid, nameOf } from "./facts.js";
+import { fromJson } from "./roll/notes.js";
+import { pickup } from "./roll/time.js";
 import { drawRoll, endOf } from "./thumb.js";
 
 const FILES = ".mid,.midi,.musicxml,.mxl,.xml";
@@ -88,9 +90,9 @@ export function musicPrompt(changed = () => {}) {
     }
   }
 
-  // Bars 1 to the last one that is kept; what comes after is drawn pale.
+  // Bars 1 to the last one that is kept (a pickup before them, too); what comes after is left out of the picture.
   function showBars(score, canvas, kept) {
-    const all = Math.max(1, (score.bars?.length ?? 1) - 1), id = freshId("bars");
+    const before = pickup(fromJson(score)), all = Math.max(1, (score.bars?.length ?? 1) - 1 - before), id = freshId("bars");
     toBar = toBar === null ? null : Math.min(Math.max(1, toBar), all);
     const number = h("input", { type: "number", class: "input inline", id, min: "1", max: all, value: toBar ?? all, inputmode: "numeric",
       required: true });
@@ -99,7 +101,7 @@ export function musicPrompt(changed = () => {}) {
       const last = Math.min(Math.max(1, Number(number.value) || all), all);
       toBar = last < all ? last : null;
       next.textContent = last < all ? `The new piece goes on from bar ${last + 1}.` : "The new piece goes on after its end.";
-      drawRoll(canvas, score, { from: 0, to: score.bars?.[last] ?? endOf(score) });
+      drawRoll(canvas, score, { from: 0, to: score.bars?.[last + before] ?? endOf(score) });
       changed();
     };
     number.addEventListener("input", show);
