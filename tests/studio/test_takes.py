@@ -165,6 +165,14 @@ def test_what_others_go_on_from_stays_as_it_is(connection, add):
         takes.revise(connection, take.id, 1, B)
 
 
+def test_what_only_discarded_takes_went_on_from_may_be_changed(connection, add):
+    take = add(how="written")
+    child = add(how="composed", parent=take.id, status="discarded")
+    assert takes.revise(connection, take.id, 1, B).digest == B
+    takes.change(connection, child.id, status="kept")
+    assert not takes.get(connection, take.id).revisable
+
+
 def test_what_is_not_there_is_said_so(connection):
     for call in (
         lambda: takes.get(connection, "nobody"),

@@ -154,9 +154,18 @@ def test_what_is_refused_changes_nothing(write, studio, model, written):
     desk.page.keyboard.type("!")  # who writes on has refused
     expect(desk.pen).to_have_value("The moon!")
     expect(desk.page.locator(".offer")).to_be_hidden()
-    id = desk.saved()
-    assert id != first["id"] and desk.text_of(id) == "The moon!" and desk.take(id)["parent"] == first["id"]
-    assert desk.text_of(first["id"]) == "The moon"
+    assert desk.saved() == first["id"] and desk.text_of(first["id"]) == "The moon!"  # in place: nothing goes on from it
+
+
+def test_what_is_refused_on_an_empty_leaf_leaves_it_empty(write, model):
+    desk = write()
+    desk.offered()
+    with desk.page.expect_response("**/api/takes/*") as answer:
+        desk.page.get_by_role("button", name="Refuse").click()
+    assert answer.value.json()["status"] == "discarded"
+    expect(desk.page.get_by_role("alert")).to_have_count(0)
+    desk.pen.press_sequentially("Mine")
+    assert desk.text_of(desk.saved()) == "Mine"
 
 
 def test_a_text_is_gone_on_with_where_the_cursor_stands(write, model, written):

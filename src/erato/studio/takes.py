@@ -22,8 +22,8 @@ HOW = ("composed", "imported", *REVISED)
 STATUS = ("offered", "kept", "discarded")
 _MOST = {"title": 200, "note": 10_000, "tag": 50, "tags": 50}  # characters; tags of a take
 
-_REVISABLE = "how IN ({}) AND NOT EXISTS (SELECT 1 FROM takes AS child WHERE child.parent = takes.id)".format(
-    ", ".join(f"'{how}'" for how in REVISED)
+_REVISABLE = "how IN ({}) AND NOT EXISTS (SELECT 1 FROM takes AS child WHERE child.parent = takes.id AND {})".format(
+    ", ".join(f"'{how}'" for how in REVISED), "child.status != 'discarded'"
 )
 _TAGS = "(SELECT json_group_array(tag) FROM (SELECT tag FROM tags WHERE tags.take = takes.id ORDER BY tag))"
 _SELECT = f"SELECT takes.*, {_TAGS} AS tags, {_REVISABLE} AS revisable FROM takes"
@@ -213,11 +213,13 @@ def change(
     return _indexed(connection, id)
 
 
-def revise(connection: sqlite3.Connection, id: str, version: int, digest: str) -> Take:
-    """Saves another piece in place of the version that the person saw.
+def revise(
+    connection: sqlite3.Connection, id: str, version: int, digest: str, facts: Mapping[str, Any] | None = None
+) -> Take:
+    """Saves another piece, of which these facts hold, in place of the version that the person saw.
 
     Conflict, with the take as it is, where somebody saved meanwhile, and where the take stays as it is: composed,
-    imported, or gone on from. NotThere where there is none.
+    imported, or gone on from by what is not discarded. NotThere where there is none.
     """
     take = get(connection, id)
     if take.version != version:
@@ -227,7 +229,9 @@ def revise(connection: sqlite3.Connection, id: str, version: int, digest: str) -
     if not take.revisable:
         why = "other takes go on from it" if take.how in REVISED else f"it was {take.how}"
         raise Conflict(f"this take stays as it is, because {why}: keep the changes as a new take.", take)
-    _update(connection, id, {"digest": digest, "version": version + 1})
+    _update(
+        connection, id, {"digest": digest, "version": version + 1, "facts": to_text({**take.facts, **(facts or {})})}
+    )
     return get(connection, id)
 
 

@@ -155,7 +155,8 @@ class WritingDesk {
     if (!mine.take) return;
     try {
       const take = await patch(`/api/takes/${mine.take}`, { status: fate });
-      this.saving.take = fate === "kept" ? take : await get(`/api/takes/${this.saving.take.id}`);
+      if (fate === "kept") this.saving.take = take;
+      else if (this.saving.take) this.saving.take = await get(`/api/takes/${this.saving.take.id}`); // which may change again
     } catch (error) {
       this.complain(say(error));
     }
