@@ -4,6 +4,7 @@ import logging
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -32,6 +33,33 @@ def test_the_first_free_port_is_taken(monkeypatch):
 def test_where_nobody_can_listen_is_said(host, port):
     with pytest.raises(UsageError, match=r"\.$"):
         serving.listen(host, port)
+
+
+def test_answers_are_sent_without_delay(served):
+    """Which asyncio sees to where a socket says that it speaks TCP: else a browser waits 40 ms for every answer."""
+    with serving.listen("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
+
+
+def test_an_answer_that_nobody_reads_is_given_up(serving_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(serving, "_UNREAD_SECONDS", 0.3)
+    with serving_of(tmp_path / "project") as served:
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", served.port))
+        text = "la " * 1_300_000
+        take = served.client.post("/api/takes", json={"how": "written", "text": text}).json()
+        with connection:
+            connection.sendall(
+                f"GET /api/takes/{take['id']}/piece HTTP/1.1\r\n{served.host}{served.bearer}\r\n".encode()
+            )
+            time.sleep(2)
+            size = 0
+            with suppress(ConnectionError):
+                while part := connection.recv(65536):
+                    size += len(part)
+        assert 0 < size < len(text)
+        assert served.client.get(f"/api/takes/{take['id']}/piece").json()["text"] == text  # who reads has it all
 
 
 def test_a_head_that_never_ends_is_given_up(serving_of, tmp_path, monkeypatch):

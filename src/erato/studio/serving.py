@@ -30,6 +30,7 @@ _KEPT = 75  # seconds that a connection is kept without a request; who asks agai
 _ENDING = 1  # seconds that answers have to end
 _HEADER_BYTES = 16 * 2**10
 _HEADER_SECONDS = 10.0
+_UNREAD_SECONDS = 60.0  # in which who asked must have read most of what is under way to them
 _LOG_BYTES = 2**20
 _PATIENCE = Patience()
 
@@ -56,7 +57,8 @@ def listen(host: str, port: int | None) -> socket.socket:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # so named, asyncio sends without delay
     try:
         if sys.platform != "win32":  # there it would share the port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -119,9 +121,11 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """HTTP, as uvicorn speaks it; a connection on which a head of a request is begun and not ended is closed."""
+    """HTTP, as uvicorn speaks it; a connection on which a head of a request is begun and not ended, or whose
+    answer is not read, is closed."""
 
     _waiting: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -134,14 +138,28 @@ class _Protocol(H11Protocol):
         elif self._waiting is None and self.timeout_keep_alive_task is None:
             self._waiting = self.loop.call_later(_HEADER_SECONDS, self.transport.close)
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(_UNREAD_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_unread()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_unread()
         super().connection_lost(exc)
 
     def _stop_waiting(self) -> None:
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+    def _stop_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
 
 class _Secretive(logging.Formatter):
