@@ -56,7 +56,7 @@ class Project:
         self.run_folders = (self.runs, *others)
         self.folders = tuple(dict.fromkeys(Path(one).absolute() for one in folders))
         self._idle: list[sqlite3.Connection] = []
-        self._guard = threading.Lock()
+        self._guard, self._writing = threading.Lock(), threading.Lock()
         try:
             self._open()
         except EratoError:
@@ -111,9 +111,10 @@ class Project:
     def connect(self) -> Iterator[sqlite3.Connection]:
         """One transaction that may write: kept at the end of the block, undone on any error.
 
-        DiskFull where there is no room, UsageError where the database is damaged.
+        DiskFull where there is no room, UsageError where the database is damaged. Threads wait in line here, as SQLite
+        would let each of them sleep for longer and longer.
         """
-        with self._transaction("BEGIN IMMEDIATE") as connection:
+        with self._writing, self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
     @contextlib.contextmanager
