@@ -281,6 +281,10 @@ def test_an_end_waits_for_room_on_the_disk(project, queue, monkeypatch):
             raise error
         return add(*arguments, **more)
 
+    def unwritten(*_):
+        raise OSError(errno.ENOSPC, "the log is on that disk, too")
+
+    monkeypatch.setattr(sys.stderr, "write", unwritten)
     monkeypatch.setattr(takes, "add", failing)
     monkeypatch.setattr(made.leaving, "wait", lambda seconds: waits.append(seconds) or False)
     assert made._does(queue.claim("short"))

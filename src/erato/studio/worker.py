@@ -71,7 +71,7 @@ class Worker:
             try:
                 job = self.queue.claim(self.lane)
             except (DiskFull, Busy) as error:
-                print(error, file=sys.stderr, flush=True)
+                _log(str(error))
                 self.leaving.wait(10 * _POLL)
                 continue
             if job is None:
@@ -121,7 +121,7 @@ class Worker:
             self.queue.release(job)
         except BaseException as error:
             if (known := plainly(error)) is None:
-                traceback.print_exc()
+                _log(traceback.format_exc())
                 where = self.project.logs / f"{self.lane}.txt"
                 said = f"{type(error).__name__}: {error}. This is a fault of Erato; {where} says more."
             with contextlib.suppress(_NotOurs):
@@ -163,7 +163,7 @@ class Worker:
                         raise _NotOurs
                 return
             except (DiskFull, Busy) as full:
-                print(full, file=sys.stderr, flush=True)
+                _log(str(full))
                 if self.leaving.wait(1.0):
                     raise _NotOurs from None
 
@@ -190,6 +190,12 @@ class Worker:
                 self.queue.tell(job.id, job.attempts, told)
             if self._told is told:
                 self._told = None
+
+
+def _log(text: str) -> None:
+    """Says it in the log, as far as the disk has room for that."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _memory() -> int:
@@ -242,8 +248,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
     worker.live()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
     os._exit(0)  # whatever a library still has to say at the end, the next worker does not wait for it
 
 

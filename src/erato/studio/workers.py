@@ -105,7 +105,8 @@ class Workers:
                 for slot in self._slots:
                     self._look(slot, wanted)
             except Exception:  # a full disk, or one that is gone for a while: jobs wait, and it looks again
-                traceback.print_exc()
+                with contextlib.suppress(OSError):  # which may be on the same disk
+                    traceback.print_exc()
                 self._stopping.wait(1.0)
             self._stopping.wait(_LOOK)
 
