@@ -12,6 +12,7 @@ import zipfile
 import pytest
 
 from erato.errors import UsageError
+from erato.score import Score
 from erato.studio import archive, takes, unpacking
 from erato.studio.errors import DiskFull
 from erato.studio.project import Project
@@ -132,6 +133,16 @@ def test_another_model_of_the_same_name_has_a_new_one_that_its_takes_know(zipped
     assert unpacking.bring(other, zipped)["models"] == 1
     assert found(other)[0].model == "lstm-1-2" and (other.runs / "lstm-1-2" / "model.safetensors").is_file()
     assert (other.runs / "lstm-1" / "recipe.json").read_text() == '{"other": 1}'
+
+
+def test_a_piece_whose_last_note_was_deleted_comes_back_too(project, other, tmp_path):
+    digest = project.keep_piece(Score(480))
+    with project.connect() as connection:
+        takes.add(connection, kind="music", how="edited", digest=digest)
+    file = tmp_path / "silent.zip"
+    file.write_bytes(b"".join(archive.export(project)))
+    unpacking.bring(other, file)
+    assert not other.piece(digest, "music").tracks
 
 
 def test_a_take_whose_piece_is_gone_is_left_out_and_named(project, other, tmp_path):

@@ -24,7 +24,7 @@ from erato.errors import EratoError, ReadError, UsageError
 from erato.studio import takes
 from erato.studio.archive import CORPORA, FORMAT, ID, MANIFEST, TAKES, VERSION, fits
 from erato.studio.errors import disk_full, plainly
-from erato.studio.project import Project
+from erato.studio.project import Project, score_of
 from erato.studio.schema import clean, prepare
 
 MOST_FILES = 100_000
@@ -168,10 +168,8 @@ def _checked_takes(project: Project, staging: Path) -> list[dict[str, Any]]:
         if hashlib.sha256(data).hexdigest() != digest:
             _refuse(f"pieces/{name} is damaged")
         if kind == "music":
-            from erato import reading
-
             try:
-                reading.read_bytes(data, name)
+                score_of(data, name)
             except ReadError as error:
                 _refuse(f"a piece cannot be read ({error.reason})")
     return rows
