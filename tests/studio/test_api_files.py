@@ -87,6 +87,13 @@ def test_several_takes_as_a_zip(served, drawn):
     assert not list(served.project.cache.glob("outgoing-*"))
 
 
+def test_words_become_each_kind_of_file_that_they_can_be(served):
+    words = served.client.post("/api/takes", json={"how": "written", "text": "la", "title": "Words"}).json()
+    query = {"take": words["id"], "format": ["mid", "html", "txt"]}
+    with zipfile.ZipFile(io.BytesIO(served.client.get("/api/export.zip", params=query).content)) as archive:
+        assert sorted(archive.namelist()) == [f"{words['number']:04d} Words.{suffix}" for suffix in ("html", "txt")]
+
+
 def test_all_that_is_kept_as_a_zip(served, drawn):
     served.client.patch(f"/api/takes/{drawn['id']}", json={"status": "discarded"})
     with zipfile.ZipFile(io.BytesIO(served.client.get("/api/export.zip?format=txt").content)) as archive:

@@ -149,7 +149,9 @@ def test_folders_that_were_allowed_can_be_looked_into_and_linked(project, allowe
     corpus = folders.link(project, "Music", "Bach")
     assert (corpus["name"], corpus["origin"], corpus["files"], corpus["kind"]) == ("Bach", "folder", 3, "music")
     assert folders.source(project, corpus["id"]) == str(allowed / "Bach")
-    assert folders.link(project, "Music", "", "All of it")["name"] == "All of it"
+    assert corpus["summary"] == "a folder of your own: Music/Bach"
+    everything = folders.link(project, "Music", "", "All of it")
+    assert (everything["name"], everything["summary"]) == ("All of it", "a folder of your own: Music")
 
 
 @pytest.mark.parametrize(

@@ -70,18 +70,18 @@ def _zipped(call: Call, found: list[Take], formats: list[str]) -> Path:
     left_out = []
     with tempfile.NamedTemporaryFile(dir=call.studio.project.cache, prefix="outgoing-", delete=False) as file:
         try:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zipped:
                 for take in found:
-                    for suffix in formats if take.kind == "music" else [_of_text(one) for one in formats][:1]:
+                    for suffix in formats if take.kind == "music" else _of_words(formats):
                         try:
                             made = _file(call, take, suffix)
                         except EratoError as error:
                             left_out.append(f"{file_name(take)}.{suffix}: {error}")
                             continue
                         packing = zipfile.ZIP_STORED if suffix in _PACKED else zipfile.ZIP_DEFLATED
-                        archive.write(made, f"{take.number:04d} {file_name(take)}.{suffix}", packing)
+                        zipped.write(made, f"{take.number:04d} {file_name(take)}.{suffix}", packing)
                 if left_out:
-                    archive.writestr("left out.txt", "\n".join(left_out) + "\n")
+                    zipped.writestr("left out.txt", "\n".join(left_out) + "\n")
         except BaseException:
             Path(file.name).unlink(missing_ok=True)
             raise
@@ -97,8 +97,8 @@ def _bring(call: Call) -> dict[str, Any]:
     return unpacking.bring(call.studio.project, call.body)
 
 
-def _of_text(suffix: str) -> str:
-    return suffix if suffix in ("html", "txt") else "txt"
+def _of_words(formats: list[str]) -> list[str]:
+    return [suffix for suffix in formats if suffix in ("html", "txt")] or ["txt"]
 
 
 def _file(call: Call, take: Take, suffix: str) -> Path:

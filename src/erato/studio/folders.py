@@ -215,7 +215,9 @@ def _corpus(project: Project, row: dict[str, Any]) -> dict[str, Any]:
         found, summary = counted(place(project, row)), ""
     except EratoError as error:
         found, summary = Counted(0, 0, 0, None), str(error)
-    usual = "files that were dropped here" if row["origin"] == "uploaded" else f"a folder of your own: {row['path']}"
+    usual = (
+        "files that were dropped here" if row["origin"] == "uploaded" else f"a folder of your own: {_shown_path(row)}"
+    )
     return {
         "id": row["id"],
         "name": row["name"],
@@ -317,6 +319,11 @@ def _files(folder: Path) -> Iterator[tuple[str, int, os.DirEntry[str]]]:
                 yield Path(entry.path).relative_to(folder).as_posix(), entry.stat(follow_symlinks=False).st_size, entry
         except OSError:
             continue
+
+
+def _shown_path(row: dict[str, Any]) -> str:
+    """Where a folder of the person's lies, from the name of the one that was allowed."""
+    return str(PurePosixPath(Path(row["folder"]).name, row["path"]))
 
 
 def _short(text: str) -> str:
