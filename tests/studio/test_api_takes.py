@@ -29,6 +29,7 @@ def test_saving_in_place_and_two_tabs(served, drawn, score_json):
     score_json["tracks"][0]["notes"] = [[0, 960, 67, 100]]
     saved = served.client.put(path, json={"version": 1, "score": score_json}).json()
     assert saved["version"] == 2 and notes_of(served, drawn["id"]) == [[0, 960, 67, 100]]
+    assert (drawn["facts"]["notes"], saved["facts"]["notes"]) == (2, 1)
     score_json["tracks"][0]["notes"] = [[0, 960, 50, 100]]
     other = served.client.put(path, json={"version": 1, "score": score_json})
     assert other.status_code == 409 and other.json()["take"]["version"] == 2

@@ -89,9 +89,10 @@ def _revise(call: Call) -> dict[str, Any]:
     project, id = call.studio.project, call.path["id"]
     with project.read() as connection:
         take = takes.get(connection, id)
-    digest = project.keep_piece(_piece(call.body, project.piece(take.digest, take.kind)))
+    piece = _piece(call.body, project.piece(take.digest, take.kind))
+    digest = project.keep_piece(piece)
     with project.connect() as connection:
-        return takes.revise(connection, id, call.body["version"], digest).to_json()
+        return takes.revise(connection, id, call.body["version"], digest, _facts(piece)).to_json()
 
 
 def _piece(body: dict[str, Any], before: Piece | None) -> Piece:
