@@ -236,6 +236,29 @@ def test_a_track_is_chosen_hidden_and_cannot_be_touched_then(edit, keep):
     )
 
 
+def test_a_new_piece_gets_its_time_signature_and_more_tracks(edit):
+    editor = edit()
+    editor.page.get_by_label("Time signature").select_option("3/4")
+    for name in ("Violin", "Violin 2"):
+        editor.page.get_by_role("button", name="Add a track").click()
+        editor.page.get_by_label("Instrument").select_option(label="Violin")
+        editor.press("Tab", "Enter")
+        expect(editor.page.locator(".track-name:focus")).to_have_text(name)  # where it can be gone on from with keys
+    editor.drag((1440, 60), (1920, 60))
+    editor.press("Control+s")
+    editor.saved()
+    found = editor.studio.client.get(f"/api/takes/{editor.id}/piece").json()["score"]
+    assert found["time_signatures"] == [[0, 3, 4]] and found["bars"] == [0, 1440, 2880]
+    assert [(track["name"], track["program"], track["drums"]) for track in found["tracks"]] == [("Violin 2", 40, False)]
+    editor.page.get_by_title("Draw in Piano").click()
+    editor.drag((0, 67), (480, 67))
+    assert [note[2] for note in editor.notes(0)] == [67] and [note[2] for note in editor.notes(1)] == [60]
+    for _ in range(5):
+        editor.page.get_by_role("button", name="Undo").click()
+    expect(editor.page.locator(".track")).to_have_count(1)
+    expect(editor.page.get_by_label("Time signature")).to_have_value("4/4")
+
+
 @pytest.fixture
 def imported(studio):
     """A take that stays as it is, and the bytes that it came from."""

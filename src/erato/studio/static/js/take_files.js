@@ -3,6 +3,7 @@
 
 import { fill, h, trouble } from "./dom.js";
 import { say, upload, withQuery } from "./api.js";
+import { openDialog } from "./dialog.js";
 import { fileLink } from "./download.js";
 import { icon } from "./icons.js";
 import { tell } from "./messages.js";
@@ -28,17 +29,6 @@ export function exportChosen(ids, kinds) {
   const said = ids.length ? `${count(ids.length, "take")} in one zip, as:` : "All takes that are kept, in one zip, as:";
   const dialog = openDialog("Export", h("p", {}, said), h("div", { class: "export-formats", onchange: show }, boxes),
     h("p", { class: "help" }, "Scores and sounds are made now, where they are not made yet: that takes a moment."), broken, link);
-}
-
-function openDialog(title, ...children) {
-  const dialog = h("dialog", { "aria-label": title }, h("div", { class: "stack" }, h("div", { class: "row" }, h("h2", { class: "grow" }, title),
-
-      h("button", { type: "button", class: "button bare small round", "aria-label": "Close", onclick: () => dialog.close() }, icon("cancel"))), children));
-  dialog.addEventListener("close", () => dialog.remove());
-  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
-  document.body.append(dialog);
-  dialog.showModal();
-  return dialog;
 }
 
 // The button “Files”: brings a piece in, exports all, the project as a zip and back. `changed()` after something came in.

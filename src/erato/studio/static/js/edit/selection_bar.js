@@ -4,7 +4,8 @@
 import { freshId, h } from "../dom.js";
 import { icon } from "../icons.js";
 import { count } from "../words.js";
-import { iconButton, trackName } from "./toolbar.js";
+import { iconButton } from "./toolbar.js";
+import { trackName } from "./tracks.js";
 
 const OCTAVE = 12;
 

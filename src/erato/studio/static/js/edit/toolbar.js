@@ -1,4 +1,4 @@
-// The buttons over the piano roll: playing, tool, grid, undo, zoom, tempo, tracks. Each calls one method of the roll or of the
+// The buttons over the piano roll: playing, tool, grid, undo, zoom, tempo, meter. Each calls one method of the roll or of the
 // transport and shows how it stands with it. Knows nothing of the server and of how anything is done.
 
 import { fill, freshId, h } from "../dom.js";
@@ -8,6 +8,7 @@ import { barAt } from "../roll/time.js";
 import { clock } from "../words.js";
 
 const ZOOM = 1.3;
+const METERS = ["2/2", "2/4", "3/4", "4/4", "5/4", "6/4", "3/8", "6/8", "9/8", "12/8"];
 
 // A round button with an icon; its name is read out and shown.
 export const iconButton = (name, label, onclick, more = {}) =>
@@ -18,9 +19,8 @@ const pressed = (button, on) => button.setAttribute("aria-pressed", String(Boole
 export const toolbar = (roll, transport) => h("div", { class: "edit-tools", role: "group", "aria-label": "Tools of the piano roll" },
   playing(roll, transport), tools(roll), changes(roll));
 
-// The tracks, and how the roll is looked at and listened to.
-export const trackBar = (roll, touchSound) => h("div", { class: "edit-tracks" }, trackList(roll),
-  h("div", { class: "tools push" }, zooms(roll), touches(touchSound)));
+// The meter, and how the roll is looked at and listened to.
+export const lookBar = (roll, touchSound) => h("div", { class: "tools push" }, meter(roll), zooms(roll), touches(touchSound));
 
 const group = (name, ...children) => h("div", { class: `tools ${name}`, role: "group" }, children);
 
@@ -74,6 +74,28 @@ const tempo = (roll) => {
   return h("span", { class: "tempo", title: "Quarters a minute" }, h("label", { for: id, "aria-label": "Tempo, quarters a minute" }, "♩ ="), input, said);
 };
 
+// One time signature may be chosen; several are only said.
+const meter = (roll) => {
+  const choice = h("select", { class: "input", "aria-label": "Time signature", title: "Time signature", onchange: () => roll.setMeter(...choice.value.split("/").map(Number)) });
+  const said = h("span", { class: "numbers", title: "Time signatures" });
+  const show = () => {
+    const all = roll.state.timeSignatures.map(([, numerator, denominator]) => `${numerator}/${denominator}`), [now = "4/4"] = all;
+    choice.hidden = all.length > 1;
+    said.hidden = all.length <= 1;
+    fill(choice, [...new Set([now, ...METERS])].sort(byLength).map((one) => h("option", { value: one }, one)));
+    choice.value = now;
+    said.textContent = [...new Set(all)].join(", ");
+  };
+  roll.addEventListener("change", show);
+  show();
+  return h("span", { class: "meter" }, choice, said);
+};
+
+const byLength = (...pair) => {
+  const [a, b] = pair.map((one) => one.split("/").map(Number));
+  return a[1] - b[1] || a[0] - b[0];
+};
+
 // ---- tool and grid
 
 const tools = (roll) => {
@@ -115,30 +137,4 @@ const touches = (touchSound) => {
   });
   pressed(button, touchSound.on);
   return group("touches", button);
-};
-
-// ---- tracks: the one that is drawn in, and which are shown
-
-const trackList = (roll) => {
-  const list = h("ul", { class: "plain tracks", "aria-label": "Tracks" });
-  const show = () => fill(list, roll.state.tracks.map((track, at) => trackItem(roll, track, at)));
-  roll.addEventListener("settings", show);
-  roll.addEventListener("change", () => { if (list.children.length !== roll.state.tracks.length) show(); });
-  show();
-  return list;
-};
-
-export const trackName = ({ name, drums }, at) => name || (drums ? "Drums" : `Track ${at + 1}`);
-
-const trackItem = (roll, track, at) => {
-  const name = trackName(track, at), hidden = roll.hidden.has(at);
-  const again = (selector, change) => {
-    change();
-    document.querySelector(`.tracks [data-track="${at}"] ${selector}`)?.focus();
-  };
-  const choose = h("button", { type: "button", class: "track-name", "aria-pressed": String(roll.track === at), title: `Draw in ${name}`,
-    onclick: () => again(".track-name", () => roll.set({ track: at })) }, h("span", { class: "track-dot", style: { "--colour": `var(--track-${at % 8})` } }), name);
-  const eye = h("button", { type: "button", class: "track-eye", "aria-pressed": String(!hidden), "aria-label": `Show ${name}`, title: hidden ? `Show ${name}` : `Hide ${name}`,
-    onclick: () => again(".track-eye", () => roll.hide(at, !hidden)) }, icon(hidden ? "unseen" : "eye"));
-  return h("li", { class: `track ${hidden ? "is-hidden" : ""}`, dataset: { track: at } }, choose, roll.state.tracks.length > 1 && eye);
 };

@@ -161,6 +161,9 @@ export const duplicated = (state, ids, step) => {
 
 export const withTempo = (state, perMinute) => ({ ...state, tempos: [[0, perMinute]] });
 
+// One time signature from the beginning on; notes stay where they are, bar lines do not.
+export const withMeter = (state, numerator, denominator) => ({ ...state, timeSignatures: [[0, numerator, denominator]], bars: [] });
+
 export const withTrack = (state, track) => ({ ...state, tracks: [...state.tracks, track] });
 
 // ---- undo and redo: the states there were, each with what was selected in it

@@ -7,7 +7,7 @@
 
 import {
   History, added, boundsOf, byTime, chosen, copied, duplicated, louder, moved, onTrack, pasted, quantised, removed, resized,
-  withTempo, withTrack, withVelocity,
+  withMeter, withTempo, withTrack, withVelocity,
 } from "./notes.js";
 import { barAt, cellOf } from "./time.js";
 import { RollView } from "./view.js";
@@ -230,6 +230,8 @@ export class Roll extends EventTarget {
     this.act(withTrack(this.state, track));
     this.set({ track: this.state.tracks.length - 1 });
   }
+
+  setMeter(numerator, denominator) { this.act(withMeter(this.state, numerator, denominator)); }
 
   setTempo(perMinute) { this.act(withTempo(this.state, perMinute)); }
 

@@ -12,7 +12,8 @@ import { recording } from "../edit/recording.js";
 import { Saver } from "../edit/saver.js";
 import { selectionBar } from "../edit/selection_bar.js";
 import { Sheet } from "../edit/sheet.js";
-import { toolbar, trackBar } from "../edit/toolbar.js";
+import { lookBar, toolbar } from "../edit/toolbar.js";
+import { tracksOf } from "../edit/tracks.js";
 import { Transport } from "../edit/transport.js";
 import { listenToPointers } from "../roll/gestures.js";
 import { KEYS, listenToKeys } from "../roll/keys.js";
@@ -70,7 +71,7 @@ class Editor {
       this.unsaved, this.said,
       h("div", { class: "edit-desk" },
         h("section", { class: "edit-main", "aria-label": "Notes" },
-          h("div", { class: "edit-board" }, toolbar(roll, this.transport), trackBar(roll, this.touchSound),
+          h("div", { class: "edit-board" }, toolbar(roll, this.transport), h("div", { class: "edit-tracks" }, tracksOf(roll), lookBar(roll, this.touchSound)),
             h("div", { class: "edit-roll" }, element, this.hint), selectionBar(roll)),
           keysHelp()),
         this.sheet.element),
