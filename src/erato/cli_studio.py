@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import threading
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,12 +41,14 @@ def studio(given: argparse.Namespace) -> int:
     queue = Queue(project)
 
     def started(place: guard.Place) -> None:
-        address = f"http://{_reached(given.host)}:{place.port}/?token={project.token}"
-        print(f"The studio of {project.folder} is open at\n\n    {address}\n\nCtrl-C ends it.", flush=True)
+        address = f"http://{_reached(given.host)}:{place.port}/"
+        said = f"The studio of {project.folder} is open at\n\n    {address}?token={project.token}\n\nCtrl-C ends it."
+        print(said, flush=True)
         if not given.no_browser:
             import webbrowser
 
-            webbrowser.open(address)
+            opening = (f"{address}?once={place.once}",)  # everybody here can see what programs are started with
+            threading.Thread(target=webbrowser.open, args=opening, daemon=True).start()  # it may wait for the browser
 
     try:
         with (

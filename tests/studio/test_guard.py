@@ -7,6 +7,7 @@ import time
 import httpx
 import pytest
 
+from erato.studio import serving
 from erato.studio.bodies import Patience
 from erato.studio.guard import Place, is_loopback
 from erato.studio.page import STATIC
@@ -59,6 +60,23 @@ def test_the_opened_address_becomes_a_cookie_and_the_token_leaves_the_address(se
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(rules)
     assert served.raw(head(served, token=False, Cookie=f"a=b; {name}; c=d")).status == 200
     assert served.raw(head(served, token=False, Cookie=f"erato-studio-{served.port + 1}={served.token}")).status == 401
+
+
+def test_the_address_that_a_browser_is_started_with_opens_once(serving_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(serving, "Place", lambda host, port: Place(host, port, once="abc"))
+    with serving_of(tmp_path / "project") as served:
+        for wrong in ("", "ab", "%ff", served.token, "abc&x=1", "abc&once=abc"):
+            assert served.raw(head(served, f"GET /?once={wrong} HTTP/1.1", token=False)).status == 401
+        assert served.raw(head(served, "GET /?token=abc HTTP/1.1", token=False)).status == 401
+        assert served.raw(head(served, token=False, Authorization="Bearer abc")).status == 401
+        assert served.raw(head(served, "GET /?once=abc HTTP/1.1", host="evil.example", token=False)).status in (
+            400,
+            403,
+        )
+        opened = served.raw(head(served, "GET /?once=abc HTTP/1.1", token=False))
+        assert opened.status == 303 and served.token in opened.header("set-cookie")
+        again = served.raw(head(served, "GET /?once=abc HTTP/1.1", token=False))
+        assert again.status == 401 and again.header("set-cookie") is None
 
 
 def test_the_token_counts_nowhere_else_in_an_address(served):

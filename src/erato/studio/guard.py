@@ -9,7 +9,8 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -41,10 +42,12 @@ SAFE_HEADERS = (
 
 @dataclass(frozen=True)
 class Place:
-    """Where the server listens. host: as it was bound; anything but loopback also answers to plain IP addresses."""
+    """Where the server listens. host: as it was bound; anything but loopback also answers to plain IP addresses; once:
+    lets one browser in, for the address that it is started with, which others on the computer can see."""
 
     host: str
     port: int
+    once: str = field(default_factory=token_urlsafe, repr=False)
 
     @property
     def cookie(self) -> str:
@@ -85,6 +88,7 @@ class Guard:
 
     def __init__(self, app: App, place: Place, token: str) -> None:
         self._app, self._place, self._token = app, place, token.encode()
+        self._once: bytes | None = place.once.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -159,14 +163,24 @@ class Guard:
     def _matches(self, credential: bytes) -> bool:
         return hmac.compare_digest(credential, self._token)
 
+    def _opens(self, asked: list[tuple[str, str]]) -> bool:
+        """Whether what stands in the opened address lets somebody in: the token, or, for the first who asks, `once`."""
+        match asked:
+            case [("token", given)]:
+                return self._matches(given.encode("utf-8", "replace"))
+            case [("once", given)] if self._once and hmac.compare_digest(given.encode("utf-8", "replace"), self._once):
+                self._once = None
+                return True
+        return False
+
     async def _enter(self, scope: Scope, send: Send) -> None:
         """The opened address with its token becomes a cookie, and the token leaves the address."""
         try:
             asked = parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, max_num_fields=8)
         except ValueError:
             asked = []
-        if [name for name, _ in asked] != ["token"] or not self._matches(asked[0][1].encode("utf-8", "replace")):
-            sentence = "this token is not the one of this studio: open the address that erato studio printed last."
+        if not self._opens(asked):
+            sentence = "this address does not open this studio (any more): open the one that erato studio printed last."
             return await send_error(send, 401, sentence)
         cookie = f"{self._place.cookie}={self._token.decode()}; Path=/; HttpOnly; SameSite=Strict"
         return await send_whole(send, Whole(303, b"", ((b"location", b"/"), (b"set-cookie", cookie.encode()))))
