@@ -46,7 +46,7 @@ class Counting(Apart):
 def counted(tmp_path, make_score):
     """Renders whose tasks are counted, and the digest of a piece."""
     found = Renders(Project(tmp_path / "project"))
-    found._apart = Counting()
+    found._pictures, found._sounds = Counting(), Counting()
     return found, found.project.keep_piece(make_score(bars=2))
 
 
@@ -125,17 +125,34 @@ def test_a_file_is_made_once_however_many_ask(counted):
         thread.join()
     assert len(set(found)) == 1
     assert len(found) == 12
-    assert len(renders._apart.tasks) == 1
+    assert len(renders._pictures.tasks) == 1
     renders.of_piece(digest, "music", "csv")
-    assert len(renders._apart.tasks) == 1
+    assert len(renders._pictures.tasks) == 1
     renders.of_piece(digest, "music", "csv", title="Another")
-    assert len(renders._apart.tasks) == 2
+    assert len(renders._pictures.tasks) == 2
+
+
+def test_no_sound_waits_for_a_score(counted):
+    renders, digest = counted
+    begun, over = threading.Event(), threading.Event()
+
+    def engraving(*arguments, seconds):
+        begun.set()
+        assert over.wait(20)
+
+    renders._pictures.ask = engraving
+    score = threading.Thread(target=lambda: renders.of_piece(digest, "music", "pdf"))
+    score.start()
+    assert begun.wait(20)
+    assert renders.of_piece(digest, "music", "wav").read_bytes().startswith(b"RIFF")
+    over.set()
+    score.join()
 
 
 def test_too_many_that_wait_are_told_to_come_again(counted, monkeypatch):
     monkeypatch.setattr(rendered, "MOST_WAITING", 2)
     renders, digest = Renders(counted[0].project), counted[1]
-    renders._apart = Counting()
+    renders._pictures = Counting()
     refused = []
 
     def ask(title):
@@ -149,7 +166,7 @@ def test_too_many_that_wait_are_told_to_come_again(counted, monkeypatch):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(refused) + len(renders._apart.tasks) == 8
+    assert len(refused) + len(renders._pictures.tasks) == 8
     assert refused
     assert all(seconds > 0 for seconds in refused)
 
@@ -296,14 +313,14 @@ def test_time_that_runs_out_is_a_sentence(renders, digest, monkeypatch):
     def out_of_time(*arguments, seconds):
         raise TooLong
 
-    monkeypatch.setattr(renders._apart, "ask", out_of_time)
+    monkeypatch.setattr(renders._sounds, "ask", out_of_time)
     with pytest.raises(UsageError, match="took longer than 120 s, and was given up"):
         renders.of_piece(digest, "music", "mp3")
 
     def ended(*arguments, seconds):
         raise Ended
 
-    monkeypatch.setattr(renders._apart, "ask", ended)
+    monkeypatch.setattr(renders._sounds, "ask", ended)
     with pytest.raises(EratoError, match="ended in the middle"):
         renders.of_piece(digest, "music", "mp3")
 

@@ -28,7 +28,7 @@ from erato.studio.page import Page
 from erato.studio.services import Studio
 
 _log = logging.getLogger("erato.studio")
-_THREADS, _SLOW_THREADS = 8, 4  # slow calls have their own, so that the others never wait for them
+_THREADS, _SLOW_THREADS = 8, 16  # slow calls have their own, so that the others never wait; most of them wait in line
 _NO_BODY = 2**16  # bytes that may come where no body is asked for, and are passed over
 _PATIENCE = bodies.Patience()
 

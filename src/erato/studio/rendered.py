@@ -1,4 +1,6 @@
-"""Pictures, scores and sounds of pieces: made in a process apart when they are first asked for, and kept by content.
+"""Pictures, scores and sounds of pieces: made when they are first asked for, and kept by content.
+
+Sounds are made in one process apart and all else in another, so that no sound waits for a long score to be engraved.
 
     cache/rendered/<key>/...    the files of one piece in one form; deleting them costs time
 
@@ -8,11 +10,12 @@ Knows nothing of takes and of HTTP.
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
@@ -42,8 +45,9 @@ class Renders:
     def __init__(self, project: Project, timeout: float = TIMEOUT, most_bytes: int = MOST_BYTES) -> None:
         self.project, self.timeout, self.most_bytes = project, timeout, most_bytes
         self.folder = project.cache / "rendered"
-        self._apart = Apart()
-        self._busy, self._waiting = threading.Lock(), threading.BoundedSemaphore(MOST_WAITING)
+        self._pictures, self._sounds = Apart(), Apart()
+        self._drawing, self._sounding = threading.Lock(), threading.Lock()
+        self._waiting = threading.BoundedSemaphore(MOST_WAITING)
 
     def of_piece(
         self, digest: str, kind: str, format: str, title: str = "", facts: Mapping[str, Any] | None = None
@@ -84,17 +88,22 @@ class Renders:
         return self._kept(key, "run.curves.svg", _draw_curves, str(run))
 
     def warm(self) -> None:
-        """Has the process apart started and what it needs imported, without waiting for it."""
+        """Has the processes started and what they need imported, without waiting for that."""
 
-        def start() -> None:
+        def start(apart: Apart, *modules: str) -> None:
             with suppress(Exception):
-                self._apart.ask(_import, seconds=self.timeout)
+                apart.ask(_import, modules, seconds=self.timeout)
 
-        threading.Thread(target=start, daemon=True).start()
+        for needs in (
+            (self._sounds, "symusic", "soundfile", "erato.renderers.synthesis"),
+            (self._pictures, "symusic", "verovio", "erato.renderers.engraved"),
+        ):
+            threading.Thread(target=start, args=needs, daemon=True).start()
 
     def close(self) -> None:
-        """Ends the process apart."""
-        self._apart.close()
+        """Ends the processes."""
+        self._sounds.close()
+        self._pictures.close()
 
     def _file(self, digest: str, path: Path, format: str, title: str, facts: Mapping[str, str]) -> Path:
         suffix = f".{format}"
@@ -113,26 +122,27 @@ class Renders:
         return _key("score", digest, title)
 
     def _kept(self, key: str, name: str, make: Callable[..., None], *arguments: Any) -> Path:
-        """The file `name` of this key, made where it is not there; make(*arguments, path): writes it, in the process
+        """The file `name` of this key, made where it is not there; make(*arguments, path): writes it, in a process
         apart."""
         path = self.folder / key / name
         if _touched(path):
             return path
         if not self._waiting.acquire(blocking=False):
             raise QueueFull("Many pictures and sounds are being made already: try again in a moment.", 5)
+        sounds = path.suffix in _SOUNDS
         try:
-            with self._busy:
+            with self._sounding if sounds else self._drawing:
                 if not _touched(path):  # made while we waited
-                    self._make(path, make, arguments)
+                    self._make(self._sounds if sounds else self._pictures, path, make, arguments)
                     self._sweep(path.parent)
         finally:
             self._waiting.release()
         return path
 
-    def _make(self, path: Path, make: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    def _make(self, apart: Apart, path: Path, make: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            said = self._apart.ask(_plainly, make, (*arguments, str(path)), seconds=self.timeout)
+            said = apart.ask(_plainly, make, (*arguments, str(path)), seconds=self.timeout)
         except TooLong:
             raise UsageError(
                 f"Making {path.name} took longer than {self.timeout:.0f} s, and was given up: try with a shorter piece."
@@ -157,7 +167,7 @@ class Renders:
             except OSError:
                 continue
             found.append(
-                (max((one.st_mtime for one in inside), default=0.0), sum(one.st_size for one in inside), folder)
+                (max((one.st_mtime for one in inside), default=math.inf), sum(one.st_size for one in inside), folder)
             )
         total = sum(size for _, size, _ in found)
         for _, size, folder in sorted(found, key=lambda one: one[0]):
@@ -168,12 +178,12 @@ class Renders:
                 total -= size
 
 
-# In the process apart
+# In the processes apart
 
 
-def _import() -> None:
-    """Imports what sound and scores are made with."""
-    for name in ("symusic", "verovio", "soundfile", "erato.renderers.engraved", "erato.renderers.synthesis"):
+def _import(modules: Sequence[str]) -> None:
+    """Imports what sounds or scores are made with."""
+    for name in modules:
         import_module(name)
 
 
