@@ -7,6 +7,7 @@ nothing. Knows nothing of what passages are looked up in. Legend: N notes of a l
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ class Line:
     def __len__(self) -> int:
         return len(self.onset)
 
-    @property
+    @cached_property
     def tokens(self) -> Tokens:
         """[N - 1] see `tokens`."""
         return tokens(self.onset, self.pitch, self.lean)
@@ -187,13 +188,8 @@ def _around(line: Line, at: Ints) -> list[Line]:
 
 def _different(found: Iterable[Line]) -> list[Line]:
     """Lines of two notes or more, without those that equal one before."""
-    kept: list[Line] = []
+    kept: dict[tuple[int, bytes, bytes], Line] = {}
     for line in found:
-        if len(line) > 1 and not any(_equal(line, one) for one in kept):
-            kept.append(line)
-    return kept
-
-
-def _equal(line: Line, other: Line) -> bool:
-    same = line.lean == other.lean and len(line) == len(other)
-    return same and np.array_equal(line.onset, other.onset) and np.array_equal(line.pitch, other.pitch)
+        if len(line) > 1:
+            kept.setdefault((line.lean, line.onset.tobytes(), line.pitch.tobytes()), line)
+    return list(kept.values())

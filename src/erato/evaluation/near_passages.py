@@ -22,8 +22,10 @@ from erato.score import Ints
 SEEDS = (4, 5, 6, 8, 10)  # tokens that are the same
 HITS = 24_000  # that are looked at
 AT_ONCE = 64  # that are looked at closely
+CELLS = 1 << 14  # notes on one side of hits that are compared at once
 CLOSE, WIDE = 6, 24  # notes on each side of a hit that are compared first, and then; then ever four times as many
 _NEVER, _OUTSIDE = 1 << 20, 1 << 12
+LIKELIEST = 2_000  # that are compared at all
 PROMISING = (2, 4)  # least and most notes that have to be the same, of the 2 * CLOSE beside the run
 
 
@@ -58,7 +60,9 @@ def nearest(index: PassageIndex, query: Query, hits: Hits, at_least: int, one_in
     found: list[Near] = []
     radius = WIDE
     while len(here):
-        reach, again = _reach(index, query, here, there, radius, one_in)
+        some_at_once = np.array_split(np.arange(len(here)), -(-len(here) * radius // CELLS))  # what the caches hold
+        parts = [_reach(index, query, here[some], there[some], radius, one_in) for some in some_at_once]
+        reach, again = (np.concatenate(part) for part in zip(*parts, strict=True))
         if 4 * radius <= PAD and again.any():  # what reaches the edge of what was compared is compared with more
             _, some = np.unique(np.stack([here[again] - there[again], here[again] // radius]), True, axis=1)
             later = here[again][some], there[again][some]
@@ -129,7 +133,7 @@ def seeds(index: PassageIndex, query: Query, end: int, excluded: Excluded) -> Hi
 
 
 def _promising(index: PassageIndex, query: Query, here: Ints, there: Ints, notes: int) -> tuple[Ints, Ints]:
-    """Hits beside which so many notes go on as in the query."""
+    """Hits beside which so many notes go on as in the query; of many the LIKELIEST, beside which the most do."""
     width = 2 * CLOSE + SEEDS[0]  # [width, H]: a few long rows are faster than many short ones
     ours = np.ascontiguousarray(windows_of(query.symbols, width)[here - CLOSE].T)
     theirs = np.ascontiguousarray(windows_of(index.symbols, width)[there - CLOSE].T)
@@ -142,7 +146,9 @@ def _promising(index: PassageIndex, query: Query, here: Ints, there: Ints, notes
         same += (after == 0) & with_one_before[width - CLOSE + step]
         before += moves[CLOSE - 1 - step]
         same += (before == 0) & with_one_before[CLOSE - 2 - step] if step < CLOSE - 1 else before == 0
-    good = same >= notes
+    good = np.flatnonzero(same >= notes)
+    if len(good) > LIKELIEST:
+        good = np.sort(good[np.argsort(-same[good], kind="stable")[:LIKELIEST]])
     return here[good], there[good]
 
 

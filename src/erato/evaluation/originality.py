@@ -152,35 +152,34 @@ def shared(
     texture = np.concatenate([query.slots(at) for at, line in enumerate(query.lines) if line.name == name])
     melodies = [query.slots(at) for at, line in enumerate(query.lines) if line.melody]
     melody = np.concatenate(melodies) if melodies else texture[:0]
-    both = partial(_both, index, piece, query, runs, hits, excluded, one_in)
-    found = both(melody)
-    whole = found if np.array_equal(melody, texture) else both(texture)
+    look = partial(_looked_up, index, query, runs, hits, excluded, one_in)
+    found = look(melody)
+    whole = found if np.array_equal(melody, texture) else look(texture)
+    index.forget()  # where suffixes stand, before it is read where notes do: never both at once
+    exact, near = (_passage(index, piece, query, one, near=bool(at)) for at, one in enumerate(found))
+    exact_whole, near_whole = (_passage(index, piece, query, one, near=bool(at)) for at, one in enumerate(whole))
     index.forget()
-    return Shared(piece.notes, found[0], whole[0], found[1], whole[1])
+    return Shared(piece.notes, exact, exact_whole, near or exact, near_whole or exact_whole)
 
 
-def _both(
-    index: PassageIndex,
-    piece: Lines,
-    query: Query,
-    runs: Runs,
-    hits: Hits,
-    excluded: Excluded,
-    one_in: int,
-    slots: Ints,
-) -> tuple[Passage | None, Passage | None]:
-    """The longest passage note for note that begins in one of `slots`, and the longest with few differences."""
+def _looked_up(
+    index: PassageIndex, query: Query, runs: Runs, hits: Hits, excluded: Excluded, one_in: int, slots: Ints
+) -> tuple[Sequence[Near], Sequence[Near]]:
+    """The longest passage note for note that begins in one of `slots`, and the longest with few differences, with all
+    places where each occurs; none of the second where it is no longer."""
     exact = longest(index, query, runs, slots, excluded)
     if exact is None:
-        return None, None
+        return [], []
     slot, tokens, places = exact
-    passage = _passage(index, piece, query, [Near(slot, int(place), tokens + 1, 0) for place in places], near=False)
+    index.forget()  # what follows reads no order
     near = nearest(index, query, hits[np.isin(hits.here, slots)], tokens + 1, one_in)
-    return passage, _passage(index, piece, query, near, near=True) if near else passage
+    return [Near(slot, int(place), tokens + 1, 0) for place in places], near
 
 
-def _passage(index: PassageIndex, piece: Lines, query: Query, found: Sequence[Near], *, near: bool) -> Passage:
-    """A passage as it is reported, with the places at which it was found."""
+def _passage(index: PassageIndex, piece: Lines, query: Query, found: Sequence[Near], *, near: bool) -> Passage | None:
+    """A passage as it is reported, with the places at which it was found; None where there are none."""
+    if not found:
+        return None
     one = found[0]
     number = int(np.searchsorted(query.begins, one.slot, "right")) - 1
     line, at = query.lines[number], one.slot - int(query.begins[number])

@@ -23,7 +23,7 @@ HIGHEST = 8 * 255 + 7  # no token is higher
 START, STOP, PIECE, NAME, PITCH, MELODY = range(6)  # columns of the table of lines
 TICKS, GROUP, FIRST_BAR, BARS, PICKUP = range(5)  # columns of the table of pieces
 FEW = 96  # MiB up to which the order of the suffixes may be in memory as a whole: 25 million notes
-ROWS = 3072  # that are looked up in more than that before what was read is let go of
+ROWS = 256  # that are looked up in more than that before what was read is let go of
 _MOST = (1 << 31) - 1
 
 Table = npt.NDArray[np.int32]
@@ -186,8 +186,9 @@ class PassageIndex:
             yield part
 
     def forget(self) -> None:
-        """Lets go of what was read of where notes stand."""
-        forget_pages(self.onsets)
+        """Lets go of what was read of a large index."""
+        if self.suffixes.order.nbytes > FEW << 20:
+            forget_pages(self.suffixes.order, self.onsets)
 
     def _line(self, row: Table) -> Line:
         start, stop = int(row[START]), int(row[STOP])
