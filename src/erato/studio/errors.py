@@ -4,6 +4,7 @@ Knows nothing of HTTP; whoever answers a call picks the status by the class.
 """
 
 import errno
+import re
 import sqlite3
 from typing import Any
 
@@ -63,6 +64,16 @@ def plainly(error: BaseException) -> EratoError | None:
 
 def disk_full() -> DiskFull:
     return DiskFull("The disk is full: nothing was lost, but nothing more can be kept until there is room on it.")
+
+
+def for_the_page(said: str) -> str:
+    """A sentence that was written for the command line, without what can only be done there."""
+    for there, here in (
+        (": name it with --corpus.", "."),
+        ("`erato check` says why", "checking it says why"),
+    ):
+        said = said.replace(there, here)
+    return re.sub(r" \(--[a-z-]+\)|--(?=[a-z])", "", said)
 
 
 def _says(error: BaseException, words: tuple[str, ...]) -> bool:

@@ -17,6 +17,7 @@ from erato.evaluation.text_originality import human_text, shared_text
 from erato.reporter import Reporter
 from erato.run import Run
 from erato.score import Piece, Score
+from erato.studio.errors import for_the_page
 from erato.training_index import music_index, words_index
 
 MOST_HELD_OUT = 40  # pieces of people that are looked up for comparison
@@ -167,6 +168,7 @@ def _nothing(unit: str, whose: str) -> dict[str, Any]:
 
 
 def _untold(why: str) -> dict[str, Any]:
+    why = for_the_page(why)
     return {
         "longest": None,
         "said": f"Whether it copied cannot be told. {why}",

@@ -20,6 +20,7 @@ from erato.run import Run
 from erato.score import Piece, Score
 from erato.studio import models, run_facts, takes
 from erato.studio.continuing import continued, until_bar, until_second
+from erato.studio.errors import for_the_page
 from erato.studio.jobs import Job
 from erato.studio.likeness import Likeness
 from erato.studio.project import Project
@@ -85,7 +86,12 @@ def compose(project: Project, job: Job, tell: "Tell") -> "list[NewTake]":
     reporter.say("Composing")
     if this.run.representation.kind == "text":
         settings["stream"] = _Streamed(reporter, _held(this.run, prompt)).add
-    samples = this.run.sample(None if prompt is None else prompt.piece, n=n, seed=seed, reporter=reporter, **settings)
+    try:
+        samples = this.run.sample(
+            None if prompt is None else prompt.piece, n=n, seed=seed, reporter=reporter, **settings
+        )
+    except UsageError as error:
+        raise UsageError(for_the_page(str(error))) from None
     heard = [sample for sample in samples if _sounds(sample.piece)]
     if not heard:
         raise EratoError(

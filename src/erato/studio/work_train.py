@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from erato.errors import CorpusError, EratoError, RunError, UsageError
 from erato.reporter import Reporter
 from erato.studio import folders, run_facts
+from erato.studio.errors import for_the_page
 from erato.studio.jobs import Job
 from erato.studio.models import run_name
 from erato.studio.project import Project
@@ -83,8 +84,7 @@ def train(project: Project, job: Job, tell: "Tell") -> dict[str, Any]:
         )
     except (CorpusError, UsageError) as error:  # in the words of the page
         said = str(error).replace(Path(source).name, folders.one(project, asked["corpus"])["name"])
-        said = said.replace("`erato check` says why", "checking it says why").replace("--set ", "set ")
-        raise type(error)(said) from None
+        raise type(error)(for_the_page(said)) from None
     with suppress(EratoError, OSError):  # composing makes it where it is not there
         from erato.training_index import music_index, words_index
 
