@@ -1,6 +1,7 @@
 """Files of takes over HTTP: sounds, scores, exports under their names, zips, the whole project and back."""
 
 import io
+import shutil
 import zipfile
 
 import pytest
@@ -95,6 +96,7 @@ def test_words_become_each_kind_of_file_that_they_can_be(served):
 
 
 def test_all_that_is_kept_as_a_zip(served, drawn):
+    shutil.rmtree(served.project.cache)  # which costs time and nothing else
     served.client.patch(f"/api/takes/{drawn['id']}", json={"status": "discarded"})
     with zipfile.ZipFile(io.BytesIO(served.client.get("/api/export.zip?format=txt").content)) as archive:
         names = archive.namelist()

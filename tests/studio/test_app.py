@@ -12,7 +12,7 @@ import pytest
 
 from erato.errors import UsageError
 from erato.studio import bodies
-from erato.studio.app import application
+from erato.studio.app import SLOW_THREADS, application
 from erato.studio.endpoints import Blob, Chunks, Endpoint, Json
 from erato.studio.errors import Conflict, DiskFull, NotThere, QueueFull
 from erato.studio.events import Events
@@ -246,11 +246,11 @@ def test_slow_calls_do_not_keep_quick_ones_waiting(served, score_json, monkeypat
         with httpx.Client(trust_env=False, timeout=30, headers=served.client.headers) as client:
             client.get(f"http://127.0.0.1:{served.port}/api/takes/{take['id']}/score")
 
-    threads = [threading.Thread(target=slow) for _ in range(8)]
+    threads = [threading.Thread(target=slow) for _ in range(SLOW_THREADS + 4)]
     try:
         for thread in threads:
             thread.start()
-        assert all(there.acquire(timeout=20) for _ in range(4))  # as many as have threads
+        assert all(there.acquire(timeout=20) for _ in range(SLOW_THREADS))
         assert not there.acquire(timeout=0.3)
         assert served.client.get(f"/api/takes/{take['id']}").status_code == 200
     finally:

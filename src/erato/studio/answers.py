@@ -3,8 +3,10 @@
 import asyncio
 import json
 import math
+import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -113,7 +115,10 @@ async def _send_blob(scope: Scope, send: Send, blob: Blob, gone: Callable[[], bo
     try:
         file = await asyncio.to_thread(blob.content.open, "rb")
         with file:
-            size = (await asyncio.to_thread(blob.content.stat)).st_size
+            size = os.fstat(file.fileno()).st_size
+            if blob.temporary:
+                with suppress(PermissionError):  # some systems keep the name of what is open
+                    blob.content.unlink()
             headers.append((b"content-length", str(size).encode()))
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             while not gone() and (part := await asyncio.to_thread(file.read, min(_PART, size))):

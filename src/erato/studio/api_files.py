@@ -67,8 +67,9 @@ def _several(call: Call) -> Blob:
 
 def _zipped(call: Call, found: list[Take], formats: list[str]) -> Path:
     """A zip of these takes in the formats that they can have, and of what could not be made, and why."""
-    left_out = []
-    with tempfile.NamedTemporaryFile(dir=call.studio.project.cache, prefix="outgoing-", delete=False) as file:
+    left_out, folder = [], call.studio.project.cache
+    folder.mkdir(exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="outgoing-", delete=False) as file:
         try:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zipped:
                 for take in found:
@@ -102,7 +103,7 @@ def _of_words(formats: list[str]) -> list[str]:
 
 
 def _file(call: Call, take: Take, suffix: str) -> Path:
-    return call.studio.renders.of_piece(take.digest, take.kind, suffix, title_of(take), take.facts)
+    return call.studio.renders.of_piece(take.digest, take.kind, suffix, take.called, take.facts)
 
 
 def _of(call: Call) -> Take:
@@ -113,18 +114,13 @@ def _of(call: Call) -> Take:
 def _music(call: Call) -> Take:
     take = _of(call)
     if take.kind != "music":
-        raise EratoError(f"{title_of(take)} is words: they have no sound and no score.")
+        raise EratoError(f"{take.called} is words: they have no sound and no score.")
     return take
-
-
-def title_of(take: Take) -> str:
-    """What a take is called where it has no title of its own."""
-    return take.title or f"take {take.number}"
 
 
 def file_name(take: Take) -> str:
     """A name that any system takes for a file, without suffix."""
-    plain = unicodedata.normalize("NFC", title_of(take))
+    plain = unicodedata.normalize("NFC", take.called)
     plain = re.sub(r"[^\w .,()'&+-]", "_", plain).strip(" .")[:100].strip(" .")
     return plain or f"take {take.number}"
 

@@ -28,7 +28,7 @@ from erato.studio.page import Page
 from erato.studio.services import Studio
 
 _log = logging.getLogger("erato.studio")
-_THREADS, _SLOW_THREADS = 8, 16  # slow calls have their own, so that the others never wait; most of them wait in line
+_THREADS, SLOW_THREADS = 8, 16  # slow calls have their own, so that the others never wait; most of them wait in line
 _NO_BODY = 2**16  # bytes that may come where no body is asked for, and are passed over
 _PATIENCE = bodies.Patience()
 
@@ -41,7 +41,7 @@ def application(
     endpoints: Sequence[Endpoint] = ENDPOINTS,
 ) -> App:
     """Everything that is served, guarded."""
-    limiters = {False: anyio.CapacityLimiter(_THREADS), True: anyio.CapacityLimiter(_SLOW_THREADS)}
+    limiters = {False: anyio.CapacityLimiter(_THREADS), True: anyio.CapacityLimiter(SLOW_THREADS)}
     resources: dict[str, dict[str, App]] = {EVENTS.path: {EVENTS.method: events}}
     for endpoint in endpoints:
         doing = _Doing(endpoint, studio, limiters[endpoint.slow], patience)
@@ -76,15 +76,14 @@ class _Doing:
         self._endpoint, self._studio, self._limiter, self._patience = endpoint, studio, limiter, patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        spooled: Path | None = None
         unread = True
         try:
             refused = self._unfit(scope)
             if refused is not None:
                 return await send_error(send, *refused, unread=True)
             body = await self._body(scope, receive)
-            unread, spooled = False, body if isinstance(body, Path) else None
-            answer = await to_thread.run_sync(self._do, scope, body, limiter=self._limiter, abandon_on_cancel=True)
+            unread = False
+            answer = await self._done(scope, body)
         except bodies.Gone:
             return None
         except bodies.BodyError as error:
@@ -94,9 +93,6 @@ class _Doing:
             if status == 500:
                 _log.exception("%s %s failed", scope["method"], scope["path"])
             return await send_error(send, status, sentence, headers, unread=unread, **more)
-        finally:
-            if spooled is not None:
-                spooled.unlink(missing_ok=True)
         return await send_answer(scope, receive, send, answer)
 
     def _unfit(self, scope: Scope) -> tuple[int, str] | None:
@@ -128,6 +124,14 @@ class _Doing:
                 Path(file.name).unlink(missing_ok=True)
                 raise
         return Path(file.name)
+
+    async def _done(self, scope: Scope, body: Any) -> Whole | Blob | Chunks:
+        """Does the call in a thread; a file that held its body is gone before anybody is answered."""
+        try:
+            return await to_thread.run_sync(self._do, scope, body, limiter=self._limiter, abandon_on_cancel=True)
+        finally:
+            if isinstance(body, Path):
+                body.unlink(missing_ok=True)
 
     def _do(self, scope: Scope, body: Any) -> Whole | Blob | Chunks:
         """Checks the call and does it, in a thread."""

@@ -22,6 +22,7 @@ from typing import Any
 from erato.errors import EratoError
 from erato.files import to_json
 from erato.studio import takes
+from erato.studio.models import ID
 from erato.studio.project import Project
 
 FORMAT = "erato studio project"
@@ -32,7 +33,6 @@ _PACKED = 1 << 20  # bytes; larger files are stored as they are: weights hardly 
 _LARGE = 1 << 30  # bytes from which a zip needs longer numbers
 _DEEPEST, _LONGEST = 16, 255  # parts of a path; bytes of a part
 PIECE = re.compile(r"[0-9a-f]{64}\.(mid|txt)")
-ID = re.compile(r"[0-9a-z][0-9a-z_.-]{0,127}")
 
 
 class _Stream:

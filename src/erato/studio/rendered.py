@@ -61,26 +61,26 @@ class Renders:
             return path
         return self._file(digest, path, format, title, _said(facts or {}))
 
-    def of_file(self, path: Path, format: str, title: str = "") -> Path:
+    def of_file(self, path: Path, format: str) -> Path:
         """A file of music or text in another format."""
         if format == path.suffix.removeprefix("."):
             return path
-        return self._file(_digest(path), path, format, title, {})
+        return self._file(_digest(path), path, format, "", {})
 
-    def pages(self, digest: str, title: str = "") -> int:
+    def pages(self, digest: str) -> int:
         """How many pages the engraved score of a piece has."""
-        return len(self._score(digest, title)["pages"])
+        return len(self._score(digest)["pages"])
 
-    def changed(self, digest: str, title: str = "") -> list[str]:
+    def changed(self, digest: str) -> list[str]:
         """What was changed or left out to write the piece as a score, in sentences."""
-        return list(self._score(digest, title)["said"])
+        return list(self._score(digest)["said"])
 
-    def page(self, digest: str, number: int, title: str = "") -> Path:
+    def page(self, digest: str, number: int) -> Path:
         """One page of the engraved score, from 1, as SVG; NotThere."""
-        found = self._score(digest, title)["pages"]
+        found = self._score(digest)["pages"]
         if not 1 <= number <= len(found):
             raise NotThere(f"the score has pages 1 to {len(found)}, not {number}.")
-        return self.folder / self._score_key(digest, title) / str(found[number - 1])
+        return self.folder / _key("score", digest) / str(found[number - 1])
 
     def curves(self, run: Path) -> Path:
         """The curves of a training as SVG."""
@@ -112,14 +112,11 @@ class Renders:
         key = _key("file", digest, format, title, dict(facts))
         return self._kept(key, f"piece{suffix}", _render, str(path), title, dict(facts))
 
-    def _score(self, digest: str, title: str) -> dict[str, Any]:
-        path, key = self.project.piece_path(digest, "music"), self._score_key(digest, title)
-        made = self._kept(key, "pages.json", _engrave, str(path), title)
+    def _score(self, digest: str) -> dict[str, Any]:
+        path = self.project.piece_path(digest, "music")
+        made = self._kept(_key("score", digest), "pages.json", _engrave, str(path))
         found: dict[str, Any] = json.loads(made.read_text("utf-8"))
         return found
-
-    def _score_key(self, digest: str, title: str) -> str:
-        return _key("score", digest, title)
 
     def _kept(self, key: str, name: str, make: Callable[..., None], *arguments: Any) -> Path:
         """The file `name` of this key, made where it is not there; make(*arguments, path): writes it, in a process
@@ -223,13 +220,13 @@ def _render(source: str, title: str, facts: dict[str, str], path: str) -> None:
     renderer.write(piece, target, About(title, facts))
 
 
-def _engrave(source: str, title: str, path: str) -> None:
+def _engrave(source: str, path: str) -> None:
     from erato.renderers.engraved import engrave
 
     piece, target = _read(source), Path(path)
     if isinstance(piece, str):
         raise UsageError("A text has no score.")
-    made = engrave(piece, About(title))
+    made = engrave(piece, About())
     names = [f"page-{number:02d}.svg" for number in range(1, len(made.svgs) + 1)]
     for name, svg in zip(names, made.svgs, strict=True):
         files.write_text(target.with_name(name), svg)

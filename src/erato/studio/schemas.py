@@ -5,6 +5,10 @@ Every number has bounds, every text a length: what fits them can be stored. Know
 
 from typing import Any
 
+from erato.studio.jobs import STATES
+from erato.studio.takes import KINDS, STATUS
+from erato.studio.work import LANES
+
 TICKS = 2**31 - 1  # the last tick that a MIDI file can hold, and more than any piece has
 _TEXT = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -92,13 +96,13 @@ TAKE = _answer(
         "id": _TEXT,
         "number": _COUNT,
         "parent": or_null(_TEXT),
-        "kind": {"enum": ["music", "text"]},
+        "kind": {"enum": list(KINDS)},
         "how": _TEXT,
         "title": _TEXT,
         "starred": {"type": "boolean"},
         "tags": list_of(_TEXT),
         "note": _TEXT,
-        "status": {"enum": ["offered", "kept", "discarded"]},
+        "status": {"enum": list(STATUS)},
         "version": _COUNT,
         "created": _TIME,
         "changed": _TIME,
@@ -109,8 +113,7 @@ TAKE = _answer(
         "revisable": {"type": "boolean"},
     }
 )
-JOB_STATES = ["waiting", "running", "paused", "done", "failed", "cancelled"]
-JOB_KINDS = ["check", "train", "compose"]
+JOB_STATES, JOB_KINDS = list(STATES), list(LANES)
 JOB = _answer(
     {
         "id": _TEXT,

@@ -55,6 +55,11 @@ class Take:
     digest: str
     revisable: bool
 
+    @property
+    def called(self) -> str:
+        """Its title, or its number where it has none."""
+        return self.title or f"take {self.number}"
+
     def to_json(self) -> dict[str, Any]:
         """What the page is told of it."""
         found = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "digest"}

@@ -22,8 +22,9 @@ from typing import Any, NoReturn
 
 from erato.errors import EratoError, ReadError, UsageError
 from erato.studio import takes
-from erato.studio.archive import CORPORA, FORMAT, ID, MANIFEST, TAKES, VERSION, fits
+from erato.studio.archive import CORPORA, FORMAT, MANIFEST, TAKES, VERSION, fits
 from erato.studio.errors import disk_full, plainly
+from erato.studio.models import ID
 from erato.studio.project import Project, score_of
 from erato.studio.schema import clean, prepare
 

@@ -141,7 +141,7 @@ def _prompt(project: Project, asked: Mapping[str, Any]) -> Prompt | None:
         return None
     with project.read() as connection:
         take = takes.get(connection, said["take"])
-    piece, name = project.piece(take.digest, take.kind), take.title or f"take {take.number}"
+    piece, name = project.piece(take.digest, take.kind), take.called
     bar, second = said.get("to_bar"), said.get("to_second")
     if bar is not None and second is not None:
         raise UsageError("give to_bar or to_second, not both.")
