@@ -43,7 +43,7 @@ export function musicPrompt(changed = () => {}) {
   }
 
   function showChoices() {
-    const input = h("input", { type: "file", accept: FILES, class: "unseen", id: freshId("file"),
+    const input = h("input", { type: "file", accept: FILES, class: "unseen", tabindex: "-1", id: freshId("file"),
       "aria-label": "A MIDI or MusicXML file to begin with" });
     input.addEventListener("change", () => { if (input.files[0]) bringIn(input.files[0]); });
     const zone = h("div", { class: "drop" }, input,

@@ -108,9 +108,6 @@ export const moved = (state, ids, ticks, semitones) => {
   return changed(state, ids, ({ onset, pitch }) => ({ onset: onset + far.ticks, pitch: pitch + far.semitones }));
 };
 
-// Whole octaves and semitones only, as far as all of the notes can go.
-export const transposed = (state, ids, semitones) => moved(state, ids, 0, semitones);
-
 // Makes notes longer by so many ticks at their end (or begin earlier by so many), none shorter than `least`.
 export const resizedNote = ({ onset, duration }, ticks, edge, least) => {
   const shortest = Math.min(least, duration); // what is shorter already stays as it is

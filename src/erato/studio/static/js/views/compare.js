@@ -45,7 +45,7 @@ class Sides {
     const complain = (sentence) => fill(this.said, sentence && trouble(sentence));
     this.sounds = takes.map((take) => hearing(take, () => nameOf(take), complain));
     this.switches = takes.map((take, at) => h("button", { type: "button", "aria-pressed": "false", onclick: () => this.turn(at) },
-      letterOf(at), nameOf(take)));
+      letterOf(at), h("span", {}, nameOf(take))));
     this.play = h("button", { type: "button", class: "button round", onclick: () => this.toggle() });
     this.clock = h("span", { class: "now numbers soft" });
     this.papers = takes.map((take) => h("div", { class: "roll", role: "img", "aria-label": `Notes of ${nameOf(take)}` },

@@ -5,6 +5,7 @@ import { fill, h, put, trouble } from "../dom.js";
 import { icon } from "../icons.js";
 import { del, get, say } from "../api.js";
 import { onBack, onJob, hasEnded } from "../events.js";
+import { openDialog } from "../dialog.js";
 import { tell } from "../messages.js";
 import { lossCurve } from "../curve.js";
 import { sampleCard } from "../samples.js";
@@ -206,36 +207,23 @@ function remove(corpus, again) {
     corpus.origin === "folder"
       ? "It is only taken off this list; the folder itself stays as it is."
       : "The copies that you dropped here are deleted. Models that learnt from them stay.";
-  const close = () => {
-    dialog.close();
-    dialog.remove();
-  };
   const yes = async () => {
+    dialog.close();
     try {
       await del(`/api/corpora/${encodeURIComponent(corpus.id)}`);
-      close();
       again();
     } catch (error) {
-      close();
       tell(say(error), { kind: "bad" });
     }
   };
-  const dialog = h(
-    "dialog",
-    { "aria-labelledby": "remove-title", onclose: () => dialog.remove() },
+  const dialog = openDialog(
+    `Remove ${corpus.name}?`,
+    h("p", {}, said),
     h(
       "div",
-      { class: "stack" },
-      h("h2", { id: "remove-title" }, `Remove ${corpus.name}?`),
-      h("p", {}, said),
-      h(
-        "div",
-        { class: "row" },
-        h("button", { type: "button", class: "button danger", onclick: yes }, "Remove"),
-        h("button", { type: "button", class: "button quiet", autofocus: true, onclick: close }, "Keep it"),
-      ),
+      { class: "row" },
+      h("button", { type: "button", class: "button danger", onclick: yes }, "Remove"),
+      h("button", { type: "button", class: "button quiet", autofocus: true, onclick: () => dialog.close() }, "Keep it"),
     ),
   );
-  document.body.append(dialog);
-  dialog.showModal();
 }
