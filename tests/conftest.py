@@ -198,6 +198,15 @@ def quiet():
         yield
 
 
+# Parts of a browser's window, which nobody sees and which cost as much as a page of ours; and what asks the network.
+# The list stands in place of Playwright's own.
+NOT_NEEDED = (
+    "WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup,LensOverlay,PaintHolding,"
+    "HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,MediaRouter,OptimizationHints,NetworkTimeServiceQuerying,"
+    "PreconnectToSearch,ThirdPartyStoragePartitioning,AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose"
+)
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Chromium; without one its tests are skipped, but fail where CI is set, or ERATO_BROWSER=required."""
@@ -207,10 +216,16 @@ def browser():
         if os.environ.get("CI") or os.environ.get("ERATO_BROWSER") == "required":
             pytest.fail(f"{why}: scripts/browser installs one")
         pytest.skip(why)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # milliseconds; the computer may have other things to do
     with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+        arguments = [
+            "--no-sandbox",
+            "--autoplay-policy=no-user-gesture-required",
+            "--mute-audio",
+            f"--disable-features={NOT_NEEDED}",
+        ]
         opened = playwright.chromium.launch(executable_path=found, args=arguments)
         yield opened
         opened.close()

@@ -298,9 +298,7 @@ def visit(browser, studio):
         page.on("console", lambda m: m.type in ("error", "warning") and troubles.append(m.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("dialog", lambda dialog: (troubles.append("a dialog"), dialog.dismiss()))
-        page.goto(studio.address)
-        if place != "#/":
-            page.goto(f"{studio.base}/{place}")
+        page.goto(studio.address + place)  # where the token leads to keeps the place
         return page
 
     opened.expected = []

@@ -6,9 +6,11 @@ Needs Chromium: without one these tests are skipped, but fail where CI is set, o
 
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
+from symusic import Score
 
 QUARTER = 480
 HOSTILE = '<img src=x onerror="window.__hacked = 1"> & \u202ename'
@@ -259,6 +261,18 @@ def test_a_new_piece_gets_its_time_signature_and_more_tracks(edit):
     expect(editor.page.get_by_label("Time signature")).to_have_value("4/4")
 
 
+def test_what_is_exported_is_what_is_seen(edit, keep):
+    editor = edit(keep(SCALE[:1]))
+    editor.focus()
+    editor.press("d")
+    editor.drag((1440, 60), (1920, 60))
+    editor.page.locator("summary", has_text="Export").click()
+    with editor.page.expect_download() as begun:  # before it is saved by itself
+        editor.page.get_by_role("link", name="MIDI").click()
+    found = Score.from_midi(Path(begun.value.path()).read_bytes())
+    assert [note.pitch for note in found.tracks[0].notes] == [60, 60]
+
+
 @pytest.fixture
 def imported(studio):
     """A take that stays as it is, and the bytes that it came from."""
@@ -307,8 +321,10 @@ def conflict(edit, keep, visit):
     take = keep(SCALE)
     first, second = edit(take), edit(take)
     first.drag((240, 60), (240, 59))
+    first.press("Control+s")
     first.saved()
     second.drag((240, 60), (240, 61))
+    second.press("Control+s")
     expect(second.page.get_by_role("alert")).to_contain_text("changed in another tab")
     return take, first, second
 
@@ -364,7 +380,8 @@ def test_leaving_the_editor_saves_what_is_not_saved(edit, keep):
     take = keep(SCALE)
     editor = edit(take)
     editor.drag((240, 60), (240, 59))
-    editor.page.goto(f"{editor.studio.base}/#/keep")
+    with editor.page.expect_response(lambda answer: answer.request.method == "PUT"):
+        editor.page.goto(f"{editor.studio.base}/#/keep")
     editor.page.goto(f"{editor.studio.base}/#/edit/{take['id']}")
     expect(editor.roll).to_be_visible()
     assert editor.notes()[0][2] == 59
