@@ -138,6 +138,40 @@ def test_what_cannot_be_learnt_from_is_said_where_one_looks(visit, studio):
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def test_a_folder_that_is_dropped_breaks_off_on_its_way_and_goes_on_or_not(visit, studio, songs):
+    (songs / "more" / "inner").mkdir()
+    (songs / "more" / "inner" / "deep.mid").write_bytes((songs / "piece02.mid").read_bytes())
+    page = visit("#/train")
+    visit.expected.append("ERR_FAILED")
+    box, mouse = page.locator(".zone").bounding_box(), page.context.new_cdp_session(page)
+    place = {"x": box["x"] + 50, "y": box["y"] + 50}
+    what = {"items": [], "files": [str(songs)], "dragOperationsMask": 1}
+
+    def broken_off():
+        sent = []
+        page.route(
+            "**/files?*", lambda route: route.abort() if len(sent) > 5 else (sent.append(route), route.continue_())
+        )
+        for kind in ("dragEnter", "dragOver", "drop"):
+            mouse.send("Input.dispatchDragEvent", {"type": kind, **place, "data": what})
+        expect(page.get_by_role("button", name="Go on")).to_be_visible()
+        page.unroute("**/files?*")
+
+    before = len(studio.client.get("/api/corpora").json()["corpora"])
+    broken_off()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", name="Drop a folder of music here")).to_be_visible()
+    broken_off()
+    page.get_by_role("button", name="Go on").click()
+    expect(page).to_have_url(re.compile("#/train/.+"))
+    corpora = studio.client.get("/api/corpora").json()["corpora"]
+    assert len(corpora) == before + 1  # what was cancelled is gone
+    [made] = [one for one in corpora if one["id"] == page.url.rsplit("/", 1)[1]]
+    assert made["name"] == songs.name and made["files"] == sum(
+        path.is_file() and path.name[0] != "." for path in songs.rglob("*")
+    )
+
+
 def test_a_training_that_fails_says_why_and_leads_back(visit, studio, songs):
     visit.expected.append("400 (Bad Request)")
     page = visit("#/train")
