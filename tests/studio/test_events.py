@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from erato.studio import schema, takes
+from erato.studio import tables, takes
 from erato.studio.events import Events
 
 
@@ -91,7 +91,7 @@ def test_takes_that_changed_are_named(quiet):
 
 
 def test_what_changes_in_the_middle_of_a_look_is_told_by_the_next_one(quiet, monkeypatch):
-    events, newest_change = Events(quiet), schema.newest_change
+    events, newest_change = Events(quiet), tables.newest_change
     first, second = submitted(quiet, 2)
     monkeypatch.setattr(schema, "newest_change", lambda connection: first.change)
     seen, part = events._look(0)

@@ -15,7 +15,7 @@ from erato.studio import takes
 from erato.studio.errors import Busy, DiskFull, NotThere, plainly
 from erato.studio.locks import Lock
 from erato.studio.project import Project
-from erato.studio.schema import to_text
+from erato.studio.tables import to_text
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import logging
 from typing import Any
 from urllib.parse import parse_qs
 
-from erato.studio import schema, takes
+from erato.studio import tables, takes
 from erato.studio.answers import Receive, Scope, Send, send_error
 from erato.studio.services import Studio
 
@@ -102,7 +102,7 @@ class Events:
         """The number of the newest change, and what is to be told of all after `since` (None: nothing)."""
         project = self._studio.project
         with project.read() as connection:
-            newest = schema.newest_change(connection)
+            newest = tables.newest_change(connection)
             if since is None or newest <= since:
                 return newest, b""
             changed = takes.changes(connection, since, _MOST)

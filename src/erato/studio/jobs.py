@@ -21,7 +21,7 @@ from typing import Any, Literal
 from erato.errors import unknown
 from erato.studio.errors import Conflict, NotThere, QueueFull
 from erato.studio.project import Project
-from erato.studio.schema import newest_change, next_change, to_text
+from erato.studio.tables import newest_change, next_change, to_text
 from erato.studio.takes import new_id
 
 ENDED = ("done", "failed", "cancelled")

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from erato import files
 from erato.errors import EratoError, ReadError, UsageError
-from erato.studio import schema
+from erato.studio import tables
 from erato.studio.errors import Busy, NotThere, plainly
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Project:
         with self._translated():
             connection = self._connection()
             try:
-                schema.prepare(connection, str(self.database))
+                tables.prepare(connection, str(self.database))
                 connection.execute("PRAGMA journal_mode = WAL")  # which the file remembers
                 said = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             finally:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from erato.errors import UsageError
 from erato.studio.errors import Conflict, NotThere
-from erato.studio.schema import clean, next_change, to_text
+from erato.studio.tables import clean, next_change, to_text
 
 KINDS = ("music", "text")
 REVISED = ("edited", "drawn", "recorded", "written")  # made by hand: may be saved again in place

@@ -26,7 +26,7 @@ from erato.studio.archive import CORPORA, FORMAT, MANIFEST, TAKES, VERSION, fits
 from erato.studio.errors import disk_full, plainly
 from erato.studio.models import ID
 from erato.studio.project import Project, score_of
-from erato.studio.schema import clean, prepare
+from erato.studio.tables import clean, prepare
 
 MOST_FILES = 100_000
 MOST_BYTES = 20 << 30
