@@ -93,10 +93,10 @@ def test_takes_that_changed_are_named(quiet):
 def test_what_changes_in_the_middle_of_a_look_is_told_by_the_next_one(quiet, monkeypatch):
     events, newest_change = Events(quiet), tables.newest_change
     first, second = submitted(quiet, 2)
-    monkeypatch.setattr(schema, "newest_change", lambda connection: first.change)
+    monkeypatch.setattr(tables, "newest_change", lambda connection: first.change)
     seen, part = events._look(0)
     assert seen == first.change and first.id in part.decode() and second.id not in part.decode()
-    monkeypatch.setattr(schema, "newest_change", newest_change)
+    monkeypatch.setattr(tables, "newest_change", newest_change)
     seen, part = events._look(seen)
     assert seen == second.change and first.id not in part.decode() and second.id in part.decode()
 
