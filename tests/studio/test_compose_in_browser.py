@@ -330,7 +330,12 @@ def test_dials_keep_the_seeds_of_the_piece_that_is_varied_and_change_the_others(
     page.get_by_role("radiogroup", name="Melody of Soprano").get_by_text("Keep").click()
     page.get_by_role("radiogroup", name="Chords", exact=True).get_by_text("Change").click()
     assert composed() == {"style": 3, "melody": 40, "parent": take["id"]}
+    expect(page.get_by_text("the same piece will come back")).to_have_count(0)
+    for part in ("Chords", "Groove"):
+        page.get_by_role("radiogroup", name=part, exact=True).get_by_text("Keep").click()
+    expect(page.get_by_text("the same piece will come back")).to_be_visible()
     page.get_by_role("button", name="All new").click()
+    expect(page.get_by_text("the same piece will come back")).to_have_count(0)
     assert composed() == {}
 
 

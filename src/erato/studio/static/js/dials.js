@@ -50,7 +50,7 @@ function dial(part, tracks) {
     return each.map((one, track) => (one.kept() ? seedOf(take, part, track) : null));
   };
   const inputs = [all, ...each].flatMap((one) => one.inputs);
-  return { part, element, seeds, enable: (can) => inputs.forEach((input) => { input.disabled = !can; }) };
+  return { part, element, seeds, kept: () => all.kept(), enable: (can) => inputs.forEach((input) => { input.disabled = !can; }) };
 }
 
 // The seed that decided a part of a take, or the seeds, where each track had its own.
@@ -62,16 +62,23 @@ function seedsOf(take, part) {
 // {element, values(): {part: seed or seeds}, vary(take or null), take(): the take that is varied}.
 export function dialsOf(latents) {
   const dials = latents.parts.map((part) => dial(part, latents.tracks)), from = h("p", { class: "dials-from" });
+  const same = h("p", { class: "help", role: "status" });
   let chosen = null;
+  const warn = () => {
+    const all = chosen && dials.every((one) => one.kept());
+    same.textContent = all ? "All of it is kept: the same piece will come back. Change something." : "";
+  };
   const vary = (take) => {
     chosen = take;
+    warn();
     dials.forEach((one) => one.enable(take !== null));
     if (take) fill(from, "What is kept, is kept from ", h("strong", {}, nameOf(take)), ". ",
       h("button", { type: "button", class: "link", onclick: () => vary(null) }, "All new"));
     else fill(from, "All four are drawn anew. Compose, then choose “Vary” on the piece that you like: here you say what of it to keep.");
   };
   vary(null);
-  const element = h("fieldset", { class: "dials" }, h("legend", {}, "Keep and change"), from, h("div", {}, ...dials.map((one) => one.element)));
+  const element = h("fieldset", { class: "dials" }, h("legend", {}, "Keep and change"), from, h("div", {}, ...dials.map((one) => one.element)), same);
+  element.addEventListener("change", warn);
   const values = () => {
     const seeds = chosen ? dials.map((one) => [one.part, one.seeds(chosen)]) : [];
     return Object.fromEntries(seeds.filter(([, seed]) => seed !== undefined));

@@ -62,6 +62,12 @@ export function announce(text) {
   }, 50); // the same sentence twice is said twice
 }
 
+// A place for a sentence about what went wrong: `complain(sentence)` shows it, null takes it away.
+export function complaints() {
+  const element = h("div", {});
+  return { element, complain: (sentence) => void fill(element, sentence && trouble(sentence)) };
+}
+
 // A sentence about what went wrong, where the person is looking; read out at once.
 export function trouble(sentence, ...more) {
   return h("div", { class: "trouble", role: "alert" }, h("div", { class: "stack grow" }, h("p", {}, sentence), more));

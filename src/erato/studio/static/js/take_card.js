@@ -1,7 +1,7 @@
 // A take as a card: its notes or its words, its sound, its score on demand, what is known of it in plain words, and what can
 // be done with it. Fetches the piece of the take; what an action does is its caller's.
 
-import { fill, h, put, trouble } from "./dom.js";
+import { complaints, fill, h, put } from "./dom.js";
 import { get, say } from "./api.js";
 import { icon } from "./icons.js";
 import { hearing } from "./hearing.js";
@@ -16,11 +16,10 @@ const EXCERPT = 600; // letters of a text that a card shows
 // `.update(take)`, `.toggle()`, which plays or pauses, and `.stop()`. heading: the tag of its title; title: an element in its place;
 // brief: without what it was asked for with; plain: without facts and score.
 export function takeCard(take, { actions = [], heading = "h3", brief = false, plain = false, title = null } = {}) {
-  const said = h("div", {}), buttons = h("div", { class: "row tight take-actions" });
+  const { element: said, complain } = complaints(), buttons = h("div", { class: "row tight take-actions" });
   const name = h(heading, { class: "take-name" }), how = h("p", { class: "small soft" });
   const element = h("article", { class: "card take", dataset: { take: take.id } });
   element.take = take;
-  const complain = (sentence) => fill(said, sentence && trouble(sentence));
   const sound = take.kind === "music" ? hearing(take, () => nameOf(element.take), complain) : null;
   const picture = take.kind === "music"
     ? h("div", { class: "roll", tabindex: "0", role: "img" }, h("canvas", { "aria-hidden": "true" }))

@@ -1,7 +1,7 @@
 // Takes out of the studio and into it: chosen or all takes as a zip, the whole project, a piece or a project brought in. Asks the
 // server and the browser for files; knows nothing of what is in them.
 
-import { fill, h, trouble } from "./dom.js";
+import { complaints, fill, h, trouble } from "./dom.js";
 import { say, upload, withQuery } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { fileLink } from "./download.js";
@@ -18,7 +18,7 @@ export function exportChosen(ids, kinds) {
   const formats = new Map(kinds.flatMap(formatsOf));
   const boxes = [...formats].map(([suffix, name]) => h("label", { class: "check" },
     h("input", { type: "checkbox", name: suffix, checked: USUAL.includes(suffix) }), name));
-  const broken = h("div", {}), complain = (sentence) => fill(broken, sentence && trouble(sentence));
+  const { element: broken, complain } = complaints();
   const link = fileLink({ class: "button" }, { complain, saved: () => dialog.close() }, icon("download"), "Save the zip");
   const show = () => {
     const wanted = boxes.map((box) => box.firstChild).filter((box) => box.checked).map((box) => box.name);
@@ -36,7 +36,7 @@ export function projectFiles(changed) {
   const element = h("button", { type: "button", class: "button quiet", onclick: open }, icon("folder"), "Bring in, take along");
 
   function open() {
-    const said = h("div", {}), broken = h("div", {}), complain = (sentence) => fill(broken, sentence && trouble(sentence));
+    const said = h("div", {}), broken = complaints();
     const piece = picker(PIECES, "A piece from a file", (file) => bring(`/api/takes/import`, file,
       { name: file.name }, () => `${file.name} is among the takes.`));
     const project = picker(".zip", "A project from a zip", (file) => bring("/api/project/import", file, {},
@@ -58,7 +58,7 @@ export function projectFiles(changed) {
       onclick: () => { dialog.close(); exportChosen([], ["music", "text"]); } }, icon("download"), "All takes as files");
     const dialog = openDialog("Bring in, take along", h("h3", { class: "over" }, "Bring in"), h("div", { class: "row tight" }, piece, project), said,
       h("h3", { class: "over" }, "Take along"), h("div", { class: "row tight" }, everything,
-        fileLink({ class: "button quiet", href: "/api/project.zip" }, { complain }, icon("download"), "The whole project")), broken,
+        fileLink({ class: "button quiet", href: "/api/project.zip" }, broken, icon("download"), "The whole project")), broken.element,
       h("p", { class: "help" }, "The whole project holds all takes with their history, and the models: it opens in another studio."));
   }
   return element;

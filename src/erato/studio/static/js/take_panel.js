@@ -1,7 +1,7 @@
 // All of one take: how it sounds and looks, its name, star, tags and note, where it came from, what can be done with it, and its
 // files. A take comes in, changes go to the server and back to the caller; knows nothing of trees and searches.
 
-import { fill, freshId, h, put, trouble } from "./dom.js";
+import { complaints, fill, freshId, h, put } from "./dom.js";
 import { patch, say } from "./api.js";
 import { fileLink } from "./download.js";
 import { icon } from "./icons.js";
@@ -19,8 +19,7 @@ const address = (take) => `#/${take.kind === "text" ? "text" : "edit"}/${take.id
 // `go(id)` when somebody follows where it came from.
 export function takePanel(take, { parent, changed, compare, go, others }) {
   let now = take;
-  const said = h("div", {});
-  const complain = (sentence) => fill(said, sentence && trouble(sentence));
+  const { element: said, complain } = complaints();
 
   async function change(fields) {
     complain(null);
@@ -55,9 +54,9 @@ export function takePanel(take, { parent, changed, compare, go, others }) {
     h("a", { class: "button small", href: address(now) }, icon("edit"), words ? "Write on" : "Edit"),
     !words && h("a", { class: "button quiet small", href: `#/compose?take=${take.id}` }, icon("next"), "Continue"),
     h("button", { type: "button", class: "button quiet small", disabled: !others, onclick: () => compare(now) }, "Compare with …"), throwAway);
-  const broken = h("div", {}), files = h("div", { class: "stack tight" }, h("h3", { class: "over" }, "Files"),
+  const broken = complaints(), files = h("div", { class: "stack tight" }, h("h3", { class: "over" }, "Files"),
     h("div", { class: "row tight" }, formatsOf(take.kind).map(([suffix, name]) => fileLink({ class: "chip accent file",
-      href: `/api/takes/${take.id}/export/${suffix}` }, { complain: (sentence) => fill(broken, sentence && trouble(sentence)) }, icon("download"), name))), broken);
+      href: `/api/takes/${take.id}/export/${suffix}` }, broken, icon("download"), name))), broken.element);
   card.querySelector(".roll, .excerpt").after(said, actions);
   put(card, tagsOf(now, change), noteOf(now, change), cameFrom(now, parent, go), files);
   return { element: card, stop: card.stop, toggle: card.toggle };

@@ -1,7 +1,7 @@
 // The view `#/compare/A/B`: two takes above each other on one scale of time, heard in turn at the same place, and what differs
 // between them in a table. Fetches both and changes nothing.
 
-import { fill, h, trouble } from "../dom.js";
+import { complaints, fill, h, trouble } from "../dom.js";
 import { get } from "../api.js";
 import { notesApart, wordsApart } from "../difference.js";
 import { SETTING_NAMES, howSaid, lengthSaid, nameOf, originalSaid, settingSaid, usualSaid, wordsIn } from "../facts.js";
@@ -41,8 +41,8 @@ class Sides {
     this.scores = pieces.map(({ score }) => score);
     this.seconds = this.scores.map((score) => clockOf({ tempos: score.tempos, ticksPerQuarter: score.ticks_per_quarter }).seconds(endOf(score)));
     this.now = 0; // which is heard
-    this.said = h("div", {});
-    const complain = (sentence) => fill(this.said, sentence && trouble(sentence));
+    const { element, complain } = complaints();
+    this.said = element;
     this.sounds = takes.map((take) => hearing(take, () => nameOf(take), complain));
     this.switches = takes.map((take, at) => h("button", { type: "button", "aria-pressed": "false", onclick: () => this.turn(at) },
       letterOf(at), h("span", {}, nameOf(take))));
