@@ -11,7 +11,7 @@ import signal
 import pytest
 from playwright.sync_api import expect
 
-SMALL = "model.width=16 model.layers=1 windows.length=16 training.evaluations=40 training.valid_symbols=64"
+SMALL = "model.width=16 model.layers=1 windows.length=16 training.evaluations=80 training.valid_symbols=64"
 SOON = 60_000  # milliseconds, on a computer that has other things to do
 
 
@@ -84,7 +84,7 @@ def test_a_folder_is_checked_trained_paused_and_kept(visit, studio, songs):
     expect(report.get_by_text("&lt;broken.mid")).to_be_visible()
     expect(page.get_by_role("radio", name="Event transformer")).to_be_checked()
     assert page.get_by_role("radio", name="Char transformer").count() == 0  # it is music
-    start(page, "Scales <b>& steps", 1)
+    start(page, "Scales <b>& steps", 0.6)
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Scales <b>& steps")
     assert learnt(page, 2) >= 2
@@ -110,12 +110,13 @@ def test_a_folder_is_checked_trained_paused_and_kept(visit, studio, songs):
     assert page.get_by_role("link", name="Compose with it").get_attribute("href") == f"#/compose/{model['id']}"
 
 
+@pytest.mark.slow  # test_workers.py kills servers of trainings, and test_start_in_browser.py ends one under a page
 def test_a_training_outlives_a_crash_of_the_studio(visit, studio, songs):
     page = visit("#/train", width=390)
     visit.expected.append("net::ERR_")
     drop(page, [(path.name, path.read_bytes()) for path in sorted(songs.glob("piece*.mid"))])
     expect(page.get_by_role("button", name="Start training")).to_be_visible(timeout=SOON)
-    start(page, "Crash", 0.15)
+    start(page, "Crash", 0.08)
     learnt(page, 2)
     studio.end(signal.SIGKILL)
     expect(page.get_by_role("alert").filter(has_text="The studio is not running")).to_be_visible(timeout=SOON)
