@@ -53,7 +53,7 @@ def test_an_answer_that_nobody_reads_is_given_up(serving_of, tmp_path, monkeypat
             connection.sendall(
                 f"GET /api/takes/{take['id']}/piece HTTP/1.1\r\n{served.host}{served.bearer}\r\n".encode()
             )
-            time.sleep(2)
+            time.sleep(1)
             size = 0
             with suppress(ConnectionError):
                 while part := connection.recv(65536):
