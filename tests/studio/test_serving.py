@@ -45,6 +45,7 @@ def test_an_answer_that_nobody_reads_is_given_up(serving_of, tmp_path, monkeypat
     monkeypatch.setattr(serving, "_UNREAD_SECONDS", 0.3)
     with serving_of(tmp_path / "project") as served:
         connection = socket.socket()
+        connection.settimeout(10)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", served.port))
         text = "la " * 1_300_000
