@@ -92,16 +92,17 @@ def test_what_is_written_is_saved_by_itself_and_is_there_again(write, studio):
     desk.pen.press_sequentially(HOSTILE)
     expect(desk.state).to_have_text("Saving …")
     assert desk.saved() == id and desk.text_of(id) == f"Three small words\n{HOSTILE}"  # in place
-    desk.page.get_by_label("Title").fill(HOSTILE)
-    desk.pen.focus()
+    with desk.page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        desk.page.get_by_label("Title").fill(HOSTILE)
+        desk.pen.focus()
     desk.page.reload()
     expect(desk.pen).to_have_value(f"Three small words\n{HOSTILE}")
     expect(desk.page.get_by_label("Title")).to_have_value(HOSTILE)
     assert desk.page.evaluate("window.__hacked") is None
     desk.pen.press("Control+End")
     desk.pen.press_sequentially(" more")
-    desk.page.goto(f"{studio.base}/#/keep")  # at once: what is not saved yet goes out
-    expect(desk.page.get_by_role("tree")).to_be_visible()
+    with desk.page.expect_response(lambda answer: answer.request.method == "PUT"):
+        desk.page.goto(f"{studio.base}/#/keep")  # at once: what is not saved yet goes out
     assert desk.text_of(id).endswith(" more")
 
 
