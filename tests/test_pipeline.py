@@ -97,8 +97,14 @@ def test_words_are_written_as_text_and_page_and_refused_as_music(trained, name, 
             erato.render(text, tmp_path / f"x{suffix}")
 
 
-@pytest.mark.parametrize("name", MUSIC)
-@pytest.mark.parametrize("suffix", RENDERERS)
+KINDS_OF_FILES = [  # every kind once and more, every recipe with some; all of them among the slow tests
+    pytest.param(name, suffix, marks=() if (at + 3 * which) % 5 == 0 else pytest.mark.slow)
+    for which, name in enumerate(MUSIC)
+    for at, suffix in enumerate(RENDERERS)
+]
+
+
+@pytest.mark.parametrize(("name", "suffix"), KINDS_OF_FILES)
 def test_every_piece_is_written_as_every_kind_of_file(trained, name, suffix, tmp_path):
     run = trained[name]
     piece = run.compose(seed=1, length=24 * run.representation.space.frame)[0]
