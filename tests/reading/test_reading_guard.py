@@ -15,7 +15,7 @@ from erato.reading import guard, read_file
 from erato.reading.guard import Budget
 
 MEGABYTE = 2**20
-SMALL = Budget(0.3, 100 * MEGABYTE)
+SMALL = Budget(1.5, 100 * MEGABYTE)  # a child of a large process is slow to begin
 
 
 def loops() -> None:
