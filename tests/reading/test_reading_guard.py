@@ -16,7 +16,7 @@ from erato.reading.guard import Budget
 
 MEGABYTE = 2**20
 SMALL = Budget(0.3, 100 * MEGABYTE)
-ROOMY = Budget(20, 100 * MEGABYTE)  # a child takes up what its parent has freed and kept first, and that takes time
+ROOMY = Budget(20, 100 * MEGABYTE)  # for what memory is to end, before time does
 
 
 def loops() -> None:
