@@ -172,6 +172,14 @@ class Serving:
 
 
 @pytest.fixture
+def project(tmp_path):
+    """An empty project."""
+    made = Project(tmp_path / "project")
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def serving_of():
     """Makes what serves a project folder."""
     return Serving

@@ -11,14 +11,6 @@ from erato.errors import UsageError
 from erato.studio import takes
 from erato.studio.errors import Conflict, NotThere, QueueFull
 from erato.studio.jobs import Queue
-from erato.studio.project import Project
-
-
-@pytest.fixture
-def project(tmp_path):
-    made = Project(tmp_path / "project")
-    yield made
-    made.close()
 
 
 @pytest.fixture

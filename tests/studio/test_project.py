@@ -18,13 +18,6 @@ from erato.studio.project import Project
 from erato.studio.tables import to_text
 
 
-@pytest.fixture
-def project(tmp_path):
-    made = Project(tmp_path / "project")
-    yield made
-    made.close()
-
-
 def test_a_new_folder_has_all_that_a_project_has(project):
     names = {path.name for path in project.folder.iterdir()}
     assert {"studio.sqlite", "token", "pieces", "corpora", "runs", "cache"} <= names
