@@ -10,9 +10,9 @@ from erato.errors import UsageError
 from erato.studio import folders, models, takes
 from erato.studio.endpoints import AN_ID, Call, Endpoint, Json
 from erato.studio.jobs import Wish
+from erato.studio.run_facts import MOST_PIECES
 from erato.studio.schemas import JOB_KINDS, JOB_STATES, list_of, obj, ref, text, whole
 
-MOST_PIECES = 16  # of one job
 MOST_SEED = 2**53 - 1  # the last whole number that every reader of JSON takes for itself
 _SEED = whole(0, MOST_SEED)
 _SEEDS = {"anyOf": [_SEED, list_of(_SEED, 16)], "description": "a seed, or a list of seeds, one a track"}

@@ -25,6 +25,7 @@ MEASURES = {  # what a loss is: its name and its unit, by the class of the objec
     "WganGp": ("gap to the corpus", "times what is aimed at"),
 }
 PARTS = ("chords", "style", "melody", "groove")  # of what whole phrases are written from
+MOST_PIECES = 16  # of a job that composes
 USUAL_BARS, USUAL_SECONDS, USUAL_SYMBOLS = 8, 20, 400  # of a piece, where a recipe does not say how long it is
 _MOST_BYTES = 64 * 2**20  # of a file that is read here
 _WATCHED = ("recipe.json", "representation.json", "manifest.json", "model.txt", CHECKSUMS, WEIGHTS, "metrics.jsonl")

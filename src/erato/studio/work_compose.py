@@ -30,7 +30,6 @@ from erato.studio.work_train import Telling
 if TYPE_CHECKING:
     from erato.studio.work import NewTake, Tell
 
-MOST_PIECES = 16  # of a job
 MOST_TITLE = 120  # characters
 _LOADED = 3  # runs that are kept
 _LENGTHS = ("bars", "seconds", "length")
@@ -75,8 +74,8 @@ def compose(project: Project, job: Job, tell: "Tell") -> "list[NewTake]":
     """The takes that the job asks for, the first with its seed, each of the others with the next one."""
     asked, reporter = job.request, Telling(tell)
     n, seed = asked.get("n", 4), asked.get("seed", 0)
-    if not 1 <= n <= MOST_PIECES:
-        raise UsageError(f"n must be from 1 to {MOST_PIECES} pieces at once, got {n}.")
+    if not 1 <= n <= run_facts.MOST_PIECES:
+        raise UsageError(f"n must be from 1 to {run_facts.MOST_PIECES} pieces at once, got {n}.")
     this = loaded(models.find(project, asked["model"]), reporter)
     if asked.get("parent") is not None:
         with project.read() as connection:
